@@ -1,0 +1,48 @@
+# Every target sets up what it needs in .venv, from a bare Python 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench docs
+
+help:  ## show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/.installed  ## train on the embedded stories, forget a topic and write a report to runs/demo
+	@$(BIN)/codeunlearn demo --out runs/demo
+
+test: $(VENV)/.installed-dev  ## run the unit and integration tests
+	@$(BIN)/python -m pytest tests/unit tests/integration
+
+lint: $(VENV)/.installed-dev  ## check style, formatting and types
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/basedpyright
+
+bench: $(VENV)/.installed  ## time the codebook search against its reference
+	@$(BIN)/python benchmarks/search.py --out runs/bench
+
+docs: $(VENV)/.installed-docs  ## build the documentation into site/
+	@$(BIN)/mkdocs build --strict --quiet
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "CodeUnlearn needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+# The stamps are newer than the files that decide what is installed.
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing codeunlearn into $(VENV) (a few minutes the first time) ..."
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing codeunlearn and its development tools into $(VENV) (a few minutes the first time) ..."
+	@$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
+	@$(PIP) -e '.[docs]'
+	@touch $@ $(VENV)/.installed
