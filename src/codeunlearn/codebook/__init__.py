@@ -1,0 +1,45 @@
+"""The mechanism: codebook, bottleneck, and the models that carry one. Needs torch and transformers only."""
+
+from codeunlearn.codebook.bottleneck import BottleneckConfig, BottleneckOutput, ConceptBottleneck
+from codeunlearn.codebook.codebook import DELETION_MODES, Codebook, DeletionMode
+from codeunlearn.codebook.modeling import (
+    CodeUnlearnMT5Config,
+    CodeUnlearnMT5ForConditionalGeneration,
+    CodeUnlearnOutput,
+    CodeUnlearnT5Config,
+    CodeUnlearnT5ForConditionalGeneration,
+    attach,
+    find_bottleneck,
+    require_bottleneck,
+)
+from codeunlearn.codebook.pipeline import TranslationPipeline
+from codeunlearn.codebook.probing import run_to_site, skip_bottleneck
+from codeunlearn.codebook.search import Selection, top_s, top_s_reference
+from codeunlearn.codebook.storage import fingerprint, known_fingerprints, load_model, load_tokenizer
+
+__all__ = [
+    "DELETION_MODES",
+    "BottleneckConfig",
+    "BottleneckOutput",
+    "CodeUnlearnMT5Config",
+    "CodeUnlearnMT5ForConditionalGeneration",
+    "CodeUnlearnOutput",
+    "CodeUnlearnT5Config",
+    "CodeUnlearnT5ForConditionalGeneration",
+    "Codebook",
+    "ConceptBottleneck",
+    "DeletionMode",
+    "Selection",
+    "TranslationPipeline",
+    "attach",
+    "find_bottleneck",
+    "fingerprint",
+    "known_fingerprints",
+    "load_model",
+    "load_tokenizer",
+    "require_bottleneck",
+    "run_to_site",
+    "skip_bottleneck",
+    "top_s",
+    "top_s_reference",
+]

@@ -1,0 +1,162 @@
+"""The concept bottleneck: SAE encoder -> codebook -> SAE decoder (paper, sections 3.1-3.4 and appendix A)."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from transformers import PretrainedConfig, PreTrainedModel
+from transformers import initialization as init
+
+from codeunlearn.codebook.codebook import DELETION_MODES, Codebook, DeletionMode
+from codeunlearn.codebook.search import Selection
+from codeunlearn.errors import CodeUnlearnError
+
+_COMMON_KEYS = {"attn_implementation", "experts_implementation", "torch_dtype", *PretrainedConfig().to_dict()}
+
+
+class BottleneckConfig(PretrainedConfig):
+    """Shape and place of a bottleneck; the defaults are the paper's.
+
+    Args:
+        d_model: width d of the activations at the site.
+        num_codes: K, rows of the codebook.
+        code_dim: F, numbers per code.
+        top_s: S, codes summed per token.
+        site: module whose output (element 0) is replaced, as a path from the model's root.
+        deletion_mode: ``refill``, ``drop`` or ``anchor``, see `Codebook`.
+        layer_norm_eps: epsilon of the encoder's LayerNorm.
+        origin: fingerprint of the model before its first commit; forget sets made for it stay valid.
+        ledger: one entry per applied forget set, oldest first.
+        kwargs: transformers' own settings; any other key, as of a newer version, is kept with a warning.
+    """
+
+    model_type = "codeunlearn-bottleneck"
+    base_config_key = "bottleneck"
+
+    def __init__(
+        self,
+        d_model: int = 512,
+        num_codes: int = 25_000,
+        code_dim: int = 512,
+        top_s: int = 8,
+        site: str = "encoder.block.2.layer.0",
+        deletion_mode: DeletionMode = "refill",
+        layer_norm_eps: float = 1e-5,
+        origin: str | None = None,
+        ledger: list[dict[str, Any]] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if not 1 <= top_s <= num_codes:
+            raise CodeUnlearnError(
+                f"S = {top_s} codes per token cannot come from K = {num_codes}; choose 1 <= S <= K."
+            )
+        if deletion_mode not in DELETION_MODES:
+            raise CodeUnlearnError(
+                f"Unknown deletion mode {deletion_mode!r}; choose one of {', '.join(DELETION_MODES)}."
+            )
+        if unknown := sorted(key for key in kwargs if key not in _COMMON_KEYS and not key.startswith("_")):
+            warnings.warn(
+                f"The bottleneck's configuration has {', '.join(unknown)}, which this version of codeunlearn does not "
+                "know and leaves alone; the model may come from a newer version.",
+                stacklevel=2,
+            )
+        self.d_model = d_model
+        self.num_codes = num_codes
+        self.code_dim = code_dim
+        self.top_s = top_s
+        self.site = site
+        self.deletion_mode: DeletionMode = deletion_mode
+        self.layer_norm_eps = layer_norm_eps
+        self.origin = origin
+        self.ledger: list[dict[str, Any]] = list(ledger or [])
+        super().__init__(**kwargs)
+
+
+class BottleneckOutput(NamedTuple):
+    """What happened to the activations of one batch.
+
+    Attributes:
+        a: [..., d] activations that came in.
+        h: [..., F] their encoding (eq. 4).
+        code_sum: [..., F] the sum of the selected codes (eq. 3), without the straight-through term.
+        a_hat: [..., d] what goes on (eq. 5).
+        ids: [..., S] rows of the selected codes, best first.
+    """
+
+    a: Tensor
+    h: Tensor
+    code_sum: Tensor
+    a_hat: Tensor
+    ids: Tensor
+
+
+class ConceptBottleneck(PreTrainedModel):
+    """Replaces an activation by the decoded sum of the S codes nearest to its encoding; there is no way around it.
+
+    A small `PreTrainedModel` of its own, so that transformers initialises it when a stock checkpoint is loaded
+    into a model with a bottleneck, and so that it can be saved alone.
+    """
+
+    config_class = BottleneckConfig
+    base_model_prefix = "bottleneck"
+    main_input_name = "activations"
+    config: BottleneckConfig
+
+    def __init__(self, config: BottleneckConfig) -> None:
+        super().__init__(config)
+        self.encoder = nn.Linear(config.d_model, config.code_dim)
+        self.norm = nn.LayerNorm(config.code_dim, eps=config.layer_norm_eps)
+        self.codebook = Codebook(config.num_codes, config.code_dim, config.deletion_mode)
+        self.decoder = nn.Linear(config.code_dim, config.d_model)
+        self.bypassed = False
+        self.recorded: list[BottleneckOutput] | None = None
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Linear):
+            init.kaiming_uniform_(module.weight, nonlinearity="relu")
+            init.zeros_(cast(Tensor, module.bias))
+        elif isinstance(module, nn.LayerNorm):
+            init.ones_(module.weight)
+            init.zeros_(module.bias)
+        elif isinstance(module, Codebook):
+            init.normal_(module.weight, std=module.weight.shape[1] ** -0.5)
+            init.zeros_(module.deleted)
+            init.copy_(module.code_ids, torch.arange(module.num_codes))
+
+    def encode(self, a: Tensor) -> Tensor:
+        """Equation 4 with appendix A's LayerNorm: [..., d] -> [..., F]."""
+        return self.norm(torch.relu(self.encoder(a)))
+
+    def select(self, a: Tensor, s: int | None = None, *, ignore_deleted: bool = False) -> Selection:
+        """The s (default S) best codes of every activation: [..., d] -> ids and scores [..., s]."""
+        s = s or self.config.top_s
+        with torch.no_grad():
+            flat = self.encode(a).reshape(-1, self.config.code_dim)
+            found = self.codebook.search(flat, s, ignore_deleted=ignore_deleted)
+        return Selection(found.ids.view(*a.shape[:-1], s), found.scores.view(*a.shape[:-1], s))
+
+    def run(self, a: Tensor) -> BottleneckOutput:
+        """Encodes, selects, sums and decodes.
+
+        The sum carries ``h - h.detach()``: codes receive the task's gradient, and the encoder receives it straight
+        through. No gradient flows through the similarities.
+        """
+        h = self.encode(a)
+        flat = h.reshape(-1, self.config.code_dim)
+        selection = self.codebook.search(flat.detach(), self.config.top_s)
+        code_sum = self.codebook.combine(selection).to(h.dtype).view_as(h)
+        a_hat = self.decoder(code_sum + (h - h.detach()))
+        return BottleneckOutput(a, h, code_sum, a_hat.to(a.dtype), selection.ids.view(*a.shape[:-1], -1))
+
+    def forward(self, activations: Tensor) -> Tensor:
+        """[..., d] -> [..., d]: the reconstruction, or the input itself inside `skip_bottleneck`."""
+        if self.bypassed:
+            return activations
+        output = self.run(activations)
+        if self.recorded is not None:
+            self.recorded.append(output)
+        return output.a_hat

@@ -1,0 +1,194 @@
+"""T5 with a concept bottleneck as an ordinary Hugging Face model.
+
+The bottleneck is a child of the site's module and works through a forward hook that reads its ``module`` argument, so
+base weights keep their names and `copy.deepcopy`, pickle, ``generate`` and the Trainer all see the right bottleneck.
+A saved model has a ``model_type`` of its own: loading it without codeunlearn fails instead of running without its
+bottleneck.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
+
+from torch import nn
+from transformers import (
+    AutoConfig,
+    AutoModelForSeq2SeqLM,
+    MT5Config,
+    MT5ForConditionalGeneration,
+    PreTrainedModel,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+from transformers.modeling_outputs import Seq2SeqLMOutput
+
+from codeunlearn.codebook.bottleneck import BottleneckConfig, BottleneckOutput, ConceptBottleneck
+from codeunlearn.codebook.sites import find_site
+from codeunlearn.errors import CodeUnlearnError
+
+
+def _replace_output(module: nn.Module, args: Any, output: Any) -> Any:
+    bottleneck = cast(ConceptBottleneck, module.bottleneck)
+    return (bottleneck(output[0]), *output[1:])
+
+
+def _insert(model: Any, config: BottleneckConfig) -> None:
+    site = find_site(model, config.site)
+    site.add_module("bottleneck", ConceptBottleneck(config))
+    site.register_forward_hook(_replace_output)
+
+
+@dataclass
+class CodeUnlearnOutput(Seq2SeqLMOutput):
+    """Adds the bottleneck's record to transformers' output.
+
+    Attributes:
+        bottleneck: activations, codes and reconstruction of this batch, when asked for by ``output_bottleneck``.
+    """
+
+    bottleneck: BottleneckOutput | None = None
+
+
+def _nested(bottleneck: BottleneckConfig | dict[str, Any] | None) -> BottleneckConfig:
+    return bottleneck if isinstance(bottleneck, BottleneckConfig) else BottleneckConfig(**(bottleneck or {}))
+
+
+class CodeUnlearnT5Config(T5Config):
+    """T5's configuration with the bottleneck's nested in it."""
+
+    model_type = "codeunlearn-t5"
+    sub_configs: ClassVar[dict[str, Any]] = {"bottleneck": BottleneckConfig}  # pyright: ignore[reportIncompatibleMethodOverride]
+    bottleneck: BottleneckConfig | dict[str, Any] | None = None
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        self.bottleneck = _nested(self.bottleneck)
+        super().__post_init__(**kwargs)
+
+
+class CodeUnlearnMT5Config(MT5Config):
+    """mT5's configuration with the bottleneck's nested in it."""
+
+    model_type = "codeunlearn-mt5"
+    sub_configs: ClassVar[dict[str, Any]] = {"bottleneck": BottleneckConfig}  # pyright: ignore[reportIncompatibleMethodOverride]
+    bottleneck: BottleneckConfig | dict[str, Any] | None = None
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        self.bottleneck = _nested(self.bottleneck)
+        super().__post_init__(**kwargs)
+
+
+class _BottleneckModelMixin:
+    """Adds the bottleneck on construction and hands its record out of ``forward`` on request."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)  # pyright: ignore[reportCallIssue]
+        _insert(self, config.bottleneck)
+        self.post_init()  # pyright: ignore[reportAttributeAccessIssue]
+
+    @classmethod
+    def from_pretrained(cls, name: Any, *args: Any, output_loading_info: bool = False, **kwargs: Any) -> Any:
+        """As transformers', but a missing or misshapen tensor is an error, never a random fill.
+
+        Raises:
+            CodeUnlearnError: tensors of the checkpoint are missing or have the wrong shape.
+        """
+        loaded: Any = super()  # pyright: ignore[reportUnknownVariableType]
+        options = {**kwargs, "ignore_mismatched_sizes": True, "output_loading_info": True}
+        model, info = loaded.from_pretrained(name, *args, **options)
+        if info["mismatched_keys"]:
+            key, found, expected = sorted(info["mismatched_keys"])[0]
+            raise CodeUnlearnError(
+                f"{name} holds {key} with shape {tuple(found)}, but its config.json asks for {tuple(expected)}; "
+                "the two files do not belong together: save or download the model again."
+            )
+        if info["missing_keys"]:
+            missing = sorted(info["missing_keys"])
+            raise CodeUnlearnError(
+                f"{name} lacks {len(missing)} of the model's tensors (the first is {missing[0]}); save or download it "
+                "again, or attach a bottleneck to a plain model with `codeunlearn build`."
+            )
+        return (model, info) if output_loading_info else model
+
+    @property
+    def bottleneck(self) -> ConceptBottleneck:
+        config = cast(Any, self).config.bottleneck
+        return cast(Any, self).get_submodule(config.site).bottleneck
+
+    def forward(self, *args: Any, output_bottleneck: bool = False, **kwargs: Any) -> Any:
+        """As the base model's ``forward``; with ``output_bottleneck`` the result carries a `BottleneckOutput`.
+
+        Recording is on only inside this call, so that the second run of gradient checkpointing records nothing.
+        """
+        if not output_bottleneck:
+            return super().forward(*args, **kwargs)  # pyright: ignore[reportAttributeAccessIssue]
+        self.bottleneck.recorded = recorded = []
+        try:
+            output = super().forward(*args, **kwargs)  # pyright: ignore[reportAttributeAccessIssue]
+        finally:
+            self.bottleneck.recorded = None
+        return CodeUnlearnOutput(**output, bottleneck=recorded[0] if recorded else None)
+
+    def gradient_checkpointing_enable(
+        self, gradient_checkpointing_kwargs: dict[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        """Always non-reentrant: the reentrant form would detach the bottleneck's losses."""
+        options = {**(gradient_checkpointing_kwargs or {}), "use_reentrant": False}
+        super().gradient_checkpointing_enable(options, **kwargs)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class CodeUnlearnT5ForConditionalGeneration(_BottleneckModelMixin, T5ForConditionalGeneration):
+    """T5, T5 v1.1 or Flan-T5 with a bottleneck in its encoder."""
+
+    config_class = CodeUnlearnT5Config
+
+
+class CodeUnlearnMT5ForConditionalGeneration(_BottleneckModelMixin, MT5ForConditionalGeneration):
+    """mT5 with a bottleneck in its encoder."""
+
+    config_class = CodeUnlearnMT5Config
+
+
+CodeUnlearnModel = CodeUnlearnT5ForConditionalGeneration | CodeUnlearnMT5ForConditionalGeneration
+_CLASSES: dict[str, tuple[type[Any], type[Any]]] = {
+    "t5": (CodeUnlearnT5Config, CodeUnlearnT5ForConditionalGeneration),
+    "mt5": (CodeUnlearnMT5Config, CodeUnlearnMT5ForConditionalGeneration),
+}
+for _config_class, _model_class in _CLASSES.values():
+    AutoConfig.register(_config_class.model_type, _config_class)
+    AutoModelForSeq2SeqLM.register(_config_class, _model_class)
+
+
+def attach(base: PreTrainedModel, config: BottleneckConfig) -> CodeUnlearnModel:
+    """A new model with the base's weights (copied) and a freshly initialised bottleneck at ``config.site``.
+
+    Raises:
+        CodeUnlearnError: the architecture is not supported, it already has a bottleneck, the site does not exist,
+            or the widths differ.
+    """
+    if find_bottleneck(base) is not None:
+        raise CodeUnlearnError("The model already has a bottleneck; attach one to its plain base instead.")
+    find_site(base, config.site)
+    if config.d_model != base.config.d_model:
+        raise CodeUnlearnError(
+            f"The bottleneck is {config.d_model} wide and the model {base.config.d_model}; make them equal."
+        )
+    config_class, model_class = _CLASSES[base.config.model_type]
+    settings = {k: v for k, v in base.config.to_dict().items() if k not in ("model_type", "architectures")}
+    model = model_class(config_class(**settings, bottleneck=deepcopy(config)))
+    model.load_state_dict(base.state_dict(), strict=False)
+    model.generation_config = deepcopy(base.generation_config)
+    return model.to(dtype=base.dtype, device=base.device).train(base.training)
+
+
+def find_bottleneck(model: nn.Module) -> ConceptBottleneck | None:
+    """The model's bottleneck, also inside wrappers such as ``DistributedDataParallel``; None when it has none."""
+    return next((m for m in model.modules() if isinstance(m, ConceptBottleneck)), None)
+
+
+def require_bottleneck(model: nn.Module) -> ConceptBottleneck:
+    bottleneck = find_bottleneck(model)
+    if bottleneck is None:
+        raise CodeUnlearnError("The model has no bottleneck; make one with `codeunlearn build` or `codeunlearn train`.")
+    return bottleneck

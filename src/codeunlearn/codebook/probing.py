@@ -1,0 +1,52 @@
+"""Looking at a model at its site: the activations that enter the bottleneck, and the model without it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from codeunlearn.codebook.modeling import require_bottleneck
+from codeunlearn.codebook.sites import family_of
+
+
+class _Arrived(Exception):
+    """Carries the activations out of the encoder, whose remaining layers then never run."""
+
+    def __init__(self, activations: Tensor) -> None:
+        super().__init__()
+        self.activations = activations
+
+
+def _stop(module: nn.Module, args: tuple[Tensor, ...]) -> None:
+    raise _Arrived(args[0])
+
+
+@torch.no_grad()
+def run_to_site(model: Any, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    """The activations that enter the bottleneck, [batch, length, d]; neither later layers nor the decoder run."""
+    bottleneck = require_bottleneck(model)
+    encoder = model.get_submodule(family_of(model.config.model_type).stack)
+    handle = bottleneck.register_forward_pre_hook(_stop)
+    try:
+        encoder(input_ids=input_ids, attention_mask=attention_mask)
+    except _Arrived as arrived:
+        return arrived.activations
+    finally:
+        handle.remove()
+    raise RuntimeError(f"the encoder never reached the site {bottleneck.config.site}")
+
+
+@contextmanager
+def skip_bottleneck(model: nn.Module) -> Generator[None]:
+    """Inside, the activations pass the site unchanged: what someone gets who removes the bottleneck from the model."""
+    bottleneck = require_bottleneck(model)
+    before = bottleneck.bypassed
+    bottleneck.bypassed = True
+    try:
+        yield
+    finally:
+        bottleneck.bypassed = before

@@ -1,0 +1,107 @@
+"""Tiny random models and a tiny tokenizer; nothing here needs a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import (
+    MT5Config,
+    MT5ForConditionalGeneration,
+    PreTrainedTokenizerFast,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+
+from codeunlearn.codebook import BottleneckConfig, attach
+from codeunlearn.training.tokenizer import train_tokenizer
+
+VOCABULARY = 48
+SITE = "encoder.block.1.layer.0"
+TINY = {
+    "vocab_size": VOCABULARY,
+    "d_model": 16,
+    "d_kv": 8,
+    "d_ff": 24,
+    "num_heads": 2,
+    "num_layers": 3,
+    "num_decoder_layers": 2,
+    "dropout_rate": 0.0,
+    "pad_token_id": 0,
+    "eos_token_id": 1,
+    "decoder_start_token_id": 0,
+}
+KINDS: dict[str, Callable[[], Any]] = {
+    "t5": lambda: T5ForConditionalGeneration(T5Config(**TINY)),
+    "t5-v1.1": lambda: T5ForConditionalGeneration(
+        T5Config(**TINY, feed_forward_proj="gated-gelu", tie_word_embeddings=False)
+    ),
+    "mt5": lambda: MT5ForConditionalGeneration(MT5Config(**TINY)),
+}
+
+
+def make_base(kind: str = "t5") -> Any:
+    torch.manual_seed(0)
+    return KINDS[kind]().eval()
+
+
+def make_bottleneck(**changes: Any) -> BottleneckConfig:
+    return BottleneckConfig(
+        **{"d_model": 16, "num_codes": 64, "code_dim": 12, "top_s": 4, "site": SITE, **changes}
+    )
+
+
+def make_model(kind: str = "t5", **changes: Any) -> Any:
+    base = make_base(kind)
+    torch.manual_seed(1)
+    return attach(base, make_bottleneck(**changes))
+
+
+@pytest.fixture
+def tiny_base() -> Any:
+    """A random T5 without a bottleneck, in evaluation mode."""
+    return make_base()
+
+
+@pytest.fixture
+def tiny_config() -> BottleneckConfig:
+    """A bottleneck that fits `tiny_base`: d = 16, K = 64, F = 12, S = 4, at the second encoder layer."""
+    return make_bottleneck()
+
+
+@pytest.fixture
+def tiny_model() -> Any:
+    """`tiny_base` with a random bottleneck of `tiny_config`."""
+    return make_model()
+
+
+@pytest.fixture
+def tiny() -> Callable[..., Any]:
+    """Makes a model with a bottleneck: ``tiny("mt5", deletion_mode="drop")``; kinds are t5, t5-v1.1 and mt5."""
+    return make_model
+
+
+@pytest.fixture(params=list(KINDS))
+def any_base(request: pytest.FixtureRequest) -> Any:
+    """A random model of each supported kind, without a bottleneck."""
+    return make_base(request.param)
+
+
+@pytest.fixture
+def tiny_batch() -> dict[str, Tensor]:
+    """Three sentences of different lengths with labels."""
+    generator = torch.Generator().manual_seed(2)
+    input_ids = torch.randint(2, VOCABULARY, (3, 7), generator=generator)
+    mask = (torch.arange(7)[None] < torch.tensor([[7], [5], [3]])).long()
+    labels = torch.randint(2, VOCABULARY, (3, 6), generator=generator)
+    return {"input_ids": input_ids * mask, "attention_mask": mask, "labels": labels}
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer() -> PreTrainedTokenizerFast:
+    """A trained tokenizer with T5's special tokens, whose ids all fit the tiny models."""
+    sentences = ["a dog runs", "the cat sees a dog", "un chien court", "le chat voit un chien"]
+    return train_tokenizer(sentences, vocab_size=VOCABULARY)
