@@ -1,0 +1,53 @@
+"""The model and tokenizer a training starts from: a named small size, or any saved T5."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase, set_seed
+
+from codeunlearn.codebook.bottleneck import BottleneckConfig
+from codeunlearn.codebook.modeling import find_bottleneck
+from codeunlearn.codebook.sites import DEFAULT_LAYER, family_of
+from codeunlearn.codebook.storage import load_model, load_tokenizer
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.training.sizes import SIZES
+from codeunlearn.training.tokenizer import train_tokenizer
+
+
+@dataclass(frozen=True)
+class Base:
+    """What a training starts from.
+
+    Attributes:
+        model: an encoder-decoder model without a bottleneck.
+        tokenizer: its tokenizer.
+        bottleneck: the bottleneck that fits it by default.
+        from_scratch: the weights are random.
+    """
+
+    model: Any
+    tokenizer: PreTrainedTokenizerBase
+    bottleneck: BottleneckConfig
+    from_scratch: bool
+
+
+def load_base(name: str, train_pool: Dataset, seed: int) -> Base:
+    """Opens a saved T5 (folder or Hub name), or makes a small one with a tokenizer trained on the train pool.
+
+    Raises:
+        CodeUnlearnError: the name is neither, or the architecture is not supported.
+    """
+    if name in SIZES:
+        set_seed(seed)
+        size = SIZES[name]
+        tokenizer = train_tokenizer(chain(train_pool["source"], train_pool["target"]), size.vocab_size)
+        return Base(size.model(len(tokenizer)), tokenizer, size.bottleneck(), from_scratch=True)
+    model, tokenizer = load_model(name), load_tokenizer(name)
+    if find_bottleneck(model) is not None:
+        raise CodeUnlearnError(f"{name} already has a bottleneck; start from its plain base instead.")
+    site = family_of(model.config.model_type).path(DEFAULT_LAYER)
+    return Base(model, tokenizer, BottleneckConfig(d_model=model.config.d_model, site=site), from_scratch=False)

@@ -1,0 +1,109 @@
+"""Sentence pairs as tokens, in batches of equal work and few distinct shapes.
+
+Both sides are padded to a multiple of four and a batch holds pairs of one shape, as many as a token budget allows.
+Processors and compilers keep what they prepared for a shape, so shapes that repeat are worth more than a little padding.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from datasets import Dataset
+from torch import Tensor
+from torch.utils.data import Sampler
+from transformers import PreTrainedTokenizerBase
+
+LENGTH_STEP = 4
+IGNORED_LABEL = -100
+
+
+def round_up(length: int, step: int = LENGTH_STEP) -> int:
+    return -(-length // step) * step
+
+
+def tokenize_pairs(
+    dataset: Dataset, tokenizer: PreTrainedTokenizerBase, max_tokens: int, source_prefix: str = ""
+) -> Dataset:
+    """``input_ids`` and ``labels`` of every pair; a side over ``max_tokens`` is cut to it."""
+
+    def encode(batch: dict[str, list[str]]) -> dict[str, Any]:
+        source = tokenizer([source_prefix + s for s in batch["source"]], truncation=True, max_length=max_tokens)
+        target = tokenizer(batch["target"], truncation=True, max_length=max_tokens)
+        return {"input_ids": source["input_ids"], "labels": target["input_ids"]}
+
+    return dataset.map(encode, batched=True, remove_columns=dataset.column_names, keep_in_memory=True)
+
+
+class ShapeBatchSampler(Sampler[list[int]]):
+    """Batches of pairs that share a padded shape; order and membership change with the epoch, reproducibly.
+
+    Args:
+        lengths: (source, target) tokens of every pair.
+        batch_tokens: bound on the padded tokens of a batch, both sides counted.
+        seed: with the epoch, decides everything random.
+    """
+
+    def __init__(self, lengths: Sequence[tuple[int, int]], batch_tokens: int, seed: int) -> None:
+        self.shapes = [(round_up(source), round_up(target)) for source, target in lengths]
+        self.batch_tokens = batch_tokens
+        self.seed = seed
+        self.epoch = 0
+        self.batch_size = 1  # nominal: read by accelerate, which never splits these batches
+        self.drop_last = False
+        self._count = sum(-(-n // self._rows(shape)) for shape, n in self._population().items())
+
+    def _population(self) -> dict[tuple[int, int], int]:
+        counts: dict[tuple[int, int], int] = defaultdict(int)
+        for shape in self.shapes:
+            counts[shape] += 1
+        return counts
+
+    def _rows(self, shape: tuple[int, int]) -> int:
+        return max(1, self.batch_tokens // sum(shape))
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[list[int]]:
+        rng = random.Random(self.seed * 1_000_003 + self.epoch)
+        order = list(range(len(self.shapes)))
+        rng.shuffle(order)
+        waiting: dict[tuple[int, int], list[int]] = defaultdict(list)
+        batches: list[list[int]] = []
+        for index in order:
+            shape = self.shapes[index]
+            waiting[shape].append(index)
+            if len(waiting[shape]) == self._rows(shape):
+                batches.append(waiting.pop(shape))
+        batches.extend(waiting.values())
+        rng.shuffle(batches)
+        return iter(batches)
+
+
+@dataclass(frozen=True)
+class PadToStep:
+    """Collates pairs to tensors whose lengths are multiples of four."""
+
+    pad_token_id: int
+
+    def __call__(self, rows: list[dict[str, list[int]]]) -> dict[str, Tensor]:
+        input_ids = _padded([row["input_ids"] for row in rows], self.pad_token_id)
+        lengths = torch.tensor([len(row["input_ids"]) for row in rows])
+        return {
+            "input_ids": input_ids,
+            "attention_mask": (torch.arange(input_ids.shape[1])[None] < lengths[:, None]).long(),
+            "labels": _padded([row["labels"] for row in rows], IGNORED_LABEL),
+        }
+
+
+def _padded(sequences: list[list[int]], value: int) -> Tensor:
+    width = round_up(max(map(len, sequences)))
+    return torch.tensor([s + [value] * (width - len(s)) for s in sequences])

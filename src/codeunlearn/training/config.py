@@ -1,0 +1,99 @@
+"""How a model is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from transformers import Seq2SeqTrainingArguments
+
+from codeunlearn.errors import CodeUnlearnError
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Options of one training run; the command's options mirror them.
+
+    Attributes:
+        epochs: passes over the train pool.
+        max_steps: stop earlier, after this many optimizer steps.
+        batch_tokens: padded tokens of a batch, source and target together.
+        max_tokens: a longer side is cut.
+        optimizer: ``muon`` learns a small model from scratch in far fewer steps; ``adamw`` suits fine-tuning.
+        learning_rate: peak; rises over the warm-up and falls linearly to zero.
+        bottleneck_learning_rate: peak for the bottleneck; the same as ``learning_rate`` when absent.
+        warmup_share: part of the steps spent rising.
+        weight_decay: for weight matrices outside the bottleneck.
+        losses: weights of the bottleneck's losses, one of `LOSS_PRESETS`; plain training ignores it.
+        revive_steps: codes unused over so many steps start again from data; 0 leaves dead codes alone.
+        source_prefix: put before every source sentence, as pretrained T5 expects.
+        save_steps: a checkpoint every so many steps, from which a killed run resumes.
+        log_steps: losses and health are logged every so many steps.
+        seed: decides initial weights and the order of the batches.
+        device: ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    epochs: float = 3.0
+    max_steps: int | None = None
+    batch_tokens: int = 6000
+    max_tokens: int = 128
+    optimizer: Literal["muon", "adamw"] = "muon"
+    learning_rate: float = 6e-3
+    bottleneck_learning_rate: float | None = None
+    warmup_share: float = 0.03
+    weight_decay: float = 0.01
+    losses: str = "recommended"
+    revive_steps: int = 1000
+    source_prefix: str = ""
+    save_steps: int = 250
+    log_steps: int = 25
+    seed: int = 0
+    device: str = "auto"
+
+    @classmethod
+    def finetune(cls, **options: Any) -> TrainConfig:
+        """Defaults for going on with a pretrained model."""
+        return cls(**{"optimizer": "adamw", "learning_rate": 3e-4, "warmup_share": 0.05, **options})
+
+    @classmethod
+    def joint(cls, **options: Any) -> TrainConfig:
+        """Defaults for training model and bottleneck together, from a trained base."""
+        return cls(**{"epochs": 2.0, "optimizer": "adamw", "learning_rate": 2e-4, "warmup_share": 0.05, **options})
+
+    def to_arguments(self, out: Path, total_steps: int) -> Seq2SeqTrainingArguments:
+        """transformers' own arguments for a run whose checkpoints go to ``out``."""
+        options: dict[str, Any] = {
+            "output_dir": str(out / "checkpoints"),
+            "num_train_epochs": self.epochs,
+            "max_steps": total_steps,
+            "learning_rate": self.learning_rate,
+            "lr_scheduler_type": "linear",
+            "warmup_steps": max(1, round(self.warmup_share * total_steps)),
+            "max_grad_norm": 1.0,
+            "logging_steps": self.log_steps,
+            "save_steps": self.save_steps,
+            "save_total_limit": 2,
+            "seed": self.seed,
+            "data_seed": self.seed,
+            "use_cpu": self.device == "cpu" or not torch.cuda.is_available(),
+            "bf16": has_fast_bf16(self.device),
+            "remove_unused_columns": False,
+            "report_to": ["tensorboard"],
+            "dataloader_pin_memory": False,
+        }
+        return Seq2SeqTrainingArguments(**options)
+
+
+def has_fast_bf16(device: str) -> bool:
+    """Whether bf16 matrix products are faster than fp32 here: CUDA from Ampere on, or a processor that has them."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise CodeUnlearnError(f"Unknown device {device!r}; use auto, cpu or cuda.")
+    if device != "cpu" and torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    if device == "cuda":
+        raise CodeUnlearnError("No CUDA device can be seen here; use --device cpu.")
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = cpuinfo.read_text() if cpuinfo.exists() else ""
+    return "avx512_bf16" in flags or "amx_bf16" in flags or " bf16 " in flags

@@ -1,0 +1,131 @@
+"""A bottleneck from data alone: codes are encodings of real tokens, the decoder is solved for (light mode, ``build``).
+
+The encoder keeps its random weights; its bias centres the data (a large common offset lets most units die). The sum
+of S codes should resemble one encoding, so each code is the encoding of a random real token divided by S.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from codeunlearn.codebook.bottleneck import ConceptBottleneck
+from codeunlearn.codebook.modeling import require_bottleneck
+from codeunlearn.codebook.probing import run_to_site
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.training.batches import round_up
+
+
+@dataclass(frozen=True)
+class BuildConfig:
+    """How a bottleneck is made from data.
+
+    Attributes:
+        fit_tokens: real tokens from which the decoder is solved, besides the K that become codes.
+        ridge: weight decay of that least-squares problem, relative to the mean squared code sum.
+        batch_tokens: padded tokens in one pass through the encoder.
+        new_basis: the layers behind the bottleneck work in a basis of their own, so that skipping the bottleneck
+            ruins the model (see `codeunlearn.codebook.basis`).
+        seed: which tokens become codes, the encoder's random weights and the new basis.
+    """
+
+    fit_tokens: int = 40_000
+    ridge: float = 1e-4
+    batch_tokens: int = 4096
+    new_basis: bool = True
+    seed: int = 0
+
+
+@torch.no_grad()
+def initialise_from_data(
+    model: Any, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str], config: BuildConfig
+) -> dict[str, float]:
+    """Fills the bottleneck of ``model`` from sentences of the train pool.
+
+    Returns:
+        ``tokens`` used and ``unexplained_variance`` of the reconstruction on tokens not used for the fit.
+
+    Raises:
+        CodeUnlearnError: the sentences hold fewer real tokens than there are codes.
+    """
+    bottleneck = require_bottleneck(model)
+    held_out = 4096
+    wanted = bottleneck.config.num_codes + config.fit_tokens + held_out
+    activations = _sample_activations(model, tokenizer, sentences, wanted, config)
+    if len(activations) < bottleneck.config.num_codes + held_out:
+        raise CodeUnlearnError(
+            f"The train pool holds {len(activations):,} usable tokens, too few for {bottleneck.config.num_codes:,} codes "
+            f"and {held_out:,} more to check them; give more data or fewer codes (--num-codes)."
+        )
+    test, rest = activations[:held_out], activations[held_out:]
+    bottleneck.encoder.bias.copy_(-(bottleneck.encoder.weight @ rest.mean(0)))
+    _set_codes(bottleneck, rest[: bottleneck.config.num_codes])
+    unseen = rest[bottleneck.config.num_codes :]
+    enough = len(unseen) >= 4 * bottleneck.config.code_dim
+    _solve_decoder(bottleneck, unseen if enough else rest, config.ridge)
+    return {"tokens": float(len(activations)), "unexplained_variance": unexplained_variance(bottleneck, test)}
+
+
+def _sample_activations(
+    model: Any, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str], wanted: int, config: BuildConfig
+) -> Tensor:
+    """[wanted, d] activations of random real tokens of random sentences, in random order."""
+    generator = torch.Generator().manual_seed(config.seed)
+    order = torch.randperm(len(sentences), generator=generator).tolist()
+    found: list[Tensor] = []
+    total = 0
+    rows_at_once = 256
+    for start in range(0, len(order), rows_at_once):
+        texts = sorted((sentences[i] for i in order[start : start + rows_at_once]), key=len)
+        for batch in _by_tokens(texts, config.batch_tokens):
+            encoded = tokenizer(batch, return_tensors="pt", padding=True, truncation=True, max_length=128)
+            ids, mask = encoded["input_ids"].to(model.device), encoded["attention_mask"].to(model.device)
+            states = run_to_site(model, ids, mask)[mask.bool()].float()
+            found.append(states)
+            total += len(states)
+        if total >= 2 * wanted:  # twice, so that the tokens kept come from more sentences than strictly needed
+            break
+    if not found:
+        return torch.empty(0, model.config.d_model)
+    activations = torch.cat(found)
+    return activations[torch.randperm(len(activations), generator=generator)[:wanted].to(activations.device)]
+
+
+def _by_tokens(texts: list[str], budget: int) -> list[list[str]]:
+    """Neighbours in length, in groups whose characters, a bound on tokens, stay near the budget."""
+    groups: list[list[str]] = [[]]
+    for text in texts:
+        if groups[-1] and (len(groups[-1]) + 1) * round_up(len(text)) > 4 * budget:
+            groups.append([])
+        groups[-1].append(text)
+    return [group for group in groups if group]
+
+
+def _set_codes(bottleneck: ConceptBottleneck, activations: Tensor) -> None:
+    codes = bottleneck.encode(activations) / bottleneck.config.top_s
+    bottleneck.codebook.weight.copy_(codes)
+
+
+def _solve_decoder(bottleneck: ConceptBottleneck, activations: Tensor, ridge: float) -> None:
+    """Ridge regression from code sums to activations, in float64."""
+    sums = torch.cat([bottleneck.run(chunk).code_sum for chunk in activations.split(4096)]).double()
+    targets = activations.double()
+    mean_sum, mean_target = sums.mean(0), targets.mean(0)
+    centred = sums - mean_sum
+    gram = centred.T @ centred
+    gram += ridge * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    weight = torch.linalg.solve(gram, centred.T @ (targets - mean_target))
+    bottleneck.decoder.weight.copy_(weight.T)
+    bottleneck.decoder.bias.copy_(mean_target - mean_sum @ weight)
+
+
+@torch.no_grad()
+def unexplained_variance(bottleneck: ConceptBottleneck, activations: Tensor) -> float:
+    """Squared error of the reconstruction over the variance of the activations; 1 means no better than the mean."""
+    error = (bottleneck.run(activations).a_hat - activations).square().sum()
+    return float(error / (activations - activations.mean(0)).square().sum())

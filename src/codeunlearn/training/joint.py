@@ -1,0 +1,108 @@
+"""Joint training of model and bottleneck (eq. 8) on the Hugging Face Trainer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from accelerate.utils import broadcast
+from datasets import Dataset
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from codeunlearn.codebook.basis import SignedPermutation
+from codeunlearn.codebook.modeling import CodeUnlearnOutput, require_bottleneck
+from codeunlearn.training.config import TrainConfig
+from codeunlearn.training.dead_codes import revive, sample_encodings
+from codeunlearn.training.health import HealthMonitor
+from codeunlearn.training.losses import bottleneck_losses, loss_preset
+from codeunlearn.training.trainer import PlainTrainer
+
+REVIVAL_POOL = 2048  # encodings from which revived codes are drawn
+
+
+class JointTrainer(PlainTrainer):
+    """`PlainTrainer` with the bottleneck's losses, its health log and the revival of dead codes.
+
+    Args:
+        basis: the basis of the layers behind the bottleneck, when `BuildConfig.new_basis` changed it.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        config: TrainConfig,
+        train_pairs: Dataset,
+        tokenizer: PreTrainedTokenizerBase,
+        out: Path,
+        basis: SignedPermutation | None = None,
+    ) -> None:
+        super().__init__(model, config, train_pairs, tokenizer, out)
+        self.weights = loss_preset(config.losses)
+        self.basis = basis
+        self.bottleneck = require_bottleneck(model)
+        self.monitor = HealthMonitor(self.bottleneck.config.num_codes)
+        self.unused_since_revival = torch.ones(self.bottleneck.config.num_codes, dtype=torch.bool)
+        self.part_sums: dict[str, float] = defaultdict(float)
+        self.part_count = 0
+
+    def compute_loss(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        model: Any,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor | tuple[Tensor, CodeUnlearnOutput]:
+        """Equation 8: cross-entropy plus the weighted parts of `bottleneck_losses`."""
+        output: CodeUnlearnOutput = model(**inputs, output_bottleneck=True)
+        assert output.bottleneck is not None and output.loss is not None
+        mask = inputs["attention_mask"]
+        parts = bottleneck_losses(
+            output.bottleneck,
+            self.bottleneck.codebook,
+            mask,
+            normalised=self.weights.normalised,
+            basis=self.basis,
+        )
+        loss = output.loss + parts.total(self.weights)
+        if model.training:
+            self._observe(output, mask, {"cross_entropy": output.loss, **parts._asdict()})
+        return (loss, output) if return_outputs else loss
+
+    def _observe(self, output: CodeUnlearnOutput, mask: Tensor, parts: dict[str, Tensor]) -> None:
+        assert output.bottleneck is not None
+        for name, value in parts.items():
+            self.part_sums[name] += float(value.detach())
+        self.part_count += 1
+        self.monitor.update(output.bottleneck, mask, self.basis)
+        self._revive_when_due(output, mask)
+
+    def _revive_when_due(self, output: CodeUnlearnOutput, mask: Tensor) -> None:
+        """Every ``revive_steps`` steps of the first three quarters of the training."""
+        assert output.bottleneck is not None
+        every, step = self.config.revive_steps, self.state.global_step
+        self.unused_since_revival &= self.monitor.usage == 0
+        if not every or not step or step % every or step > 0.75 * self.state.max_steps:
+            return
+        assert self.optimizer is not None
+        codebook, top_s, seed = self.bottleneck.codebook, self.bottleneck.config.top_s, self.config.seed * 1_000_003 + step
+        encodings = sample_encodings(output.bottleneck, mask, REVIVAL_POOL, seed)
+        used = (~self.unused_since_revival).long().to(encodings.device)
+        if self.accelerator.num_processes > 1:
+            broadcast(encodings)
+            used = cast(Tensor, self.accelerator.reduce(used))
+        optimizer = getattr(self.optimizer, "optimizer", self.optimizer)
+        revived = revive(codebook, used == 0, encodings, top_s, optimizer, seed)
+        self.part_sums["revived_codes"] += revived * max(self.part_count, 1)
+        self.unused_since_revival.fill_(True)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Adds the parts of the loss, and the codebook's health, since the last log."""
+        if "loss" in logs and self.part_count:
+            logs.update({name: value / self.part_count for name, value in self.part_sums.items()})
+            logs.update({f"codebook/{name}": value for name, value in self.monitor.report().to_dict().items()})
+            self.part_sums.clear()
+            self.part_count = 0
+        super().log(logs, start_time)

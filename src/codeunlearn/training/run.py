@@ -1,0 +1,149 @@
+"""The three ways to a model, as one call each: plain training, a bottleneck from data alone, joint training.
+
+Each reads the data, works on the train pool only, goes on from its last checkpoint when it was killed, and writes the
+model with a ``training.json`` beside it that tells how it was made.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+
+from codeunlearn.codebook.basis import SignedPermutation, change_downstream_basis
+from codeunlearn.codebook.bottleneck import BottleneckConfig
+from codeunlearn.codebook.modeling import attach
+from codeunlearn.corpus.loading import DataConfig, LoadedPairs, load_pairs
+from codeunlearn.corpus.pools import split_pools
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.record import environment, write_json
+from codeunlearn.training.base import load_base
+from codeunlearn.training.batches import tokenize_pairs
+from codeunlearn.training.config import TrainConfig
+from codeunlearn.training.initialise import BuildConfig, initialise_from_data
+from codeunlearn.training.joint import JointTrainer
+from codeunlearn.training.trainer import PlainTrainer, last_checkpoint
+
+RECORD = "training.json"
+
+
+def train_plain(data: DataConfig, base: str, out: Path, config: TrainConfig) -> dict[str, Any]:
+    """Trains a model without a bottleneck, from scratch or fine-tuned, and saves it to ``out``.
+
+    Args:
+        data: the parallel text; only its train pool is used.
+        base: a name in `SIZES`, a folder or a Hub name.
+
+    Returns:
+        the record that is also written to ``out/training.json``.
+    """
+    check_free(out)
+    loaded = load_pairs(data)
+    train_pool = split_pools(loaded.dataset)["train"]
+    start = load_base(base, train_pool, config.seed)
+    start.model.config.source_prefix = config.source_prefix
+    pairs = tokenize_pairs(train_pool, start.tokenizer, config.max_tokens, config.source_prefix)
+    trainer = PlainTrainer(start.model, config, pairs, start.tokenizer, out)
+    record = _record("plain", data, base, loaded, {"config": asdict(config), **_run(trainer, out)})
+    _save(start.model, start.tokenizer, out, record)
+    return record
+
+
+def build(
+    data: DataConfig, base: str, out: Path, config: BuildConfig, shape: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Puts a bottleneck into a trained model from data alone, without a gradient, and saves it to ``out``.
+
+    Args:
+        base: folder or Hub name of a model without a bottleneck.
+        shape: fields of `BottleneckConfig` that shall differ from those that fit the base.
+    """
+    check_free(out)
+    loaded = load_pairs(data)
+    began = time.perf_counter()
+    model, tokenizer, quality = _built(base, split_pools(loaded.dataset)["train"], config, shape)
+    details = {"build": asdict(config), **quality, "seconds": round(time.perf_counter() - began, 1)}
+    record = _record("build", data, base, loaded, details)
+    _save(model, tokenizer, out, record)
+    return record
+
+
+def train_joint(
+    data: DataConfig,
+    base: str,
+    out: Path,
+    config: TrainConfig,
+    build_config: BuildConfig,
+    shape: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Trains model and bottleneck together (eq. 8) from a trained base, starting where `build` ends."""
+    check_free(out)
+    loaded = load_pairs(data)
+    train_pool = split_pools(loaded.dataset)["train"]
+    model, tokenizer, quality = _built(base, train_pool, build_config, shape)
+    model.config.source_prefix = config.source_prefix or getattr(model.config, "source_prefix", "")
+    pairs = tokenize_pairs(train_pool, tokenizer, config.max_tokens, model.config.source_prefix)
+    trainer = JointTrainer(model, config, pairs, tokenizer, out, _basis(model, build_config))
+    details = {"build": asdict(build_config), **quality, "config": asdict(config), **_run(trainer, out)}
+    record = _record("joint", data, base, loaded, details)
+    _save(model, tokenizer, out, record)
+    return record
+
+
+def _built(
+    base: str, train_pool: Dataset, config: BuildConfig, shape: dict[str, Any] | None
+) -> tuple[Any, PreTrainedTokenizerBase, dict[str, Any]]:
+    start = load_base(base, train_pool, config.seed)
+    if start.from_scratch:
+        raise CodeUnlearnError(f"{base} has no trained weights; train it first: codeunlearn train --plain --base {base}.")
+    settings = {**start.bottleneck.to_dict(), **(shape or {})}
+    model = attach(start.model.eval(), BottleneckConfig(**settings))
+    model.config.source_prefix = getattr(start.model.config, "source_prefix", "")
+    prefix = model.config.source_prefix
+    quality = initialise_from_data(model, start.tokenizer, [prefix + s for s in train_pool["source"]], config)
+    basis = _basis(model, config)
+    if basis is not None:
+        change_downstream_basis(model, basis)
+    return model, start.tokenizer, quality
+
+
+def _basis(model: Any, config: BuildConfig) -> SignedPermutation | None:
+    return SignedPermutation.random(model.config.d_model, config.seed) if config.new_basis else None
+
+
+def check_free(out: Path) -> None:
+    """Raises `CodeUnlearnError` when ``out`` already holds a finished model."""
+    if (out / RECORD).exists():
+        raise CodeUnlearnError(f"{out} already holds a finished model; choose another --out or remove it.")
+
+
+def _run(trainer: PlainTrainer, out: Path) -> dict[str, Any]:
+    began = time.perf_counter()
+    trainer.train(resume_from_checkpoint=last_checkpoint(out))
+    return {
+        "steps": trainer.state.global_step,
+        "seconds_since_last_start": round(time.perf_counter() - began, 1),
+        "log": trainer.state.log_history,
+    }
+
+
+def _record(kind: str, data: DataConfig, base: str, loaded: LoadedPairs, details: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "data": asdict(replace(data, data=Path(data.data).name)),
+        "base": Path(base).name,
+        "pairs": loaded.report.to_dict() | {"data": Path(data.data).name},
+        "environment": environment(),
+        **details,
+    }
+
+
+def _save(model: Any, tokenizer: PreTrainedTokenizerBase, out: Path, record: dict[str, Any]) -> None:
+    """Model, tokenizer and, last, the record: a folder with a record is whole."""
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    write_json(out / RECORD, record)

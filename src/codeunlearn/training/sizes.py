@@ -1,0 +1,64 @@
+"""Named small T5 configurations that train from scratch on a laptop's processor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from transformers import GenerationConfig, T5Config, T5ForConditionalGeneration
+
+from codeunlearn.codebook.bottleneck import BottleneckConfig
+from codeunlearn.codebook.sites import DEFAULT_LAYER, family_of
+
+
+@dataclass(frozen=True)
+class Size:
+    """A T5 small enough to train here, with a bottleneck to match.
+
+    Dropout is off: runs of this length see each sentence only a few times, and drawing the masks would take about a
+    quarter of every step on a processor.
+    """
+
+    d_model: int
+    d_ff: int
+    num_heads: int
+    num_layers: int
+    num_decoder_layers: int
+    vocab_size: int
+    num_codes: int
+    code_dim: int
+    dropout_rate: float = 0.0
+
+    def model(self, vocab_size: int) -> T5ForConditionalGeneration:
+        """A randomly initialised T5; ``vocab_size`` is that of the tokenizer really trained."""
+        config = T5Config(
+            vocab_size=vocab_size,
+            d_model=self.d_model,
+            d_kv=self.d_model // self.num_heads,
+            d_ff=self.d_ff,
+            num_heads=self.num_heads,
+            num_layers=self.num_layers,
+            num_decoder_layers=self.num_decoder_layers,
+            dropout_rate=self.dropout_rate,
+            pad_token_id=0,
+            eos_token_id=1,
+            decoder_start_token_id=0,
+        )
+        model = T5ForConditionalGeneration(config)
+        model.generation_config = GenerationConfig(
+            pad_token_id=0, eos_token_id=1, decoder_start_token_id=0, max_new_tokens=256
+        )
+        return model
+
+    def bottleneck(self) -> BottleneckConfig:
+        return BottleneckConfig(
+            d_model=self.d_model,
+            num_codes=self.num_codes,
+            code_dim=self.code_dim,
+            site=family_of("t5").path(DEFAULT_LAYER),
+        )
+
+
+SIZES: dict[str, Size] = {
+    "tiny": Size(128, 512, 4, 3, 2, vocab_size=2000, num_codes=2048, code_dim=128),
+    "mini": Size(256, 1024, 4, 4, 2, vocab_size=6000, num_codes=8192, code_dim=256),
+}

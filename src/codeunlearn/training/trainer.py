@@ -1,0 +1,72 @@
+"""The Trainer that knows shape-stable batches, two learning rates and, when there is a bottleneck, the joint loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from torch import nn
+from torch.utils.data import DataLoader
+from transformers import PreTrainedTokenizerBase, Seq2SeqTrainer
+
+from codeunlearn.training.batches import PadToStep, ShapeBatchSampler
+from codeunlearn.training.config import TrainConfig
+from codeunlearn.training.optimizer import make_optimizer
+
+
+class PlainTrainer(Seq2SeqTrainer):
+    """`Seq2SeqTrainer` with `ShapeBatchSampler` and `make_optimizer`: trains the model without a bottleneck.
+
+    Args:
+        model: any encoder-decoder model.
+        config: how to train.
+        train_pairs: columns ``input_ids`` and ``labels``.
+        out: folder for checkpoints and logs.
+    """
+
+    def __init__(
+        self, model: nn.Module, config: TrainConfig, train_pairs: Dataset, tokenizer: PreTrainedTokenizerBase, out: Path
+    ) -> None:
+        self.config = config
+        lengths = list(zip(map(len, train_pairs["input_ids"]), map(len, train_pairs["labels"]), strict=True))
+        self.batch_sampler = ShapeBatchSampler(lengths, config.batch_tokens, config.seed)
+        steps = round(config.epochs * len(self.batch_sampler))
+        steps = min(steps, config.max_steps) if config.max_steps else steps
+        super().__init__(
+            model=model,  # pyright: ignore[reportArgumentType]
+            args=config.to_arguments(out, max(1, steps)),
+            train_dataset=train_pairs,
+            data_collator=PadToStep(int(tokenizer.pad_token_id)),  # pyright: ignore[reportArgumentType]
+            processing_class=tokenizer,
+        )
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        loader = DataLoader(
+            self.train_dataset,  # pyright: ignore[reportArgumentType]
+            batch_sampler=self.batch_sampler,
+            collate_fn=self.data_collator,
+        )
+        return self.accelerator.prepare(loader)
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        if self.optimizer is None:
+            config = self.config
+            self.optimizer = make_optimizer(
+                model or self.model,  # pyright: ignore[reportArgumentType]
+                config.optimizer,
+                config.learning_rate,
+                config.bottleneck_learning_rate or config.learning_rate,
+                config.weight_decay,
+            )
+        return self.optimizer
+
+
+def last_checkpoint(out: Path) -> str | None:
+    """The newest whole checkpoint below ``out``, or None."""
+    found = (out / "checkpoints").glob("checkpoint-*/trainer_state.json")
+    newest = max(found, key=lambda state: int(state.parent.name.rpartition("-")[2]), default=None)
+    return str(newest.parent) if newest else None
+
+
