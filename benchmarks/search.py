@@ -80,9 +80,7 @@ def measure(size: Size, repeats: int, device: str, seed: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder for search.json")
     parser.add_argument("--repeats", type=int, default=3, help="timed repeats per search and size")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

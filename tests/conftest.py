@@ -49,9 +49,7 @@ def make_base(kind: str = "t5") -> Any:
 
 
 def make_bottleneck(**changes: Any) -> BottleneckConfig:
-    return BottleneckConfig(
-        **{"d_model": 16, "num_codes": 64, "code_dim": 12, "top_s": 4, "site": SITE, **changes}
-    )
+    return BottleneckConfig(**{"d_model": 16, "num_codes": 64, "code_dim": 12, "top_s": 4, "site": SITE, **changes})
 
 
 def make_model(kind: str = "t5", **changes: Any) -> Any:

@@ -53,9 +53,7 @@ def test_the_bottleneck_comes_back_when_a_skip_fails(tiny_model: Any) -> None:
     assert not tiny_model.bottleneck.bypassed
 
 
-def test_attaching_leaves_the_base_alone(
-    tiny_base: Any, tiny_config: BottleneckConfig, tiny_batch: Batch
-) -> None:
+def test_attaching_leaves_the_base_alone(tiny_base: Any, tiny_config: BottleneckConfig, tiny_batch: Batch) -> None:
     before = logits(tiny_base, tiny_batch)
     model = attach(tiny_base, tiny_config)
     with torch.no_grad():
@@ -81,9 +79,7 @@ def test_the_model_and_its_bottleneck_have_one_configuration(tiny_model: Any) ->
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_attach_keeps_type_and_mode(
-    tiny_base: Any, tiny_config: BottleneckConfig, dtype: torch.dtype
-) -> None:
+def test_attach_keeps_type_and_mode(tiny_base: Any, tiny_config: BottleneckConfig, dtype: torch.dtype) -> None:
     model = attach(tiny_base.to(dtype).train(), tiny_config)
     assert {p.dtype for p in model.parameters()} == {dtype}
     assert model.training
@@ -114,18 +110,14 @@ def test_running_to_the_site_stops_there(tiny_model: Any, tiny_batch: Batch) -> 
     assert set(reached) == {"encoder.block.2", "decoder", "lm_head"}
 
 
-def test_every_parameter_gets_a_gradient(
-    any_base: Any, tiny_config: BottleneckConfig, tiny_batch: Batch
-) -> None:
+def test_every_parameter_gets_a_gradient(any_base: Any, tiny_config: BottleneckConfig, tiny_batch: Batch) -> None:
     model = attach(any_base, tiny_config)
     model(**tiny_batch).loss.backward()
     without = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert without == []
 
 
-def test_bf16_autocast_selects_the_same_codes_for_the_same_activations(
-    tiny_model: Any, tiny_batch: Batch
-) -> None:
+def test_bf16_autocast_selects_the_same_codes_for_the_same_activations(tiny_model: Any, tiny_batch: Batch) -> None:
     a = run_to_site(tiny_model, tiny_batch["input_ids"], tiny_batch["attention_mask"])
     h = tiny_model.bottleneck.encode(a).detach().reshape(-1, 12)
     plain = tiny_model.bottleneck.codebook.search(h, 4)
@@ -155,9 +147,7 @@ def test_a_pickled_model_runs_its_bottleneck(tiny_model: Any, tiny_batch: Batch)
     "options",
     [{"num_beams": 1}, {"num_beams": 3, "num_return_sequences": 2}, {"do_sample": True, "top_k": 5}],
 )
-def test_generate_runs_through_the_bottleneck_once(
-    tiny_model: Any, tiny_batch: Batch, options: dict[str, Any]
-) -> None:
+def test_generate_runs_through_the_bottleneck_once(tiny_model: Any, tiny_batch: Batch, options: dict[str, Any]) -> None:
     """Greedy, with beams and by sampling: the encoder, and with it the bottleneck, runs once per batch."""
     calls: list[tuple[int, ...]] = []
     tiny_model.bottleneck.register_forward_hook(lambda _, args, __: calls.append(tuple(args[0].shape)))

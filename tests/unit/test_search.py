@@ -24,9 +24,7 @@ def gaussian(rows: int, seed: int, width: int = 16) -> Tensor:
 
 @pytest.mark.parametrize(("n", "k", "s"), SHAPES)
 @pytest.mark.parametrize("byte_budget", [1, 1000, 20_000, search.BYTE_BUDGET])
-def test_search_equals_the_reference_at_every_shape_and_byte_budget(
-    n: int, k: int, s: int, byte_budget: int
-) -> None:
+def test_search_equals_the_reference_at_every_shape_and_byte_budget(n: int, k: int, s: int, byte_budget: int) -> None:
     h, codes = signs(n, seed=n + k), signs(k, seed=s)
     fast, slow = top_s(h, codes, s, byte_budget=byte_budget), top_s_reference(h, codes, s)
     assert fast.ids.shape == fast.scores.shape == (n, s)

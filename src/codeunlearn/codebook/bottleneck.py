@@ -50,9 +50,7 @@ class BottleneckConfig(PretrainedConfig):
         **kwargs: Any,
     ) -> None:
         if not 1 <= top_s <= num_codes:
-            raise CodeUnlearnError(
-                f"S = {top_s} codes per token cannot come from K = {num_codes}; choose 1 <= S <= K."
-            )
+            raise CodeUnlearnError(f"S = {top_s} codes per token cannot come from K = {num_codes}; choose 1 <= S <= K.")
         if deletion_mode not in DELETION_MODES:
             raise CodeUnlearnError(
                 f"Unknown deletion mode {deletion_mode!r}; choose one of {', '.join(DELETION_MODES)}."

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from torch import Tensor
-from transformers import AutoModelForSeq2SeqLM, Pipeline
-from transformers.pipelines import PIPELINE_REGISTRY
+from transformers import AutoModelForSeq2SeqLM, Pipeline, pipelines
 
 TASK = "translation"
 
@@ -51,10 +50,12 @@ class TranslationPipeline(Pipeline):
 
 def register_translation() -> None:
     """Makes the task known to transformers, unless it already is."""
-    if TASK not in PIPELINE_REGISTRY.get_supported_tasks():
-        PIPELINE_REGISTRY.register_pipeline(
-            TASK, pipeline_class=TranslationPipeline, pt_model=AutoModelForSeq2SeqLM, type="text"
-        )
+    registry = pipelines.PIPELINE_REGISTRY
+    if TASK in registry.get_supported_tasks():
+        return
+    # The names on this list are refused before the registry is asked.
+    getattr(pipelines, "REMOVED_TASKS", {}).pop(TASK, None)
+    registry.register_pipeline(TASK, pipeline_class=TranslationPipeline, pt_model=AutoModelForSeq2SeqLM, type="text")
 
 
 register_translation()

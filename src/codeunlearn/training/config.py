@@ -81,6 +81,7 @@ class TrainConfig:
             "bf16": has_fast_bf16(self.device),
             "remove_unused_columns": False,
             "report_to": ["tensorboard"],
+            "disable_tqdm": True,
             "dataloader_pin_memory": False,
         }
         return Seq2SeqTrainingArguments(**options)

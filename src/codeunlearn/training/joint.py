@@ -57,7 +57,8 @@ class JointTrainer(PlainTrainer):
     ) -> Tensor | tuple[Tensor, CodeUnlearnOutput]:
         """Equation 8: cross-entropy plus the weighted parts of `bottleneck_losses`."""
         output: CodeUnlearnOutput = model(**inputs, output_bottleneck=True)
-        assert output.bottleneck is not None and output.loss is not None
+        assert output.bottleneck is not None
+        assert output.loss is not None
         mask = inputs["attention_mask"]
         parts = bottleneck_losses(
             output.bottleneck,
@@ -87,7 +88,11 @@ class JointTrainer(PlainTrainer):
         if not every or not step or step % every or step > 0.75 * self.state.max_steps:
             return
         assert self.optimizer is not None
-        codebook, top_s, seed = self.bottleneck.codebook, self.bottleneck.config.top_s, self.config.seed * 1_000_003 + step
+        codebook, top_s, seed = (
+            self.bottleneck.codebook,
+            self.bottleneck.config.top_s,
+            self.config.seed * 1_000_003 + step,
+        )
         encodings = sample_encodings(output.bottleneck, mask, REVIVAL_POOL, seed)
         used = (~self.unused_since_revival).long().to(encodings.device)
         if self.accelerator.num_processes > 1:

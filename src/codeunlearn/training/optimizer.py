@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -21,8 +21,8 @@ class CombinedOptimizer(Optimizer):
     The parts' parameter groups are shared, not copied, so that a scheduler's learning rates reach them.
     """
 
-    def __init__(self, parts: list[Optimizer]) -> None:
-        self.parts = parts
+    def __init__(self, parts: Sequence[Optimizer]) -> None:
+        self.parts = list(parts)
         super().__init__([group for part in parts for group in part.param_groups], {})
         self.param_groups = [group for part in parts for group in part.param_groups]
 
@@ -52,7 +52,12 @@ def make_optimizer(
 
     Embeddings, position biases, norms and the whole bottleneck always take AdamW. Muon's updates are scaled to AdamW's
     size (Liu et al. 2025), so that one learning rate serves both.
+
+    Raises:
+        CodeUnlearnError: an unknown name, or a torch without Muon.
     """
+    if name not in ("adamw", "muon"):
+        raise CodeUnlearnError(f"Unknown optimizer {name!r}; choose adamw or muon.")
     bottleneck = {id(p) for m in model.modules() if isinstance(m, ConceptBottleneck) for p in m.parameters()}
     rest = [(n, p) for n, p in model.named_parameters() if p.requires_grad and id(p) not in bottleneck]
     inside = [p for p in model.parameters() if p.requires_grad and id(p) in bottleneck]

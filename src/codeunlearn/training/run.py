@@ -99,7 +99,9 @@ def _built(
 ) -> tuple[Any, PreTrainedTokenizerBase, dict[str, Any]]:
     start = load_base(base, train_pool, config.seed)
     if start.from_scratch:
-        raise CodeUnlearnError(f"{base} has no trained weights; train it first: codeunlearn train --plain --base {base}.")
+        raise CodeUnlearnError(
+            f"{base} has no trained weights; train it first: codeunlearn train --plain --base {base}."
+        )
     settings = {**start.bottleneck.to_dict(), **(shape or {})}
     model = attach(start.model.eval(), BottleneckConfig(**settings))
     model.config.source_prefix = getattr(start.model.config, "source_prefix", "")

@@ -9,11 +9,12 @@ import torch
 from datasets import Dataset
 from torch import nn
 from torch.utils.data import DataLoader
-from transformers import PreTrainedTokenizerBase, Seq2SeqTrainer
+from transformers import PreTrainedTokenizerBase, PrinterCallback, Seq2SeqTrainer
 
 from codeunlearn.training.batches import PadToStep, ShapeBatchSampler
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.optimizer import make_optimizer
+from codeunlearn.training.progress import TrainingProgress
 
 
 class PlainTrainer(Seq2SeqTrainer):
@@ -40,7 +41,9 @@ class PlainTrainer(Seq2SeqTrainer):
             train_dataset=train_pairs,
             data_collator=PadToStep(int(tokenizer.pad_token_id)),  # pyright: ignore[reportArgumentType]
             processing_class=tokenizer,
+            callbacks=[TrainingProgress()],
         )
+        self.remove_callback(PrinterCallback)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         loader = DataLoader(
@@ -68,5 +71,3 @@ def last_checkpoint(out: Path) -> str | None:
     found = (out / "checkpoints").glob("checkpoint-*/trainer_state.json")
     newest = max(found, key=lambda state: int(state.parent.name.rpartition("-")[2]), default=None)
     return str(newest.parent) if newest else None
-
-

@@ -1,0 +1,44 @@
+"""``codeunlearn apply``: forget sets into a saved model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from codeunlearn.cli import options
+from codeunlearn.cli.console import emit_json, quiet_libraries, screen
+
+
+def run(
+    model: Annotated[str, typer.Argument(help="A saved model with a bottleneck.")],
+    forget_sets: Annotated[list[Path], typer.Argument(help="Forget sets made by `codeunlearn forget`.")],
+    out: options.Out,
+    commit: Annotated[bool, typer.Option("--commit", help="Take the rows out of the file for good.")] = False,
+    mode: Annotated[
+        Literal["refill", "drop", "anchor"] | None, typer.Option(help="What happens to a slot whose code is deleted.")
+    ] = None,
+    config: options.Config = None,
+    json: options.Json = None,
+) -> None:
+    """Save a model that has forgotten one or several topics; without `--commit` it can be undone."""
+    quiet_libraries()
+    from codeunlearn.cli.opening import save_copy
+    from codeunlearn.codebook import load_model
+    from codeunlearn.unlearning import ForgetSet, forget, set_deletion_mode
+    from codeunlearn.unlearning import commit as commit_rows
+
+    opened = load_model(model, dtype="auto")
+    if mode is not None:
+        set_deletion_mode(opened, mode)
+    deleted = forget(opened, *map(ForgetSet.load, forget_sets))
+    removed = commit_rows(opened) if commit else 0
+    save_copy(opened, model, out)
+    emit_json(json, {"newly_deleted": deleted, "rows_removed": removed, "ledger": opened.config.bottleneck.ledger})
+    topics = ", ".join(dict.fromkeys(entry["topic"] for entry in opened.config.bottleneck.ledger))
+    screen.print(f"Forgotten: {topics} ({deleted} more codes deleted). The model is in {out}.")
+    if commit:
+        screen.print(f"{removed} rows are gone from its weights; this cannot be undone. Older copies still hold them.")
+    else:
+        screen.print(f"Undo: codeunlearn restore {out} --out DIR")

@@ -1,0 +1,95 @@
+"""``codeunlearn demo``: the whole story on the embedded corpus, in a few minutes on a laptop."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from codeunlearn.cli import options
+from codeunlearn.cli.console import output, progress, quiet_libraries, screen
+
+
+def run(
+    out: Annotated[Path, typer.Option("--out", help="Where model, forget set and report go.")] = Path("runs/demo"),
+    topic: Annotated[
+        str, typer.Option("--topic", help="A topic of the embedded corpus, such as love or Julien.")
+    ] = "love",
+    s_prime: Annotated[int, typer.Option(help="S', codes per token that are looked at.")] = 24,
+    limit: options.Limit = None,
+    plain_epochs: Annotated[float, typer.Option(help="Passes of the plain training.")] = 8.0,
+    epochs: Annotated[float, typer.Option(help="Passes of the joint training.")] = 2.0,
+    config: options.Config = None,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+) -> None:
+    """Train a small English-French model with a codebook, forget a topic, show what changed, write a report page."""
+    quiet_libraries()
+    from codeunlearn.cli.opening import open_model
+    from codeunlearn.cli.topics import read_topic, topic_sets
+    from codeunlearn.corpus.loading import STORIES, DataConfig, load_pairs
+    from codeunlearn.corpus.pools import split_pools
+    from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic, make_test_sets
+    from codeunlearn.reporting.report import write_report
+    from codeunlearn.reporting.tables import examples_table, scores_table
+    from codeunlearn.training.config import TrainConfig
+    from codeunlearn.training.initialise import BuildConfig
+    from codeunlearn.training.run import RECORD, train_joint, train_plain
+    from codeunlearn.training.sizes import SIZES
+    from codeunlearn.unlearning import search_topic
+
+    began = time.perf_counter()
+    data = DataConfig(STORIES, limit=limit)
+    if not (out / "plain" / RECORD).exists():
+        screen.print("[bold]1. A small translation model[/] is trained from scratch on the embedded corpus.")
+        plain = TrainConfig(epochs=plain_epochs, seed=seed, device=device, save_steps=200)
+        train_plain(data, "tiny", out / "plain", plain)
+    size = SIZES["tiny"]
+    if not (out / "model" / RECORD).exists():
+        screen.print("[bold]2. The codebook[/] is built from data, then trained together with the model.")
+        joint = TrainConfig.joint(epochs=epochs, seed=seed, device=device, save_steps=200)
+        shape = {"num_codes": size.num_codes, "code_dim": size.code_dim}
+        train_joint(data, str(out / "plain"), out / "model", joint, BuildConfig(seed=seed), shape)
+    screen.print(f"[bold]3. The codes of {topic!r}[/] are found: forward passes only, no gradient.")
+    pools = split_pools(load_pairs(data).dataset)
+    sets = topic_sets(pools, read_topic(topic), eval_size=200, seed=seed)
+    model, tokenizer = open_model(str(out / "model"), device)
+    start = time.perf_counter()
+    found = search_topic(
+        model,
+        tokenizer,
+        [pair.source for pair in sets.search],
+        sets.controls,
+        topic_name=topic,
+        forms=sets.topic.forms,
+        target_forms=sets.target_words,
+        s_prime=s_prime,
+        seed=seed,
+    )
+    codes, total = len(found.forget_set), found.forget_set.num_codes
+    screen.print(f"   {codes} of {total} codes, in {time.perf_counter() - start:.1f} s.")
+    path = out / f"{topic}.json"
+    found.forget_set.save(path)
+    screen.print("[bold]4. Before and after[/] on sentences of the test pool, which neither training nor search saw.")
+    with progress("   Translating") as show:
+        evaluation = evaluate_topic(
+            str(out / "model"),
+            topic,
+            make_test_sets(sets, pools, "test"),
+            forget_sets=[path],
+            comparisons={"plain": str(out / "plain")},
+            config=EvaluationConfig(seed=seed, device=device),
+            progress=show,
+        )
+    evaluation.details["command"] = options.command_line()
+    output.print(examples_table(evaluation))
+    output.print(scores_table(evaluation))
+    page = write_report(
+        out / "report", search=found, evaluation=evaluation, title=f"Forgetting {topic}", command=options.command_line()
+    )
+    screen.print(f"The report is in {page}. The whole demonstration took {time.perf_counter() - began:.0f} s.")
+    screen.print(
+        f"Undo or keep it: codeunlearn apply {out / 'model'} {path} --out {out / 'forgotten'} [--commit]", markup=False
+    )

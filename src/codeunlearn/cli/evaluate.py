@@ -1,0 +1,83 @@
+"""``codeunlearn evaluate``: what a model does with a topic, before and after forgetting it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from codeunlearn.cli import options
+from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, screen
+
+
+def run(
+    model: Annotated[str, typer.Argument(help="A saved model.")],
+    topic: options.TopicName,
+    data: options.Data,
+    forget: Annotated[list[Path] | None, typer.Option("--forget", help="Forget set whose effect is measured.")] = None,
+    plain: Annotated[str | None, typer.Option("--plain", help="The plain fine-tuned model, for comparison.")] = None,
+    zero_shot: Annotated[
+        str | None, typer.Option("--zero-shot", help="The model before fine-tuning: zero of the normalised drop.")
+    ] = None,
+    bypass: Annotated[bool, typer.Option("--bypass", help="Also score the model with its bottleneck skipped.")] = False,
+    forms: options.Forms = None,
+    sentences: options.Sentences = None,
+    target_words: options.TargetWords = None,
+    neighbours: options.Neighbours = None,
+    eval_size: Annotated[int, typer.Option(help="Sentences of each set, at most.", min=1)] = 500,
+    minimum: Annotated[int, typer.Option(help="Fewer sentences than this are an error.", min=1)] = 20,
+    beams: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.", min=1)] = 1,
+    config: options.Config = None,
+    data_config: options.DataSetConfig = None,
+    source_column: options.SourceColumn = None,
+    target_column: options.TargetColumn = None,
+    limit: options.Limit = None,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    report: options.Report = None,
+    json: options.Json = None,
+) -> None:
+    """Score a model on the test pool's sentences with the topic, without it, and with its neighbours.
+
+    With `--forget` the sets are scored before and after; a model that has already forgotten is compared with itself
+    before. Deletions that were committed cannot be lifted.
+    """
+    quiet_libraries()
+    from codeunlearn.cli.topics import read_pools, read_topic, topic_sets
+    from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic, make_test_sets
+    from codeunlearn.reporting.report import write_report
+    from codeunlearn.reporting.tables import scores_table
+
+    pools = read_pools(options.data_config(data, data_config, source_column, target_column, limit))
+    sets = topic_sets(
+        pools,
+        read_topic(topic, forms, sentences),
+        target=target_words,
+        neighbours=neighbours,
+        search_size=0,
+        eval_size=eval_size,
+        minimum=minimum,
+        seed=seed,
+    )
+    settings = EvaluationConfig(num_beams=beams, seed=seed, device=device)
+    with progress("Translating") as show:
+        evaluation = evaluate_topic(
+            model,
+            topic,
+            make_test_sets(sets, pools, "test"),
+            forget_sets=forget or [],
+            comparisons={**options.given(plain=plain), **({"zero-shot": zero_shot} if zero_shot else {})},
+            bypass=bypass,
+            config=settings,
+            progress=show,
+        )
+    evaluation.details["command"] = options.command_line()
+    emit_json(json, evaluation.to_dict())
+    if json != "-":
+        output.print(scores_table(evaluation))
+    if report is not None:
+        page = write_report(
+            report, search=None, evaluation=evaluation, title=f"Scores of {topic}", command=options.command_line()
+        )
+        screen.print(f"The report is in {page}.")

@@ -1,0 +1,51 @@
+"""Opening what the command line names: models, devices, forget sets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from codeunlearn.codebook import load_model, load_tokenizer
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.record import write_json
+from codeunlearn.reporting.model_card import write_model_card
+from codeunlearn.training.run import RECORD
+from codeunlearn.unlearning import ForgetSet, forget
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto`` is CUDA where there is one."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise CodeUnlearnError(f"Unknown device {name!r}; use auto, cpu or cuda.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise CodeUnlearnError("No CUDA device can be seen here; use --device cpu.")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def open_model(name: str, device: str, forget_sets: Sequence[Path] = ()) -> tuple[Any, Any]:
+    """Model (with the forget sets applied) and tokenizer."""
+    model, tokenizer = load_model(name), load_tokenizer(name)
+    if forget_sets:
+        forget(model, *map(ForgetSet.load, forget_sets))
+    return model.to(pick_device(device)), tokenizer
+
+
+def save_copy(model: Any, origin: str, out: Path) -> None:
+    """Saves a changed model with the tokenizer, training record and card of the one it came from.
+
+    Raises:
+        CodeUnlearnError: ``out`` is the folder the model came from; the original is never overwritten.
+    """
+    if Path(origin).exists() and Path(origin).resolve() == out.resolve():
+        raise CodeUnlearnError(f"{out} is the model itself; choose another --out, so that the original stays.")
+    model.save_pretrained(out)
+    load_tokenizer(origin).save_pretrained(out)
+    record = Path(origin) / RECORD
+    content = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+    if content:
+        write_json(out / RECORD, content)
+    write_model_card(out, content, model.config.bottleneck.ledger)

@@ -1,0 +1,32 @@
+"""``codeunlearn restore``: takes a deletion back that was not committed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from codeunlearn.cli import options
+from codeunlearn.cli.console import emit_json, quiet_libraries, screen
+
+
+def run(
+    model: Annotated[str, typer.Argument(help="A saved model that has forgotten something.")],
+    out: options.Out,
+    topic: Annotated[
+        list[str] | None, typer.Option("--topic", help="Topic to take back; all of them if absent.")
+    ] = None,
+    config: options.Config = None,
+    json: options.Json = None,
+) -> None:
+    """Save a model that remembers a topic again, as long as the deletion was not committed."""
+    quiet_libraries()
+    from codeunlearn.cli.opening import save_copy
+    from codeunlearn.codebook import load_model
+    from codeunlearn.unlearning import restore
+
+    opened = load_model(model, dtype="auto")
+    restored = restore(opened, *(topic or []))
+    save_copy(opened, model, out)
+    emit_json(json, {"restored": restored, "ledger": opened.config.bottleneck.ledger})
+    screen.print(f"{restored} codes are back. The model is in {out}.")

@@ -1,0 +1,128 @@
+"""``codeunlearn sweep``: several topics over all S', as one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from codeunlearn.cli import options
+from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, screen
+
+if TYPE_CHECKING:
+    from codeunlearn.corpus.topic_sets import TopicSets
+    from codeunlearn.evaluation.protocol import TestSet
+    from codeunlearn.evaluation.sweep import SweepRow
+    from codeunlearn.evaluation.topic import EvaluationConfig
+
+
+def run(
+    model: Annotated[str, typer.Argument(help="A saved model with a bottleneck.")],
+    topics: Annotated[str, typer.Option("--topics", help="Words to forget one at a time, separated by commas.")],
+    data: options.Data,
+    out: options.Out,
+    pool: Annotated[
+        Literal["test", "validation"], typer.Option(help="test for results, validation for choices.")
+    ] = "test",
+    preset: Annotated[str, typer.Option(help="Recipe that chooses the codes.")] = "paper",
+    s_primes: Annotated[
+        str | None, typer.Option(help="S' values, separated by commas; the paper's seven if absent.")
+    ] = None,
+    mode: Annotated[str | None, typer.Option(help="refill, drop or anchor; the model's own if absent.")] = None,
+    search_size: Annotated[int, typer.Option(help="Sentences to search with, at most.", min=1)] = 500,
+    eval_size: Annotated[int, typer.Option(help="Sentences of each set, at most.", min=1)] = 300,
+    minimum: Annotated[int, typer.Option(help="Fewer sentences than this are an error.", min=1)] = 20,
+    config: options.Config = None,
+    data_config: options.DataSetConfig = None,
+    source_column: options.SourceColumn = None,
+    target_column: options.TargetColumn = None,
+    limit: options.Limit = None,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    json: options.Json = None,
+) -> None:
+    """Forget each topic at each S' and score it: OUT/sweep.json, sweep.csv and sweep.md.
+
+    Topics that are finished are kept: the same command goes on after an interruption.
+    """
+    quiet_libraries()
+    from codeunlearn.cli.opening import open_model
+    from codeunlearn.cli.topics import read_pools, read_topic, topic_sets
+    from codeunlearn.evaluation.sweep import Sweep, finished_rows
+    from codeunlearn.evaluation.topic import EvaluationConfig, make_test_sets
+    from codeunlearn.record import environment
+    from codeunlearn.unlearning import S_PRIMES
+
+    pools = read_pools(options.data_config(data, data_config, source_column, target_column, limit))
+    settings = EvaluationConfig(seed=seed, device=device)
+    sizes = {"search_size": search_size, "eval_size": eval_size, "minimum": minimum, "seed": seed}
+    opened = open_model(model, device)
+    levels = tuple(int(level) for level in options.words(s_primes)) or S_PRIMES
+    details = {
+        "model": Path(model).name,
+        "data": Path(data).name,
+        "preset": preset,
+        "mode": mode,
+        "pool": pool,
+        "s_primes": list(levels),
+        "search_size": search_size,
+        "eval_size": eval_size,
+        "seed": seed,
+    }
+    rows = finished_rows(out, details)
+    for name in options.words(topics):
+        if any(row.topic == name for row in rows):
+            continue
+        sets = topic_sets(pools, read_topic(name), **sizes)
+        tests = make_test_sets(sets, pools, pool)
+        with progress(name) as show:
+            found = _topic_rows(opened, sets, tests, settings, preset, levels, mode)
+            for done, row in enumerate(found, start=1):
+                rows.append(row)
+                show(done, len(levels))
+        Sweep(rows, {**details, "command": options.command_line(), "environment": environment()}).save(out)
+        screen.print(f"{name}: {len(levels)} values of S' done.")
+    result = Sweep(rows, {**details, "command": options.command_line(), "environment": environment()})
+    emit_json(json, result.to_dict())
+    if json != "-":
+        output.print(result.to_markdown(), soft_wrap=True, markup=False, highlight=False)
+
+
+def _topic_rows(
+    opened: tuple[Any, Any],
+    topic_sets: TopicSets,
+    tests: list[TestSet],
+    settings: EvaluationConfig,
+    preset: str,
+    levels: tuple[int, ...],
+    mode: Any,
+) -> Iterator[SweepRow]:
+    from codeunlearn.evaluation.protocol import AFTER, BEFORE, evaluate_sets
+    from codeunlearn.evaluation.sweep import sweep_row
+    from codeunlearn.evaluation.topic import translator
+    from codeunlearn.unlearning import forgetting, search_s_primes
+
+    model, tokenizer = opened
+    found = search_s_primes(
+        model,
+        tokenizer,
+        [pair.source for pair in topic_sets.search],
+        topic_sets.controls,
+        topic_name=topic_sets.topic.name,
+        forms=topic_sets.topic.forms,
+        target_forms=topic_sets.target_words,
+        preset=preset,
+        s_primes=levels,
+        seed=settings.seed,
+        paired=topic_sets.paired,
+    )
+    texts = translator(model, tokenizer, settings)([source for s in tests for source in s.sources])
+    for s_prime, result in found.items():
+        systems = {
+            BEFORE: lambda _: texts,
+            AFTER: translator(model, tokenizer, settings, lambda r=result: forgetting(model, r.forget_set, mode=mode)),
+        }
+        evaluation = evaluate_sets(topic_sets.topic.name, tests, systems, examples=0, seed=settings.seed)
+        yield sweep_row(evaluation, s_prime, len(result.forget_set), len(topic_sets.search))

@@ -1,0 +1,118 @@
+"""``codeunlearn train``: plain training, or model and bottleneck together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from codeunlearn.cli import options
+from codeunlearn.cli.console import emit_json, quiet_libraries, screen
+
+
+def run(
+    data: options.Data,
+    base: Annotated[str, typer.Option("--base", help="tiny, mini, or a saved T5: a folder or a Hub name.")],
+    out: options.Out,
+    plain: Annotated[bool, typer.Option("--plain", help="Without a bottleneck: the model to compare with.")] = False,
+    config: options.Config = None,
+    data_config: options.DataSetConfig = None,
+    source_column: options.SourceColumn = None,
+    target_column: options.TargetColumn = None,
+    limit: options.Limit = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the train pool.")] = None,
+    plain_epochs: Annotated[
+        float | None, typer.Option(help="From scratch: passes of the plain training before the joint one.")
+    ] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Stop after so many optimizer steps.")] = None,
+    batch_tokens: Annotated[int | None, typer.Option(help="Padded tokens of a batch, both sides.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="A longer side is cut.")] = None,
+    optimizer: Annotated[Literal["muon", "adamw"] | None, typer.Option(help="muon or adamw.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    bottleneck_learning_rate: Annotated[float | None, typer.Option(help="Peak for the bottleneck.")] = None,
+    warmup_share: Annotated[float | None, typer.Option(help="Part of the steps spent rising.")] = None,
+    losses: Annotated[str | None, typer.Option(help="recommended, paper or cross-entropy.")] = None,
+    revive_steps: Annotated[int | None, typer.Option(help="Codes unused so long start again; 0: never.")] = None,
+    source_prefix: Annotated[
+        str | None, typer.Option(help="Put before every source, as pretrained T5 expects.")
+    ] = None,
+    save_steps: Annotated[int | None, typer.Option(help="A checkpoint every so many steps.")] = None,
+    log_steps: Annotated[int | None, typer.Option(help="Losses and health every so many steps.")] = None,
+    num_codes: Annotated[int | None, typer.Option(help="K, codes in the codebook.")] = None,
+    code_dim: Annotated[int | None, typer.Option(help="F, numbers per code.")] = None,
+    top_s: Annotated[int | None, typer.Option(help="S, codes per token.")] = None,
+    layer: Annotated[
+        int | None, typer.Option(help="Encoder layer of the bottleneck, from 0; the paper's is 2.")
+    ] = None,
+    new_basis: Annotated[bool, typer.Option(help="Layers behind the bottleneck work in a basis of their own.")] = True,
+    attribution: Annotated[str | None, typer.Option(help="Source and terms of the data, for the model card.")] = None,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    json: options.Json = None,
+) -> None:
+    """Train a translation model, with a bottleneck (default) or without one (`--plain`).
+
+    From a trained base the bottleneck starts from data, then model and bottleneck train together. From a small size
+    (`tiny`, `mini`) a plain training comes first, whose model stays in OUT/plain. A killed run goes on from its last
+    checkpoint when the same command is given again.
+    """
+    quiet_libraries()
+    from codeunlearn.training.config import TrainConfig
+    from codeunlearn.training.initialise import BuildConfig
+    from codeunlearn.training.run import RECORD, train_joint, train_plain
+    from codeunlearn.training.sizes import SIZES
+
+    pairs = options.data_config(data, data_config, source_column, target_column, limit)
+    common = options.given(
+        batch_tokens=batch_tokens,
+        max_tokens=max_tokens,
+        source_prefix=source_prefix,
+        save_steps=save_steps,
+        log_steps=log_steps,
+        seed=seed,
+        device=device,
+    )
+    chosen = options.given(
+        epochs=epochs,
+        max_steps=max_steps,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        bottleneck_learning_rate=bottleneck_learning_rate,
+        warmup_share=warmup_share,
+        losses=losses,
+        revive_steps=revive_steps,
+    )
+    if plain:
+        make = TrainConfig if base in SIZES else TrainConfig.finetune
+        finish(train_plain(pairs, base, out, make(**chosen, **common)), out, attribution, json)
+        return
+    size = SIZES.get(base)
+    shape: dict[str, Any] = options.given(num_codes=num_codes, code_dim=code_dim, top_s=top_s)
+    if size is not None:
+        if not (out / "plain" / RECORD).exists():
+            screen.print("First the plain model, then the bottleneck.")
+            stage = options.given(epochs=plain_epochs, max_steps=max_steps)
+            finish(train_plain(pairs, base, out / "plain", TrainConfig(**stage, **common)), out / "plain", attribution)
+        base = str(out / "plain")
+        shape = {"num_codes": size.num_codes, "code_dim": size.code_dim, **shape}
+    config_joint = TrainConfig.joint(**chosen, **common)
+    record = train_joint(
+        pairs, base, out, config_joint, BuildConfig(seed=seed, new_basis=new_basis), _placed(shape, layer)
+    )
+    finish(record, out, attribution, json)
+
+
+def _placed(shape: dict[str, Any], layer: int | None) -> dict[str, Any]:
+    from codeunlearn.codebook.sites import family_of
+
+    return shape if layer is None else {**shape, "site": family_of("t5").path(layer)}
+
+
+def finish(record: dict[str, Any], out: Path, attribution: str | None, json: str | None = None) -> None:
+    """Model card, machine-readable record, and a line that says what lies where."""
+    from codeunlearn.reporting.model_card import write_model_card
+
+    write_model_card(out, record, [], attribution=attribution)
+    emit_json(json, record)
+    screen.print(f"The model is in {out}.")

@@ -1,0 +1,44 @@
+"""``codeunlearn translate``: lines in, translations out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from codeunlearn.cli import options
+from codeunlearn.cli.console import quiet_libraries
+
+LINES_AT_ONCE = 1024
+
+
+def run(
+    model: Annotated[str, typer.Argument(help="A saved model: a folder or a Hub name.")],
+    forget: Annotated[list[Path] | None, typer.Option("--forget", help="Forget set to apply for this run.")] = None,
+    beams: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.", min=1)] = 1,
+    batch_tokens: Annotated[int, typer.Option(help="Padded source tokens of a batch.", min=1)] = 4096,
+    config: options.Config = None,
+    device: options.Device = "auto",
+) -> None:
+    """Translate lines from stdin to stdout, in order; an empty line stays empty."""
+    quiet_libraries()
+    from codeunlearn.cli.opening import open_model
+    from codeunlearn.evaluation.translate import translate
+
+    opened, tokenizer = open_model(model, device, forget or [])
+    prefix = getattr(opened.config, "source_prefix", "")
+    for chunk in _chunks(sys.stdin):
+        lines = [line.rstrip("\n") for line in chunk]
+        texts = translate(opened, tokenizer, lines, num_beams=beams, batch_tokens=batch_tokens, prefix=prefix)
+        sys.stdout.write("".join(f"{text}\n" for text in texts))
+        sys.stdout.flush()
+
+
+def _chunks(lines: Iterable[str]) -> Iterator[list[str]]:
+    iterator = iter(lines)
+    while chunk := list(islice(iterator, LINES_AT_ONCE)):
+        yield chunk

@@ -1,0 +1,246 @@
+"""English words: part of speech in context, inflection, frequency and names.
+
+Everything comes from word lists and models inside installed packages: HanTa (tagger, BNC C5 tags), lemminflect
+(inflection), wordfreq (frequency; it stands in for the Norvig 2009 list of the paper, appendix B) and names (given
+names of the 1990 US census). Nothing is downloaded, and each is loaded when first needed (about 0.1 s).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
+
+if TYPE_CHECKING:
+    from HanTa.HanoverTagger import HanoverTagger
+
+Gender = Literal["male", "female"]
+
+MIN_FORM_SHARE = 0.03
+"""A part of speech counts for a word when the tagger gives it this share: "book" is a noun, hardly a verb."""
+MIN_FORM_ZIPF = 1.5
+"""Inflections rarer than this do not exist in practice ("blueer", "importanter")."""
+
+TOKEN = re.compile(r"\w+(?=n['’]t\b)|n['’]t\b|['’](?:s|m|re|ve|ll|d)\b|\w+|[^\w\s]", re.IGNORECASE)
+
+_WORD_LIST_SIZE = 20_000
+_TAG_ORDER = ("NN", "NNS", "VB", "VBP", "VBZ", "VBD", "VBN", "VBG", "JJ", "JJR", "JJS", "RB", "RBR", "RBS")
+
+
+class Reading(NamedTuple):
+    """What a word is in its sentence.
+
+    Attributes:
+        pos: NOUN, VERB, ADJ, ADV or NAME; for other words the BNC C5 tag itself (PRP, CRD, ...).
+        tag: Penn tag of the inflection (NNS, VBD, ...); empty where the word does not inflect.
+    """
+
+    pos: str
+    tag: str
+
+
+class Token(NamedTuple):
+    """A word or mark and where it stands: ``sentence[start:end] == text``."""
+
+    text: str
+    start: int
+    end: int
+
+
+_READINGS = {
+    "NN0": Reading("NOUN", "NN"),
+    "NN1": Reading("NOUN", "NN"),
+    "NN2": Reading("NOUN", "NNS"),
+    "VVB": Reading("VERB", "VBP"),
+    "VVI": Reading("VERB", "VB"),
+    "VVZ": Reading("VERB", "VBZ"),
+    "VVD": Reading("VERB", "VBD"),
+    "VVN": Reading("VERB", "VBN"),
+    "VVG": Reading("VERB", "VBG"),
+    "AJ0": Reading("ADJ", "JJ"),
+    "AJC": Reading("ADJ", "JJR"),
+    "AJS": Reading("ADJ", "JJS"),
+    "AV0": Reading("ADV", "RB"),
+    "NP0": Reading("NAME", "NNP"),
+}
+_BASE_TAGS = frozenset({"NN", "VB", "VBP", "JJ", "RB"})
+_COARSE = frozenset({"shit", "fuck", "ass", "bitch", "sex", "rape", "porn"})
+_POS_OF_TAG = {"NN": "NOUN", "VB": "VERB", "JJ": "ADJ", "RB": "ADV"}
+
+
+def tokenise(sentence: str) -> list[Token]:
+    """Words, clitics ("do" + "n't", "Tom" + "'s") and marks, as the tagger was trained on them."""
+    return [Token(m.group(), m.start(), m.end()) for m in TOKEN.finditer(sentence)]
+
+
+def read(tokens: Sequence[Token]) -> list[Reading]:
+    """The reading of every token of one sentence, in context."""
+    if not tokens:
+        return []
+    words = [token.text.replace("’", "'") for token in tokens]
+    tagged = cast(list[tuple[str, str, str]], _tagger().tag_sent(words))
+    return [_READINGS.get(c5, Reading(c5, "")) for _, _, c5 in tagged]
+
+
+@cache
+def _tag_word(word: str) -> list[tuple[str, float]]:
+    """C5 tags of a word out of context with log P(word, tag), most probable first."""
+    return cast(list[tuple[str, float]], _tagger().tag_word(word)) or [("UNC", -math.inf)]
+
+
+@cache
+def pos_shares(word: str) -> dict[str, float]:
+    """How often the word is which part of speech, out of context; shares sum to 1."""
+    tagged = _tag_word(word)
+    best = tagged[0][1]  # subtracted, because long unknown words have probabilities that underflow
+    shares: dict[str, float] = {}
+    for c5, log_probability in tagged:
+        pos = _READINGS.get(c5, Reading(c5, "")).pos
+        shares[pos] = shares.get(pos, 0.0) + (math.exp(log_probability - best) if best > -math.inf else 1.0)
+    total = sum(shares.values())
+    return {pos: share / total for pos, share in shares.items()}
+
+
+@cache
+def main_pos(word: str) -> str:
+    """The most usual part of speech of a word out of context."""
+    shares = pos_shares(word)
+    return max(shares, key=lambda pos: shares[pos])
+
+
+@cache
+def is_dictionary_word(word: str) -> bool:
+    """Whether the inflection dictionary knows the word in any form; names are not in it."""
+    from lemminflect import getAllInflections, getAllLemmas
+
+    return bool(getAllInflections(word.lower()) or getAllLemmas(word.lower()))
+
+
+@cache
+def lemmas(form: str) -> tuple[str, ...]:
+    """Dictionary forms that the form can belong to: "left" -> left, leave."""
+    from lemminflect import getAllInflections, getAllLemmas
+
+    known = [lemma for found in getAllLemmas(form.lower()).values() for lemma in found]
+    itself = [form.lower()] if getAllInflections(form.lower()) else []
+    return tuple(dict.fromkeys(itself + known))
+
+
+@cache
+def possible_readings(form: str) -> frozenset[Reading]:
+    """Every reading that inflection allows: "loved" -> VBD, VBN and the adjective; empty for unknown words."""
+    from lemminflect import getAllInflections
+
+    found = {
+        Reading(_POS_OF_TAG[tag[:2]], tag)
+        for lemma in lemmas(form)
+        for tag, forms in getAllInflections(lemma).items()
+        if form.lower() in forms
+    }
+    verbs = {reading.tag for reading in found if reading.pos == "VERB"}
+    if verbs & {"VBD"}:  # the dictionary leaves VBN out where it equals VBD
+        found.add(Reading("VERB", "VBN"))
+    if verbs & {"VBD", "VBN", "VBG"}:
+        found.add(Reading("ADJ", "JJ"))
+    return frozenset(found)
+
+
+@cache
+def inflect(lemma: str, tag: str) -> str | None:
+    """The lemma in the inflection of a Penn tag, or None where no such word is in use."""
+    if tag in _BASE_TAGS or tag in ("", "NNP"):
+        return lemma
+    from lemminflect import getInflection
+
+    found = getInflection(lemma, tag)
+    return found[0] if found and zipf(found[0]) >= MIN_FORM_ZIPF else None
+
+
+def surface_forms(word: str) -> tuple[str, ...]:
+    """The forms of a word, dictionary form first: love, loves, loved, loving.
+
+    Only parts of speech in which the word is really used count: "dog" has no "dogged", "book" no "booked".
+    A word that the dictionary does not know has itself only.
+    """
+    from lemminflect import getAllInflections
+
+    word = word.lower()
+    base = next(iter(lemmas(word)), word)
+    shares = pos_shares(base)
+    forms: dict[str, None] = {base: None}
+    inflections = getAllInflections(base)
+    for tag in _TAG_ORDER:
+        if shares.get(_POS_OF_TAG[tag[:2]], 0.0) >= MIN_FORM_SHARE:
+            forms |= {form: None for form in inflections.get(tag, ()) if zipf(form) >= MIN_FORM_ZIPF}
+    return tuple(forms | {word: None})
+
+
+@cache
+def zipf(word: str) -> float:
+    """Frequency on the Zipf scale: log10 of occurrences per billion words, 0 if unknown."""
+    from wordfreq import zipf_frequency
+
+    return zipf_frequency(word, "en")
+
+
+@cache
+def frequent_words(pos: str, min_share: float = 0.5) -> tuple[str, ...]:
+    """Dictionary forms that are of a part of speech at least this often, most frequent first.
+
+    Only plain words of three letters or more that the tagger was trained on (it guesses a class for any other), and
+    none too coarse to print in a report. A class that does not inflect is named by its C5 tag (CRD for numerals).
+    """
+    from wordfreq import top_n_list
+
+    words = (w for w in top_n_list("en", _WORD_LIST_SIZE) if len(w) >= 3 and w.isascii() and w.isalpha())
+    inflecting = pos in _POS_OF_TAG.values()
+    return tuple(
+        word
+        for word in words
+        if pos_shares(word).get(pos, 0.0) >= min_share
+        and _is_known_to_tagger(word)
+        and word not in _COARSE
+        and (not inflecting or _is_base(word, pos))
+    )
+
+
+def _is_known_to_tagger(word: str) -> bool:
+    # log P(word, tag) is above -20 for words of the training text, below -30 for guesses from the ending
+    return _tag_word(word)[0][1] > -20.0
+
+
+def _is_base(word: str, pos: str) -> bool:
+    tags = {reading.tag for reading in possible_readings(word) if reading.pos == pos}
+    return word in lemmas(word) and bool(tags & _BASE_TAGS) and not tags & {"JJR", "JJS", "RBR", "RBS"}
+
+
+@cache
+def given_names(gender: Gender) -> dict[str, float]:
+    """Given names of the census by frequency in per cent, most frequent first: {"Mary": 2.629, ...}."""
+    import names
+
+    with open(names.FILES[f"first:{gender}"], encoding="ascii") as file:
+        rows = (line.split() for line in file)
+        return {row[0].capitalize(): float(row[1]) for row in rows}
+
+
+def is_given_name(name: str) -> bool:
+    """Whether many people (0.05 %) bear this given name: "Mark", but not "Love", "German" or "Asia"."""
+    return max(given_names(gender).get(name.capitalize(), 0.0) for gender in ("male", "female")) >= 0.05
+
+
+def gender_of(name: str) -> Gender | None:
+    """The gender of a given name; None for one that is unknown, or common (a tenth as often) for both."""
+    male, female = (given_names(gender).get(name.capitalize(), 0.0) for gender in ("male", "female"))
+    if max(male, female) == 0.0 or min(male, female) > 0.1 * max(male, female):
+        return None
+    return "male" if male > female else "female"
+
+
+@cache
+def _tagger() -> HanoverTagger:
+    from HanTa.HanoverTagger import HanoverTagger
+
+    return HanoverTagger("morphmodel_en.pgz")

@@ -1,0 +1,38 @@
+"""Three disjoint pools, decided by a hash of the source sentence alone.
+
+Search happens on train, choices on validation, reporting on test. Because the pool is a function of the normalised
+sentence, equal sentences never sit in two pools, whatever file, order or limit they come with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+Pool = Literal["train", "validation", "test"]
+POOLS: tuple[Pool, ...] = get_args(Pool)
+
+
+def normalise(sentence: str) -> str:
+    """Lower-cased letters and digits with single spaces: what makes two sentences "the same" for the pools."""
+    folded = unicodedata.normalize("NFKC", sentence).casefold()
+    return " ".join("".join(c if c.isalnum() else " " for c in folded).split())
+
+
+def pool_of(sentence: str) -> Pool:
+    """The pool of a source sentence: 80 % train, 10 % validation, 10 % test."""
+    digest = hashlib.blake2b(normalise(sentence).encode(), digest_size=8).digest()
+    tenth = int.from_bytes(digest, "big") % 10
+    return "test" if tenth == 0 else "validation" if tenth == 1 else "train"
+
+
+def split_pools(dataset: Dataset) -> dict[Pool, Dataset]:
+    """Splits a data set with a ``source`` column into its three pools, order kept."""
+    members: dict[Pool, list[int]] = {pool: [] for pool in POOLS}
+    for row, sentence in enumerate(dataset["source"]):
+        members[pool_of(sentence)].append(row)
+    return {pool: dataset.select(rows) for pool, rows in members.items()}

@@ -1,0 +1,269 @@
+"""The sentence sets of one topic, each from the one pool that its purpose allows.
+
+| set | paper | pool | used for |
+|---|---|---|---|
+| search, controls | D_T, D_~T | train | finding the topic's codes |
+| tune, tune_retain | | validation | choosing S' and thresholds |
+| forget, retain | D'_T, D_R | test | the reported scores |
+| neighbours | | test | what happens to related words, reported on its own |
+
+The pools are disjoint by a hash of the English sentence (`codeunlearn.corpus.pools`), which mends the paper's overlap
+of search and evaluation (D_T and D'_T both come from its validation and test sets). A set holds an English sentence
+once, with all its translations as references.
+
+D_R is drawn to have the lengths of D'_T: scores of translations and the number of codes that a sentence fires both
+depend on its length, so that with unmatched lengths a difference between the two sets would say little about the topic.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from codeunlearn.corpus.controls import ControlWriter, match_lengths, random_controls
+from codeunlearn.corpus.pools import normalise
+from codeunlearn.corpus.target_words import ParallelText, propose_neighbours, sharing_words, target_words
+from codeunlearn.corpus.topics import Topic
+from codeunlearn.corpus.vocabulary import Vocabulary
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.record import write_json
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A sentence and its translations.
+
+    Attributes:
+        source: the English sentence.
+        target: its first translation in the data.
+        references: all its translations in the data, the first included.
+    """
+
+    source: str
+    target: str
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TopicSets:
+    """Everything that a topic is searched, tuned and scored on.
+
+    Attributes:
+        topic: the topic.
+        search: D_T, sentences of the train pool that hold the topic.
+        controls: D_~T, shape [draws][len(search)], aligned with ``search``.
+        paired: whether a control differs from its search sentence in the topic's words alone. If not (a topic given as
+            sentences), controls are other sentences of the same length, and paired tests do not apply.
+        tune: sentences of the validation pool that hold the topic.
+        tune_retain: as many of the validation pool that hold neither topic nor neighbours, of the same lengths.
+        forget: D'_T, sentences of the test pool that hold the topic.
+        retain: D_R, as many of the test pool that hold neither topic nor neighbours, of the same lengths.
+        neighbours: by neighbour, sentences of the test pool that hold it and not the topic.
+        target_words: the topic's words in the target language, learned from the train pool; most frequent first.
+    """
+
+    topic: Topic
+    search: list[Pair]
+    controls: list[list[str]]
+    paired: bool
+    tune: list[Pair]
+    tune_retain: list[Pair]
+    forget: list[Pair]
+    retain: list[Pair]
+    neighbours: dict[str, list[Pair]] = field(default_factory=dict[str, list[Pair]])
+    target_words: tuple[str, ...] = ()
+
+    def sizes(self) -> dict[str, int]:
+        """Number of sentences of each set."""
+        named = {n: len(getattr(self, n)) for n in ("search", "tune", "tune_retain", "forget", "retain")}
+        return named | {f"neighbour {name}": len(pairs) for name, pairs in self.neighbours.items()}
+
+    def save(self, path: Path) -> None:
+        """Writes the sets as one JSON file. It holds sentences of the data, under the data's terms."""
+        write_json(path, {"format": _FORMAT, **asdict(self), "topic": self.topic.to_dict()})
+
+    @classmethod
+    def load(cls, path: Path) -> TopicSets:
+        """Reads what `save` wrote.
+
+        Raises:
+            CodeUnlearnError: the file is not one of topic sets.
+        """
+        content = _read_json(path)
+        if content.pop("format", None) != _FORMAT:
+            raise CodeUnlearnError(f"{path} holds no topic sets of format {_FORMAT}; build them again.")
+        return cls(
+            topic=Topic.from_dict(content["topic"]),
+            search=_read_pairs(content["search"]),
+            controls=content["controls"],
+            paired=content["paired"],
+            tune=_read_pairs(content["tune"]),
+            tune_retain=_read_pairs(content["tune_retain"]),
+            forget=_read_pairs(content["forget"]),
+            retain=_read_pairs(content["retain"]),
+            neighbours={name: _read_pairs(rows) for name, rows in content["neighbours"].items()},
+            target_words=tuple(content["target_words"]),
+        )
+
+
+def build_topic_sets(
+    topic: Topic,
+    pools: Mapping[Any, Dataset],
+    *,
+    search_size: int = 500,
+    eval_size: int = 500,
+    draws: int = 1,
+    neighbours: Mapping[str, Topic] | None = None,
+    seed: int = 0,
+    minimum: int = 20,
+    vocabulary: Vocabulary | None = None,
+) -> TopicSets:
+    """Builds the sets of a topic.
+
+    Args:
+        topic: what is to be forgotten.
+        pools: ``train``, ``validation`` and ``test``, with the columns ``source`` and ``target`` (`split_pools`).
+        search_size: at most this many search sentences; 0 for no search.
+        eval_size: at most this many sentences in each tuning, forgetting and neighbour set; 0 for a search only.
+        draws: control sentences for each search sentence.
+        neighbours: related topics to report on; None proposes two (`propose_neighbours`), {} means none.
+        seed: decides which sentences are sampled and which replacements drawn.
+        minimum: a pool with fewer topic sentences is an error.
+        vocabulary: of the train pool; counted here unless given. Counting once serves many topics.
+
+    Raises:
+        CodeUnlearnError: a pool is missing or has too few sentences with the topic or without it, or a neighbour given
+            by the user has none.
+    """
+    texts = {pool: ParallelText.of(_pool(pools, pool)) for pool in ("train", "validation", "test")}
+    train = texts["train"]
+    held = {pool: _pairs(text, topic.rows(text.sources)) for pool, text in texts.items()}
+    for pool, pairs in held.items():
+        if search_size if pool == "train" else eval_size:
+            _require(topic, pool, len(pairs), minimum)
+    search, tune, forget = (
+        _sample(held[pool], size, seed)
+        for pool, size in (("train", search_size), ("validation", eval_size), ("test", eval_size))
+    )
+    if vocabulary is None and topic.kind != "sentences":
+        vocabulary = Vocabulary.from_sentences(train.sources)
+    words = target_words(topic, train)
+    sharing = sharing_words(topic, train, words)
+    if neighbours is None:
+        related = _Related(topic, propose_neighbours(topic, train, vocabulary=vocabulary, sharing=sharing))
+    else:
+        related = _Related(topic, dict(neighbours))
+    near = {name: _sample(pairs, eval_size, seed) for name, pairs in related.neighbour_pairs(texts["test"]).items()}
+    for name in neighbours or {}:
+        if eval_size and not near[name]:
+            raise CodeUnlearnError(
+                f"Neighbour {name!r} has no sentence in the test pool; use a more frequent word or more data."
+            )
+    return TopicSets(
+        topic=topic,
+        search=search,
+        controls=_controls(related, search, train, vocabulary, sharing, draws, seed),
+        paired=topic.kind != "sentences",
+        tune=tune,
+        tune_retain=related.retain(tune, texts["validation"], seed),
+        forget=forget,
+        retain=related.retain(forget, texts["test"], seed),
+        neighbours={name: pairs for name, pairs in near.items() if pairs},
+        target_words=words,
+    )
+
+
+@dataclass(frozen=True)
+class _Related:
+    """A topic and its neighbours, as what splits a pool into sentences near the topic and unrelated ones."""
+
+    topic: Topic
+    neighbours: dict[str, Topic]
+
+    def neighbour_pairs(self, text: ParallelText) -> dict[str, list[Pair]]:
+        held = set(self.topic.rows(text.sources))
+        return {
+            name: _pairs(text, [row for row in other.rows(text.sources) if row not in held])
+            for name, other in self.neighbours.items()
+        }
+
+    def unrelated(self, text: ParallelText) -> list[Pair]:
+        near = {row for topic in (self.topic, *self.neighbours.values()) for row in topic.rows(text.sources)}
+        return _pairs(text, [row for row in range(len(text)) if row not in near])
+
+    def retain(self, forget: Sequence[Pair], text: ParallelText, seed: int) -> list[Pair]:
+        others = self.unrelated(text)
+        rows = match_lengths([pair.source for pair in forget], [pair.source for pair in others], seed)
+        return [others[row] for row in rows]
+
+
+def _controls(
+    related: _Related,
+    search: Sequence[Pair],
+    train: ParallelText,
+    vocabulary: Vocabulary | None,
+    sharing: Sequence[str],
+    draws: int,
+    seed: int,
+) -> list[list[str]]:
+    topic, sources = related.topic, [pair.source for pair in search]
+    if topic.kind == "sentences":
+        return random_controls(sources, [pair.source for pair in related.unrelated(train)], draws, seed)
+    neighbour_forms = {form for neighbour in related.neighbours.values() for form in neighbour.forms}
+    return ControlWriter(topic, vocabulary, neighbour_forms.union(sharing), seed).write(sources, draws)
+
+
+def _pool(pools: Mapping[Any, Dataset], name: str) -> Dataset:
+    if name not in pools:
+        raise CodeUnlearnError(f"There is no {name} pool; split the data with split_pools().")
+    return pools[name]
+
+
+def _require(topic: Topic, pool: str, count: int, minimum: int) -> None:
+    if count < max(minimum, 1):
+        noun = "sentence" if count == 1 else "sentences"
+        raise CodeUnlearnError(
+            f"Topic {topic.name!r} has {count} {noun} in the {pool} pool; {max(minimum, 1)} are needed. "
+            "Use a more frequent word, more data, or lower --minimum."
+        )
+
+
+def _pairs(text: ParallelText, rows: Iterable[int]) -> list[Pair]:
+    """The rows with equal sentences merged, in order of first appearance."""
+    sources: dict[str, str] = {}
+    references: dict[str, dict[str, None]] = {}
+    for row in rows:
+        key = normalise(text.sources[row])
+        sources.setdefault(key, text.sources[row])
+        references.setdefault(key, {})[text.targets[row]] = None
+    return [Pair(sources[key], next(iter(targets)), tuple(targets)) for key, targets in references.items()]
+
+
+def _sample(pairs: list[Pair], size: int, seed: int) -> list[Pair]:
+    """At most ``size`` random pairs, in the order of the data."""
+    if len(pairs) <= size:
+        return pairs
+    return [pairs[row] for row in sorted(random.Random(seed).sample(range(len(pairs)), size))]
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CodeUnlearnError(
+            f"{path} cannot be read as JSON ({error}); name a file that TopicSets.save wrote."
+        ) from error
+    return cast(dict[str, Any], content) if isinstance(content, dict) else {}
+
+
+def _read_pairs(rows: Iterable[dict[str, Any]]) -> list[Pair]:
+    return [Pair(row["source"], row["target"], tuple(row["references"])) for row in rows]

@@ -1,0 +1,157 @@
+"""A topic: the word, words or sentences that are to be forgotten, and how to find them in text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from codeunlearn.corpus import lexicon
+from codeunlearn.corpus.pools import normalise
+from codeunlearn.errors import CodeUnlearnError
+
+TopicKind = Literal["word", "name", "sentences"]
+
+_ONE_WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
+
+
+@dataclass(frozen=True)
+class Topic:
+    """What is to be forgotten, as whole words on the source side or as a set of sentences.
+
+    Attributes:
+        name: what users call it, and what files and reports are named after.
+        forms: lower-cased surface forms; a sentence that holds one as a whole word holds the topic. Empty for a topic
+            given as sentences.
+        kind: how controls are written: ``word`` (replaced by words of the same part of speech and inflection), ``name``
+            (by other names), ``sentences`` (no replacement is possible; other sentences are drawn).
+        capitalised: only capitalised occurrences count: names that are also words ("Mark", "Rose"). A sentence that
+            begins with the word still matches.
+        sentences: normalised sentences of a topic given as sentences.
+    """
+
+    name: str
+    forms: tuple[str, ...] = ()
+    kind: TopicKind = "word"
+    capitalised: bool = False
+    sentences: frozenset[str] = frozenset()
+
+    @classmethod
+    def from_word(cls, word: str, *, kind: Literal["word", "name"] | None = None) -> Topic:
+        """The topic of one English word and its inflections, in any case.
+
+        Whether the word is a name is decided from the dictionary: one that it does not know and the tagger takes for a
+        name is a name ("Julien", "boston"); so is a usual given name written with a capital ("Mark"). A name has itself
+        as its only form. ``kind`` overrules this.
+
+        Raises:
+            CodeUnlearnError: the text is not one word.
+        """
+        word = word.strip().replace("’", "'")
+        if not _ONE_WORD.fullmatch(word):
+            raise CodeUnlearnError(
+                f"{word!r} is not one word; give several words or phrases as a list of forms, or a file of sentences."
+            )
+        if (kind or _kind_of(word)) == "name":
+            is_also_word = lexicon.is_dictionary_word(word) and lexicon.main_pos(word.lower()) != "NAME"
+            return cls(word, (word.lower(),), "name", capitalised=is_also_word)
+        return cls(word, lexicon.surface_forms(word))
+
+    @classmethod
+    def from_forms(cls, name: str, forms: Iterable[str]) -> Topic:
+        """The topic of the listed forms and no others; a form may have several words ("notre dame").
+
+        It is a name if its first form would be one (`from_word`) and is written with a capital.
+
+        Raises:
+            CodeUnlearnError: no form is given.
+        """
+        written = [" ".join(form.replace("’", "'").split()) for form in forms if form.strip()]
+        if not written:
+            raise CodeUnlearnError(f"Topic {name!r} has no forms; list at least one word.")
+        is_name = written[0][0].isupper() and all(_kind_of(part) == "name" for part in written[0].split())
+        return cls(name, tuple(dict.fromkeys(form.lower() for form in written)), "name" if is_name else "word")
+
+    @classmethod
+    def from_sentences(cls, name: str, sentences: Iterable[str] | Path) -> Topic:
+        """The topic of whole source sentences, such as those named in a removal request.
+
+        A sentence of the data matches if it is one of them, up to case, spacing and punctuation. Nothing says which
+        of its words carry the topic, so there is no word to replace: the controls of such a topic are other sentences
+        of the same length, and the search is unpaired (`codeunlearn.corpus.topic_sets`).
+
+        Args:
+            name: what to call the topic.
+            sentences: the sentences, or a UTF-8 file with one a line; empty lines are skipped.
+
+        Raises:
+            CodeUnlearnError: the file cannot be read, or there is no sentence.
+        """
+        lines = _read_lines(sentences) if isinstance(sentences, Path) else sentences
+        members = frozenset(normalised for line in lines if (normalised := normalise(line)))
+        if not members:
+            raise CodeUnlearnError(f"Topic {name!r} has no sentences; give at least one sentence, one a line.")
+        return cls(name, kind="sentences", sentences=members)
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Finds the topic's forms as whole words; one that never matches for a topic given as sentences."""
+        if not self.forms:
+            return re.compile(r"(?!)")
+        longest_first = sorted(self.forms, key=len, reverse=True)
+        spelled = (r"\s+".join(map(re.escape, form.split())) for form in longest_first)
+        alternatives = "|".join(form.replace("'", "['’]") for form in spelled)
+        # tests the case of the first letter, while the rest of the pattern ignores case
+        capital = r"(?-i:(?=[A-Z]))" if self.capitalised else ""
+        return re.compile(rf"(?<!\w){capital}(?:{alternatives})(?!\w)", re.IGNORECASE)
+
+    def matches(self, sentence: str) -> bool:
+        """Whether the sentence holds the topic."""
+        if self.kind == "sentences":
+            return normalise(sentence) in self.sentences
+        return self.pattern.search(sentence) is not None
+
+    def rows(self, sentences: Sequence[str]) -> list[int]:
+        """Positions of the sentences that hold the topic; 150,000 short sentences take about 0.1 s."""
+        if self.kind == "sentences":
+            return [row for row, sentence in enumerate(sentences) if normalise(sentence) in self.sentences]
+        search = self.pattern.search
+        return [row for row, sentence in enumerate(sentences) if search(sentence)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready content; `from_dict` is its inverse."""
+        return {
+            "name": self.name,
+            "forms": list(self.forms),
+            "kind": self.kind,
+            "capitalised": self.capitalised,
+            "sentences": sorted(self.sentences),
+        }
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Topic:
+        return cls(
+            name=content["name"],
+            forms=tuple(content["forms"]),
+            kind=content["kind"],
+            capitalised=content["capitalised"],
+            sentences=frozenset(content["sentences"]),
+        )
+
+
+def _kind_of(word: str) -> TopicKind:
+    if not lexicon.is_dictionary_word(word):
+        return "name" if lexicon.main_pos(word.capitalize()) == "NAME" else "word"
+    return "name" if word[0].isupper() and lexicon.is_given_name(word) else "word"
+
+
+def _read_lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CodeUnlearnError(
+            f"{path} cannot be read as UTF-8 text ({error}); give a file with one sentence a line."
+        ) from error

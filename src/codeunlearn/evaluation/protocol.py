@@ -1,0 +1,254 @@
+"""Scores of a topic's sets by several systems, before and after forgetting, with what belongs beside them.
+
+The sets come from the test pool: D'_T (sentences with the topic), D_R (equally many without it) and each neighbour.
+Every difference is paired, on the same sentences, with a bootstrap interval; the paper's normalised improvement drop
+(section 3.7) stands beside the raw difference and says when its denominator is within noise.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from codeunlearn.corpus.topic_sets import Pair
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.evaluation.bootstrap import Resampled, interval, ratio, resample
+from codeunlearn.evaluation.metrics import METRICS, Metric, Score, score_all, topic_word_recall
+from codeunlearn.record import write_json
+
+FORGET, RETAIN = "forget", "retain"
+BEFORE, AFTER, PLAIN, ZERO_SHOT = "codebook", "unlearned", "plain", "zero-shot"
+RECALL = "topic_word_recall"
+Translator = Callable[[Sequence[str]], list[str]]
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Sentences on which systems are scored.
+
+    Attributes:
+        name: ``forget`` (D'_T), ``retain`` (D_R) or a neighbour's name.
+        pairs: the sentences with their references.
+        words: target-side words whose recall is measured here; empty for D_R.
+    """
+
+    __test__ = False  # not a test class, whatever pytest makes of the name
+
+    name: str
+    pairs: Sequence[Pair]
+    words: tuple[str, ...] = ()
+
+    @property
+    def sources(self) -> list[str]:
+        return [pair.source for pair in self.pairs]
+
+    @property
+    def references(self) -> list[tuple[str, ...]]:
+        return [pair.references for pair in self.pairs]
+
+    def metrics(self) -> dict[str, Metric]:
+        recall = {RECALL: partial(topic_word_recall, words=self.words)} if self.words else {}
+        return {**METRICS, **recall}
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One metric of one system on one set, with its 95 % bootstrap interval."""
+
+    system: str
+    set: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    count: int
+    signature: str
+
+
+@dataclass(frozen=True)
+class DeltaRow:
+    """What forgetting changed: unlearned minus codebook model, paired, with 95 % bootstrap intervals.
+
+    Attributes:
+        normalised: the paper's improvement drop in per cent: 0 is the codebook model, -100 the zero-shot model. None
+            for metrics that do not measure quality.
+        denominator_within_noise: codebook and zero-shot model cannot be told apart, so ``normalised`` says nothing.
+    """
+
+    set: str
+    metric: str
+    before: float
+    after: float
+    delta: float
+    low: float
+    high: float
+    normalised: float | None = None
+    normalised_low: float | None = None
+    normalised_high: float | None = None
+    denominator_within_noise: bool = False
+
+
+@dataclass(frozen=True)
+class Example:
+    """One sentence, its reference, and each system's translation."""
+
+    set: str
+    source: str
+    reference: str
+    translations: dict[str, str]
+
+
+@dataclass(frozen=True)
+class TopicEvaluation:
+    """All scores of one topic.
+
+    Attributes:
+        topic: name of the topic.
+        target_words: its words on the target side, whose recall is measured.
+        sizes: sentences per set.
+        zero_point: what stands for the zero-shot model in normalised drops.
+        scores: every system on every set.
+        deltas: unlearned against codebook model; empty when only one of them was scored.
+        examples: a few sentences of each set.
+        details: settings, seed, forget sets, token cost, versions and machine.
+    """
+
+    topic: str
+    target_words: tuple[str, ...]
+    sizes: dict[str, int]
+    zero_point: str
+    scores: list[ScoreRow]
+    deltas: list[DeltaRow]
+    examples: list[Example]
+    details: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def score(self, system: str, set_name: str, metric: str) -> float:
+        for row in self.scores:
+            if (row.system, row.set, row.metric) == (system, set_name, metric):
+                return row.value
+        raise KeyError((system, set_name, metric))
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def save(self, path: Path) -> None:
+        write_json(path, self.to_dict())
+
+    @classmethod
+    def load(cls, path: Path) -> TopicEvaluation:
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            known = {f.name for f in fields(cls)}
+            content = {key: value for key, value in content.items() if key in known}
+            content["target_words"] = tuple(content["target_words"])
+            for name, kind in (("scores", ScoreRow), ("deltas", DeltaRow), ("examples", Example)):
+                content[name] = [kind(**row) for row in content[name]]
+            return cls(**content)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CodeUnlearnError(f"{path} is not an evaluation saved by `codeunlearn evaluate` ({error}).") from error
+
+
+def evaluate_sets(
+    topic: str,
+    sets: Sequence[TestSet],
+    systems: Mapping[str, Translator],
+    *,
+    examples: int = 8,
+    seed: int = 0,
+    details: dict[str, Any] | None = None,
+) -> TopicEvaluation:
+    """Translates every set with every system and scores all of it.
+
+    Args:
+        topic: name of the topic.
+        sets: see `TestSet`; the first one with words gives the topic's own words.
+        systems: by name, ``codebook`` and ``unlearned`` for the two that are compared, ``zero-shot`` for the zero point
+            of the normalised drop, any others for comparison.
+        examples: sentences of each set to keep.
+        seed: of the bootstrap.
+        details: kept in the result.
+    """
+    outputs = {name: _translate_all(translator, sets) for name, translator in systems.items()}
+    scores: dict[tuple[str, str], dict[str, Score]] = {
+        (name, s.name): score_all(outputs[name][s.name], s.references, s.metrics()) for name in systems for s in sets
+    }
+    zero = _zero_scores(scores, sets)
+    rows = [
+        _row(name, s.name, score, seed) for name in systems for s in sets for score in scores[name, s.name].values()
+    ]
+    deltas: list[DeltaRow] = []
+    if BEFORE in systems and AFTER in systems:
+        for s in sets:
+            before, after = scores[BEFORE, s.name], scores[AFTER, s.name]
+            deltas += [_delta(s.name, before[m], after[m], zero[s.name].get(m), seed) for m in before]
+    return TopicEvaluation(
+        topic=topic,
+        target_words=next((s.words for s in sets if s.words), ()),
+        sizes={s.name: len(s.pairs) for s in sets},
+        zero_point=ZERO_SHOT if ZERO_SHOT in systems else "empty translations (no zero-shot model was given)",
+        scores=rows,
+        deltas=deltas,
+        examples=[example for s in sets for example in _examples(s, outputs, examples)],
+        details=details or {},
+    )
+
+
+def _translate_all(translator: Translator, sets: Sequence[TestSet]) -> dict[str, list[str]]:
+    """All sets in one go, so that batches fill up; then cut apart again."""
+    texts = translator([source for s in sets for source in s.sources])
+    ends = [sum(len(s.pairs) for s in sets[: i + 1]) for i in range(len(sets))]
+    return {s.name: texts[end - len(s.pairs) : end] for s, end in zip(sets, ends, strict=True)}
+
+
+def _zero_scores(
+    scores: Mapping[tuple[str, str], dict[str, Score]], sets: Sequence[TestSet]
+) -> dict[str, dict[str, Score]]:
+    """Quality scores of the zero-shot model on each set, or those of empty translations."""
+    quality = ("bleu", "chrf", "meteor_fr")
+    return {
+        s.name: {m: score for m, score in scores[ZERO_SHOT, s.name].items() if m in quality}
+        if (ZERO_SHOT, s.name) in scores
+        else score_all([""] * len(s.pairs), s.references, quality)
+        for s in sets
+    }
+
+
+def _row(system: str, set_name: str, score: Score, seed: int) -> ScoreRow:
+    bounds = interval(resample(score.sums, seed=seed))
+    return ScoreRow(system, set_name, score.name, score.value, bounds.low, bounds.high, score.count, score.signature)
+
+
+def _delta(set_name: str, before: Score, after: Score, zero: Score | None, seed: int) -> DeltaRow:
+    old, new = resample(before.sums, seed=seed), resample(after.sums, seed=seed)
+    change = interval(new - old)
+    row = {"before": before.value, "after": after.value, "delta": change.value, "low": change.low, "high": change.high}
+    return DeltaRow(set_name, before.name, **row, **_normalised(old, new, zero, seed))
+
+
+def _normalised(old: Resampled, new: Resampled, zero: Score | None, seed: int) -> dict[str, Any]:
+    if zero is None:
+        return {}
+    drop = ratio(new - old, old - resample(zero.sums, seed=seed))
+    return {
+        "normalised": _percent(drop.interval.value),
+        "normalised_low": _percent(drop.interval.low),
+        "normalised_high": _percent(drop.interval.high),
+        "denominator_within_noise": drop.denominator_within_noise,
+    }
+
+
+def _percent(share: float) -> float | None:
+    """Per cent; None for an unbounded end of an interval, which JSON cannot hold."""
+    return 100 * share if math.isfinite(share) else None
+
+
+def _examples(s: TestSet, outputs: Mapping[str, dict[str, list[str]]], count: int) -> list[Example]:
+    return [
+        Example(s.name, pair.source, pair.target, {name: texts[s.name][i] for name, texts in outputs.items()})
+        for i, pair in enumerate(s.pairs[:count])
+    ]

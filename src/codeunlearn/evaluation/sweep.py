@@ -1,0 +1,119 @@
+"""Topics over the seven S' values: the paper's figure 3 and table 2 in one pass of counting per topic."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.evaluation.protocol import AFTER, FORGET, RECALL, RETAIN, TopicEvaluation
+from codeunlearn.record import write_json
+
+
+@dataclass(frozen=True)
+class SweepRow:
+    """One topic at one S', with 95 % intervals of the paired differences.
+
+    Attributes:
+        recall_before: topic-word recall in the output on D'_T, per cent, before forgetting.
+        recall_after: the same afterwards.
+        retain_chrf_delta: change of chrF on D_R.
+        forget_chrf_delta: change of chrF on D'_T.
+        neighbour_chrf_delta: mean change of chrF over the neighbours' sets; None without neighbours.
+    """
+
+    topic: str
+    s_prime: int
+    codes: int
+    n_search: int
+    n_forget: int
+    recall_before: float
+    recall_after: float
+    recall_low: float
+    recall_high: float
+    forget_chrf_delta: float
+    retain_chrf_delta: float
+    retain_low: float
+    retain_high: float
+    retain_bleu_delta: float
+    neighbour_chrf_delta: float | None
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """All rows, and how they were made."""
+
+    rows: list[SweepRow]
+    details: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def save(self, directory: Path) -> None:
+        """``sweep.json``, ``sweep.csv`` and ``sweep.md``."""
+        write_json(directory / "sweep.json", self.to_dict())
+        with (directory / "sweep.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, [f.name for f in fields(SweepRow)])
+            writer.writeheader()
+            writer.writerows(asdict(row) for row in self.rows)
+        (directory / "sweep.md").write_text(self.to_markdown(), encoding="utf-8")
+
+    def to_markdown(self) -> str:
+        head = (
+            "| topic | S' | codes | N search | N test | recall before | recall after (95 %) | chrF D'_T | chrF D_R (95 %) "
+            "| BLEU D_R | chrF neighbours |\n|---|---|---|---|---|---|---|---|---|---|---|\n"
+        )
+        return head + "".join(_markdown_row(row) for row in self.rows)
+
+
+def _markdown_row(row: SweepRow) -> str:
+    near = "" if row.neighbour_chrf_delta is None else f"{row.neighbour_chrf_delta:+.1f}"
+    return (
+        f"| {row.topic} | {row.s_prime} | {row.codes} | {row.n_search} | {row.n_forget} | {row.recall_before:.1f} "
+        f"| {row.recall_after:.1f} ({row.recall_low:.1f} to {row.recall_high:.1f}) | {row.forget_chrf_delta:+.1f} "
+        f"| {row.retain_chrf_delta:+.2f} ({row.retain_low:+.2f} to {row.retain_high:+.2f}) "
+        f"| {row.retain_bleu_delta:+.2f} | {near} |\n"
+    )
+
+
+def finished_rows(directory: Path, details: dict[str, Any]) -> list[SweepRow]:
+    """Rows of an earlier run into ``directory``, if it was made with the same settings.
+
+    Raises:
+        CodeUnlearnError: it was made with other settings, and would be overwritten.
+    """
+    path = directory / "sweep.json"
+    if not path.exists():
+        return []
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if differing := [key for key, value in details.items() if content["details"].get(key) != value]:
+        raise CodeUnlearnError(f"{path} was made with another {differing[0]}; choose another --out or remove it.")
+    return [SweepRow(**row) for row in content["rows"]]
+
+
+def sweep_row(evaluation: TopicEvaluation, s_prime: int, codes: int, n_search: int) -> SweepRow:
+    """The row of one evaluation of ``codebook`` against ``unlearned``."""
+    deltas = {(delta.set, delta.metric): delta for delta in evaluation.deltas}
+    after = next(r for r in evaluation.scores if (r.system, r.set, r.metric) == (AFTER, FORGET, RECALL))
+    retain = deltas[RETAIN, "chrf"]
+    near = [d.delta for (name, metric), d in deltas.items() if metric == "chrf" and name not in (FORGET, RETAIN)]
+    return SweepRow(
+        topic=evaluation.topic,
+        s_prime=s_prime,
+        codes=codes,
+        n_search=n_search,
+        n_forget=evaluation.sizes[FORGET],
+        recall_before=deltas[FORGET, RECALL].before,
+        recall_after=after.value,
+        recall_low=after.low,
+        recall_high=after.high,
+        forget_chrf_delta=deltas[FORGET, "chrf"].delta,
+        retain_chrf_delta=retain.delta,
+        retain_low=retain.low,
+        retain_high=retain.high,
+        retain_bleu_delta=deltas[RETAIN, "bleu"].delta,
+        neighbour_chrf_delta=sum(near) / len(near) if near else None,
+    )

@@ -1,0 +1,150 @@
+"""One topic, one model: opens what is compared, builds the sets from the test pool, and scores them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+
+from codeunlearn.codebook import find_bottleneck, load_model, load_tokenizer, skip_bottleneck
+from codeunlearn.corpus.pools import Pool
+from codeunlearn.corpus.target_words import ParallelText, target_words
+from codeunlearn.corpus.topic_sets import TopicSets
+from codeunlearn.corpus.topics import Topic
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.evaluation.protocol import (
+    AFTER,
+    BEFORE,
+    FORGET,
+    RETAIN,
+    TestSet,
+    TopicEvaluation,
+    Translator,
+    evaluate_sets,
+)
+from codeunlearn.evaluation.translate import translate
+from codeunlearn.record import environment
+from codeunlearn.unlearning import ForgetSet, forgetting, undeleted
+
+BYPASS = "bypass"
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """How a topic is scored.
+
+    Attributes:
+        num_beams: 1 is greedy.
+        seed: of the bootstrap.
+        device: ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    num_beams: int = 1
+    seed: int = 0
+    device: str = "auto"
+
+
+def make_test_sets(sets: TopicSets, pools: Mapping[Pool, Dataset], pool: Pool) -> list[TestSet]:
+    """D'_T, D_R and, on the test pool, the neighbours' sentences, with the target words whose recall is measured."""
+    if pool != "test":
+        return [TestSet(FORGET, sets.tune, sets.target_words), TestSet(RETAIN, sets.tune_retain)]
+    train = ParallelText.of(pools["train"])
+    named = [
+        TestSet(name, pairs, target_words(Topic.from_word(name), train)) for name, pairs in sets.neighbours.items()
+    ]
+    return [TestSet(FORGET, sets.forget, sets.target_words), TestSet(RETAIN, sets.retain), *named]
+
+
+def evaluate_topic(
+    model_name: str,
+    topic: str,
+    sets: Sequence[TestSet],
+    *,
+    forget_sets: Sequence[Path] = (),
+    comparisons: Mapping[str, str] | None = None,
+    bypass: bool = False,
+    config: EvaluationConfig | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> TopicEvaluation:
+    """Scores a saved model on a topic before and after forgetting.
+
+    Args:
+        model_name: folder or Hub name.
+        topic: name of the topic.
+        sets: what it is scored on, see `make_test_sets`.
+        forget_sets: files to apply; without any, a model that has forgotten something is compared with itself before.
+        comparisons: other saved models by name, such as ``plain`` and ``zero-shot``.
+        bypass: also score the model with its bottleneck skipped.
+    """
+    config = config or EvaluationConfig()
+    model, tokenizer = load_model(model_name), load_tokenizer(model_name)
+    model.to(_device(config.device))
+    loaded = [ForgetSet.load(path) for path in forget_sets]
+    if loaded and find_bottleneck(model) is None:
+        raise CodeUnlearnError(
+            f"{model_name} has no bottleneck, so nothing can be deleted from it; name a codebook model."
+        )
+    systems = _systems(model, tokenizer, loaded, bypass, config)
+    for name, other in (comparisons or {}).items():
+        systems[name] = translator(load_model(other).to(model.device), load_tokenizer(other), config)
+    details = {
+        "config": asdict(config),
+        "forget_sets": [{"topic": s.topic, "s_prime": s.s_prime, "preset": s.preset, "codes": len(s)} for s in loaded],
+        "num_codes": bottleneck.config.num_codes if (bottleneck := find_bottleneck(model)) else None,
+        "environment": environment(),
+    }
+    counted = {name: _reporting(t, i, len(systems), progress) for i, (name, t) in enumerate(systems.items())}
+    return evaluate_sets(topic, sets, counted, seed=config.seed, details=details)
+
+
+def _systems(
+    model: Any, tokenizer: Any, forget_sets: Sequence[ForgetSet], bypass: bool, config: EvaluationConfig
+) -> dict[str, Translator]:
+    bottleneck = find_bottleneck(model)
+    if bottleneck is None:
+        return {"model": translator(model, tokenizer, config)}
+    systems: dict[str, Translator] = {}
+    already = bool(bottleneck.codebook.deleted.any())
+    if forget_sets:
+        systems[BEFORE] = translator(model, tokenizer, config)
+        systems[AFTER] = translator(model, tokenizer, config, lambda: forgetting(model, *forget_sets))
+    else:
+        systems[BEFORE] = translator(model, tokenizer, config, lambda: undeleted(model))
+        if already:
+            systems[AFTER] = translator(model, tokenizer, config)
+    if bypass:
+        systems[BYPASS] = translator(model, tokenizer, config, lambda: skip_bottleneck(model))
+    return systems
+
+
+def translator(
+    model: Any, tokenizer: Any, config: EvaluationConfig, state: Callable[[], Any] = nullcontext
+) -> Translator:
+    prefix = getattr(model.config, "source_prefix", "")
+
+    def run(sentences: Sequence[str]) -> list[str]:
+        with state():
+            return translate(model, tokenizer, sentences, num_beams=config.num_beams, prefix=prefix)
+
+    return run
+
+
+def _reporting(
+    translator: Translator, index: int, total: int, progress: Callable[[int, int], None] | None
+) -> Translator:
+    def run(sentences: Sequence[str]) -> list[str]:
+        texts = translator(sentences)
+        if progress is not None:
+            progress(index + 1, total)
+        return texts
+
+    return run
+
+
+def _device(name: str) -> torch.device:
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

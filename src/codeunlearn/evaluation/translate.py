@@ -1,0 +1,318 @@
+"""Translation in bulk: batched, sorted by length, deterministic, with its exact cost in tokens.
+
+Sentences are batched with others of about their length, so little is spent on padding, and widths are rounded
+up so that few shapes occur. How a sentence is translated does not depend on its batch, but for rounding:
+padding is masked, and each sentence has its own bound on the length of its output, computed from its own
+length.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
+
+from codeunlearn.errors import CodeUnlearnError
+
+Progress = Callable[[int, int], None]
+"""Called after every batch with the number of sentences translated so far and the number of all."""
+
+_WIDTH_STEP = 4
+
+
+@dataclass(frozen=True)
+class DecodingConfig:
+    """How to translate; part of what a score depends on.
+
+    Attributes:
+        num_beams: Beams of the search; 1 is greedy. Sampling is never used.
+        batch_tokens: Bound on the padded source tokens of a batch times `num_beams`; a longer sentence goes
+            alone.
+        max_new_tokens: Bound on the output tokens of every sentence, end mark included; None for
+            2 * (source tokens) + 10, of each sentence by itself.
+        max_source_tokens: Longer sentences are cut to this many tokens, with a warning.
+        autocast: Floating type of mixed precision, such as `torch.bfloat16`; None computes in the model's own
+            type.
+        prefix: Text put before every sentence, such as T5's task prefix.
+    """
+
+    num_beams: int = 1
+    batch_tokens: int = 4096
+    max_new_tokens: int | None = None
+    max_source_tokens: int = 512
+    autocast: torch.dtype | None = None
+    prefix: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("num_beams", "batch_tokens", "max_new_tokens", "max_source_tokens"):
+            number = getattr(self, name)
+            if number is not None and number < 1:
+                raise CodeUnlearnError(f"{name} must be at least 1, not {number}.")
+
+
+@dataclass(frozen=True)
+class TokenCost:
+    """What a translation cost, counted and not estimated.
+
+    Attributes:
+        source_tokens: Tokens of the sentences, prefix and end marks included, after cutting.
+        output_tokens: Tokens of the translations, end marks included.
+        encoder_positions: Token positions that the encoder computed; what exceeds `source_tokens` is padding.
+        decoder_positions: Token positions that the decoder computed, over all beams; what exceeds
+            `output_tokens` was spent on other beams and on sentences that waited for their batch to finish.
+        batches: Calls of `generate`.
+    """
+
+    source_tokens: int
+    output_tokens: int
+    encoder_positions: int
+    decoder_positions: int
+    batches: int
+
+    def to_dict(self) -> dict[str, int]:
+        """Plain numbers for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Translations:
+    """Translations in the order of their sentences, and what they cost.
+
+    Attributes:
+        texts: One translation per sentence; empty for an empty sentence.
+        cost: Tokens read, written and computed.
+        truncated: Indices of the sentences that were cut to `max_source_tokens`.
+        unfinished: Indices of the translations that were stopped by the bound on their length.
+    """
+
+    texts: list[str]
+    cost: TokenCost
+    truncated: tuple[int, ...]
+    unfinished: tuple[int, ...]
+
+
+@dataclass
+class _Work:
+    """Token positions and batches computed so far."""
+
+    encoder: int = 0
+    decoder: int = 0
+    batches: int = 0
+
+
+class _EndAtOwnBound(LogitsProcessor):
+    """Ends every sentence of a batch at its own bound, as if it had been translated alone."""
+
+    def __init__(self, bounds: Sequence[int], num_beams: int, end: int, device: torch.device) -> None:
+        self.bounds = torch.tensor(bounds, device=device).repeat_interleave(num_beams)
+        self.end = end
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        # input_ids holds the start mark and the tokens so far, so the next is number input_ids.shape[1].
+        due = (input_ids.shape[1] >= self.bounds)[:, None]
+        only_end = torch.full_like(scores, -torch.inf)
+        only_end[:, self.end] = 0
+        return torch.where(due, only_end, scores)
+
+
+def translate(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    sentences: Sequence[str],
+    *,
+    num_beams: int = 1,
+    batch_tokens: int = 4096,
+    max_new_tokens: int | None = None,
+    prefix: str = "",
+    progress: Progress | None = None,
+) -> list[str]:
+    """The translations of `sentences`, in order; `translate_counted` without the counts.
+
+    The keywords are fields of `DecodingConfig`.
+    """
+    config = DecodingConfig(num_beams, batch_tokens, max_new_tokens, prefix=prefix)
+    return translate_counted(model, tokenizer, sentences, config, progress=progress).texts
+
+
+def translate_counted(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    sentences: Sequence[str],
+    config: DecodingConfig | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Translations:
+    """Translates `sentences` with any encoder-decoder model, on the device where the model is.
+
+    Dropout is off while it runs; the model's training mode is restored afterwards. Warns when sentences had
+    to be cut.
+    """
+    config = config or DecodingConfig()
+    if not model.config.is_encoder_decoder:
+        raise CodeUnlearnError("Translation needs an encoder-decoder model (AutoModelForSeq2SeqLM).")
+    filled = [i for i, sentence in enumerate(sentences) if sentence.strip()]
+    sources, cut = _tokenize(model, tokenizer, [config.prefix + sentences[i] for i in filled], config)
+    outputs: list[list[int]] = [[] for _ in sources]
+    work, done = _Work(), len(sentences) - len(filled)
+    with _evaluating(model), torch.inference_mode(), _counting(model, work):
+        for batch in _batches([len(ids) for ids in sources], config):
+            generated = _generate(model, tokenizer, [sources[i] for i in batch], config)
+            for i, ids in zip(batch, generated, strict=True):
+                outputs[i] = ids
+            work.batches, done = work.batches + 1, done + len(batch)
+            if progress is not None:
+                progress(done, len(sentences))
+    texts = [""] * len(sentences)
+    for i, text in zip(filled, _decode(tokenizer, outputs), strict=True):
+        texts[i] = text
+    bounds = [_bound(model, len(ids), config) for ids in sources]
+    return Translations(
+        texts=texts,
+        cost=TokenCost(sum(map(len, sources)), sum(map(len, outputs)), work.encoder, work.decoder, work.batches),
+        truncated=tuple(filled[i] for i in cut),
+        unfinished=tuple(i for i, ids, bound in zip(filled, outputs, bounds, strict=True) if len(ids) == bound),
+    )
+
+
+def _tokenize(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: list[str], config: DecodingConfig
+) -> tuple[list[list[int]], list[int]]:
+    """Token ids of every text, and the indices of the texts that had to be cut."""
+    if not texts:
+        return [], []
+    limit = min(config.max_source_tokens, _position_limit(model) or config.max_source_tokens)
+    ids: list[list[int]] = [list(row) for row in tokenizer(texts, verbose=False)["input_ids"]]
+    cut = [i for i, row in enumerate(ids) if len(row) > limit]
+    for i in cut:
+        # By the tokenizer, which keeps the end mark.
+        ids[i] = list(tokenizer(texts[i], truncation=True, max_length=limit)["input_ids"])
+    if cut:
+        warnings.warn(f"{len(cut)} of {len(texts)} sentences were cut to {limit} tokens.", stacklevel=3)
+    return ids, cut
+
+
+def _batches(lengths: Sequence[int], config: DecodingConfig) -> Iterator[list[int]]:
+    """Indices of sentences in batches, the longest first, so that memory runs out at once or never."""
+    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+    while order:
+        rows = max(1, config.batch_tokens // (config.num_beams * _width(lengths[order[0]])))
+        yield order[:rows]
+        order = order[rows:]
+
+
+def _generate(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    sources: Sequence[Sequence[int]],
+    config: DecodingConfig,
+) -> list[list[int]]:
+    """Output tokens of one batch, without start mark and padding, with the end mark."""
+    device = model.device
+    bounds = [_bound(model, len(ids), config) for ids in sources]
+    ends = _end_marks(model, tokenizer)
+    input_ids, mask = _pad(sources, tokenizer)
+    generator: Any = model
+    with torch.autocast(device.type, dtype=config.autocast, enabled=config.autocast is not None):
+        rows: Any = generator.generate(
+            input_ids=input_ids.to(device),
+            attention_mask=mask.to(device),
+            logits_processor=LogitsProcessorList([_EndAtOwnBound(bounds, config.num_beams, ends[0], device)]),
+            num_beams=config.num_beams,
+            num_return_sequences=1,
+            do_sample=False,
+            max_new_tokens=max(bounds),
+            max_length=None,
+            return_dict_in_generate=False,
+        )
+    generated: list[list[int]] = rows[:, 1:].tolist()
+    return [_until_end(row, ends) for row in generated]
+
+
+def _pad(sources: Sequence[Sequence[int]], tokenizer: PreTrainedTokenizerBase) -> tuple[Tensor, Tensor]:
+    """Token ids padded on the right to a common width, and their mask; both [rows, width]."""
+    width = _width(max(map(len, sources)))
+    pad = tokenizer.pad_token_id
+    if not isinstance(pad, int):
+        raise CodeUnlearnError("The tokenizer has no padding token; set tokenizer.pad_token first.")
+    input_ids = torch.tensor([[*ids, *[pad] * (width - len(ids))] for ids in sources])
+    mask = torch.tensor([[1] * len(ids) + [0] * (width - len(ids)) for ids in sources])
+    return input_ids, mask
+
+
+def _width(length: int) -> int:
+    return -(-length // _WIDTH_STEP) * _WIDTH_STEP
+
+
+def _bound(model: PreTrainedModel, source_tokens: int, config: DecodingConfig) -> int:
+    """The most output tokens of a sentence, end mark included."""
+    bound = config.max_new_tokens or 2 * source_tokens + 10
+    limit = _position_limit(model)
+    return bound if limit is None else min(bound, limit - 1)
+
+
+def _position_limit(model: PreTrainedModel) -> int | None:
+    """The longest sequence for a model with absolute positions; None for relative positions, as in T5."""
+    limit = getattr(model.config, "max_position_embeddings", None)
+    return limit if isinstance(limit, int) else None
+
+
+def _end_marks(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Token ids that end an output; the first is the usual one."""
+    configured: Any = getattr(model.generation_config, "eos_token_id", None)
+    found: Any = tokenizer.eos_token_id if configured is None else configured
+    if found is None:
+        raise CodeUnlearnError("Neither the model nor its tokenizer names an end-of-sentence token.")
+    return [found] if isinstance(found, int) else list(found)
+
+
+def _decode(tokenizer: PreTrainedTokenizerBase, outputs: list[list[int]]) -> list[str]:
+    decoder: Any = tokenizer
+    # The clean-up of spaces follows English rules, and its default differs between tokenizers.
+    plain = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
+    return [decoder.decode(ids, **plain).strip() for ids in outputs]
+
+
+def _until_end(ids: Sequence[int], ends: Sequence[int]) -> list[int]:
+    """`ids` up to and including the first end mark."""
+    stop = next((i + 1 for i, token in enumerate(ids) if token in ends), len(ids))
+    return list(ids[:stop])
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Generator[None]:
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+@contextmanager
+def _counting(model: PreTrainedModel, work: _Work) -> Generator[None]:
+    """Adds every position that the encoder and the decoder compute to `work`."""
+
+    def encoded(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        work.encoder += output[0].shape[0] * output[0].shape[1]
+
+    def decoded(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        work.decoder += output[0].shape[0] * output[0].shape[1]
+
+    parts: Any = model
+    handles: list[RemovableHandle] = [
+        parts.get_encoder().register_forward_hook(encoded),
+        parts.get_decoder().register_forward_hook(decoded),
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,138 @@
+"""The words and number formats that tables, figures and pages share, so that one number reads the same everywhere."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from codeunlearn.evaluation.protocol import AFTER, BEFORE, FORGET, PLAIN, RECALL, RETAIN, ZERO_SHOT
+
+MINUS = "\N{MINUS SIGN}"
+UP, DOWN, TO_100 = "\N{UPWARDS ARROW}", "\N{DOWNWARDS ARROW}", "\N{RIGHTWARDS ARROW}100"
+MISSING = "n/a"
+
+SYSTEMS: dict[str, str] = {
+    BEFORE: "Before",
+    AFTER: "After",
+    PLAIN: "Plain model",
+    ZERO_SHOT: "Zero-shot model",
+}
+"""Systems by their name in an evaluation, in the order in which they are shown."""
+
+
+@dataclass(frozen=True)
+class MetricLabel:
+    """How a metric is called and read.
+
+    Attributes:
+        text: its name for people.
+        direction: an arrow to where it is better, empty when that is not known.
+        meaning: one sentence for people who meet it for the first time.
+    """
+
+    text: str
+    direction: str
+    meaning: str
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.direction}".rstrip()
+
+
+_TOPIC_RECALL = MetricLabel(
+    "Topic-word recall",
+    DOWN,
+    "Of the sentences whose reference holds a word of the topic, the percentage whose translation holds one. "
+    "It falls when the topic is forgotten.",
+)
+_OWN_RECALL = MetricLabel(
+    "Own-word recall",
+    UP,
+    "The same for a neighbour and its own words. It should stay where it is.",
+)
+_METRICS: dict[str, MetricLabel] = {
+    "chrf": MetricLabel("chrF", UP, "Overlap with the reference in sequences of characters, 0 to 100."),
+    "bleu": MetricLabel("BLEU", UP, "Overlap with the reference in sequences of words, 0 to 100."),
+    "meteor_fr": MetricLabel("METEOR", UP, "Overlap with the reference in words and French word stems, 0 to 100."),
+    "degenerate_rate": MetricLabel(
+        "Degenerate outputs",
+        DOWN,
+        "Percentage of translations that loop, or are empty where they should not be.",
+    ),
+    "length_ratio": MetricLabel("Length ratio", TO_100, "Words of the translations per 100 words of the references."),
+}
+
+
+def metric_label(metric: str, set_name: str) -> MetricLabel:
+    """The label of a metric on a set: recall of the topic's words is to fall, that of a neighbour's words to stay."""
+    if metric == RECALL:
+        return _TOPIC_RECALL if set_name == FORGET else _OWN_RECALL
+    return _METRICS.get(metric, MetricLabel(metric, "", ""))
+
+
+def metric_order(metric: str) -> tuple[int, str]:
+    """Sort key: recall first, then quality, then signs of broken text, then metrics without a label."""
+    known = [RECALL, *_METRICS]
+    return (known.index(metric) if metric in known else len(known), metric)
+
+
+def system_label(system: str) -> str:
+    return SYSTEMS.get(system, system[:1].upper() + system[1:])
+
+
+def system_order(system: str) -> tuple[int, str]:
+    """Sort key: before, after, plain, zero-shot, then the rest by name."""
+    known = list(SYSTEMS)
+    return (known.index(system) if system in known else len(known), system)
+
+
+def set_label(set_name: str, topic: str) -> str:
+    """What the sentences of a set are."""
+    if set_name == FORGET:
+        return f"Sentences with {quoted(topic)}"
+    return "Unrelated sentences" if set_name == RETAIN else f"Neighbour {quoted(set_name)}"
+
+
+def zero_point_text(zero_point: str) -> str:
+    """What stands for the paper's zero-shot model, as part of a sentence."""
+    return "the zero-shot model" if zero_point == ZERO_SHOT else zero_point
+
+
+def quoted(text: str) -> str:
+    return f"“{text}”"
+
+
+def number(value: float | None, decimals: int = 1) -> str:
+    """A number with a true minus sign; "n/a" for what is undefined."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    text = f"{abs(value):,.{decimals}f}"
+    is_zero = float(text.replace(",", "")) == 0
+    return MINUS + text if value < 0 and not is_zero else text
+
+
+def signed(value: float | None, decimals: int = 1) -> str:
+    """As `number`, with a plus sign for what rounds to more than zero."""
+    text = number(value, decimals)
+    is_positive = text != MISSING and not text.startswith(MINUS) and float(text.replace(",", "")) > 0
+    return f"+{text}" if is_positive else text
+
+
+def bounds(low: float | None, high: float | None, decimals: int = 1) -> str:
+    """An interval; an unbounded or undefined end is "n/a"."""
+    return f"[{signed(low, decimals)}, {signed(high, decimals)}]"
+
+
+def p_value(p: float) -> str:
+    if p == 0:
+        return "<1e-300"
+    return f"{p:.3f}" if p >= 0.001 else f"{p:.0e}".replace("-0", "-")
+
+
+def count_noun(count: int, noun: str) -> str:
+    """ "1 code", "2 codes"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def token_text(token: str) -> str:
+    """A token without the tokenizer's mark for a word's start; a token that is nothing else keeps it."""
+    return token.removeprefix("\N{LOWER ONE EIGHTH BLOCK}") or token

@@ -1,0 +1,228 @@
+"""The README of a saved model: what it was trained on, what is deleted in it, and what that does not promise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.evaluation.protocol import AFTER, BEFORE, TopicEvaluation
+from codeunlearn.reporting import limits
+from codeunlearn.reporting.labels import count_noun, number, system_label
+from codeunlearn.reporting.score_lines import compares, score_groups, systems_of
+from codeunlearn.training.sizes import SIZES
+
+CARD = "README.md"
+_LEADS = {
+    "plain": "An English-French translation model without a bottleneck, for comparison with models that have one.",
+    "build": "An English-French translation model with a codebook bottleneck that was built from data alone, without a "
+    "gradient. Topics can be taken out of it without training.",
+    "joint": "An English-French translation model that was trained together with a codebook bottleneck. Topics can be "
+    "taken out of it without training.",
+}
+_METHOD = (
+    "CodeUnlearn: Amortized Zero-Shot Machine Unlearning in Language Models Using Discrete Concept. After one layer's "
+    "self-attention and residual, every token's state is replaced by the sum of S codes out of a codebook; a topic is "
+    "forgotten by deleting the codes that it lights up."
+)
+_CHECK = "Its translations can be wrong; check them before relying on them."
+
+
+def write_model_card(
+    directory: str | Path,
+    record: Mapping[str, Any],
+    ledger: Sequence[Mapping[str, Any]],
+    attribution: str | None = None,
+    *,
+    license_name: str | None = None,
+    scores: TopicEvaluation | None = None,
+) -> Path:
+    """Writes ``README.md`` into the folder of a saved model.
+
+    The shape of the bottleneck is read from the folder's ``config.json``. For the arguments see `model_card`.
+
+    Raises:
+        CodeUnlearnError: the folder holds no saved model.
+    """
+    folder = Path(directory)
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CodeUnlearnError(f"{folder} holds no saved model ({error}); save the model before its card.") from error
+    card = model_card(
+        folder.resolve().name,
+        record,
+        ledger,
+        attribution,
+        bottleneck=config.get("bottleneck"),
+        license_name=license_name,
+        scores=scores,
+    )
+    path = folder / CARD
+    path.write_text(card, encoding="utf-8")
+    return path
+
+
+def model_card(
+    name: str,
+    record: Mapping[str, Any],
+    ledger: Sequence[Mapping[str, Any]],
+    attribution: str | None = None,
+    *,
+    bottleneck: Mapping[str, Any] | None = None,
+    license_name: str | None = None,
+    scores: TopicEvaluation | None = None,
+) -> str:
+    """The text of a model card, YAML front matter first.
+
+    Args:
+        name: of the model.
+        record: the content of ``training.json``.
+        ledger: ``model.config.bottleneck.ledger``, empty for a model without a bottleneck.
+        attribution: the data's authors and terms.
+        bottleneck: the bottleneck's configuration, ``config.bottleneck`` as a dictionary; None for a plain model.
+        license_name: the Hub's identifier of the model's licence; without one the card states none.
+        scores: an evaluation to list.
+    """
+    template = _jinja().get_template("model_card.md")
+    body = template.render(
+        name=name,
+        lead=_LEADS.get(record["kind"], _LEADS["joint"] if bottleneck else _LEADS["plain"]),
+        source_prefix=record.get("config", {}).get("source_prefix", ""),
+        training=_training_rows(record),
+        bottleneck=_bottleneck_rows(bottleneck, record) if bottleneck else [],
+        ledger=[_ledger_row(entry) for entry in ledger],
+        ledger_notes=_ledger_notes(ledger),
+        scores=_scores(scores) if scores else None,
+        limits=_limits(bottleneck, scores),
+        attribution=attribution or "No attribution was given when this card was written.",
+        method=_METHOD,
+    )
+    return f"---\n{_front_matter(record, bottleneck, license_name)}---\n\n{body}"
+
+
+def _jinja() -> Environment:
+    """Markdown needs no HTML escaping; `_cell` guards what stands in tables."""
+    environment = Environment(
+        loader=PackageLoader("codeunlearn.reporting", "templates"),
+        autoescape=False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["cell"] = _cell
+    return environment
+
+
+def _cell(value: Any) -> str:
+    """Text that cannot end a table's cell or begin an HTML tag."""
+    return " ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+def _front_matter(record: Mapping[str, Any], bottleneck: Mapping[str, Any] | None, license_name: str | None) -> str:
+    front: dict[str, Any] = {"language": ["en", "fr"]}
+    if license_name:
+        front["license"] = license_name
+    front["library_name"] = "codeunlearn" if bottleneck else "transformers"
+    front["pipeline_tag"] = "translation"
+    if record["base"] not in SIZES:
+        front["base_model"] = record["base"]
+    own = (
+        ["codeunlearn", "machine-unlearning", "vector-quantization", "interpretability"]
+        if bottleneck
+        else ["codeunlearn"]
+    )
+    front["tags"] = [*own, "translation"]
+    return yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
+
+
+def _training_rows(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    config = cast(Mapping[str, Any], record.get("config", {}))
+    build = cast(Mapping[str, Any], record.get("build", {}))
+    pairs = cast(Mapping[str, Any], record["pairs"])
+    from_scratch = record["base"] in SIZES
+    rows: list[tuple[str, Any]] = [
+        ("base", f"{record['base']}, a named size trained from scratch" if from_scratch else record["base"]),
+        (
+            "data",
+            f"{pairs['data']}: {count_noun(pairs['kept'], 'sentence pair')}, of which the train pool (80%)",
+        ),
+        ("steps", f"{record['steps']:,}" if "steps" in record else None),
+        ("epochs", config.get("epochs")),
+        ("optimizer", config.get("optimizer")),
+        ("learning rate", config.get("learning_rate")),
+        ("tokens per batch", config.get("batch_tokens")),
+        ("losses of the bottleneck", config.get("losses") if record["kind"] == "joint" else None),
+        ("seed", config.get("seed", build.get("seed"))),
+        ("codeunlearn", record["environment"]["codeunlearn"]),
+        ("torch, transformers", f"{record['environment']['torch']}, {record['environment']['transformers']}"),
+    ]
+    return [(what, str(value)) for what, value in rows if value is not None]
+
+
+def _bottleneck_rows(bottleneck: Mapping[str, Any], record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = [
+        ("codes in this file (K)", f"{bottleneck['num_codes']:,}"),
+        ("numbers per code (F)", str(bottleneck["code_dim"])),
+        ("codes per token (S)", str(bottleneck["top_s"])),
+        ("site", f"`{bottleneck['site']}`"),
+        ("a deleted code's slot", str(bottleneck["deletion_mode"])),
+    ]
+    if "unexplained_variance" in record:
+        share = number(record["unexplained_variance"], 3)
+        rows.append(("unexplained variance at the start", f"{share} on tokens not used for the fit"))
+    return rows
+
+
+def _ledger_row(entry: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "topic": entry["topic"],
+        "codes": f"{len(entry['ids']):,}",
+        "preset": entry["preset"],
+        "s_prime": str(entry["s_prime"]),
+        "applied": str(entry["applied"])[:10],
+        "state": "committed" if entry["committed"] else "masked",
+    }
+
+
+def _ledger_notes(ledger: Sequence[Mapping[str, Any]]) -> list[str]:
+    committed = [bool(entry["committed"]) for entry in ledger]
+    notes = [limits.MASKED] if not all(committed) else []
+    return [*notes, limits.COMMITTED] if any(committed) else notes
+
+
+def _scores(evaluation: TopicEvaluation) -> dict[str, Any]:
+    systems = systems_of(evaluation)
+    return {
+        "systems": [system_label(system) for system in systems],
+        "compared": compares(evaluation),
+        "rows": [
+            {
+                "set": f"{group.label} (n = {group.size:,})",
+                "metric": str(line.metric),
+                "values": [line.values.get(system, "") for system in systems],
+                "change": f"{line.change} {line.change_bounds}",
+            }
+            for group in score_groups(evaluation)
+            for line in group.lines
+        ],
+    }
+
+
+def _limits(bottleneck: Mapping[str, Any] | None, scores: TopicEvaluation | None) -> list[str]:
+    if not bottleneck:
+        return [_CHECK]
+    texts = [limits.NAME, *(f"A deletion stops: {_lower(text)}" for text in limits.STOPS)]
+    texts += [f"A deletion does not stop: {_lower(text)}" for text in limits.DOES_NOT_STOP]
+    shown = scores is not None and {AFTER, BEFORE} <= set(systems_of(scores))
+    return [*texts, *(limits.NOT_SHOWN if shown else ()), _CHECK]
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]

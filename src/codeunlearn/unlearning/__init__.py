@@ -1,0 +1,41 @@
+"""Counting, enrichment, selection and deletion: from a topic's sentences to a model that has forgotten it."""
+
+from codeunlearn.unlearning.counting import S_PRIMES, CodeBatch, CodeCounter, count_codes
+from codeunlearn.unlearning.counts import CodeCounts, PairedTable, TokenCounts
+from codeunlearn.unlearning.deletion import commit, forget, forgetting, restore, set_deletion_mode, undeleted
+from codeunlearn.unlearning.enrichment import EPSILON, EnrichmentTable, chi_squared, enrichment
+from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet, ForgetUnion, union
+from codeunlearn.unlearning.search import DEFAULT_S_PRIME, TopicSearch, search_s_primes, search_topic
+from codeunlearn.unlearning.selection import PRESETS, PaperPreset, Preset, find_preset
+
+__all__ = [
+    "DEFAULT_S_PRIME",
+    "EPSILON",
+    "PRESETS",
+    "S_PRIMES",
+    "CodeBatch",
+    "CodeCounter",
+    "CodeCounts",
+    "CodeEvidence",
+    "EnrichmentTable",
+    "ForgetSet",
+    "ForgetUnion",
+    "PairedTable",
+    "PaperPreset",
+    "Preset",
+    "TokenCounts",
+    "TopicSearch",
+    "chi_squared",
+    "commit",
+    "count_codes",
+    "enrichment",
+    "find_preset",
+    "forget",
+    "forgetting",
+    "restore",
+    "search_s_primes",
+    "search_topic",
+    "set_deletion_mode",
+    "undeleted",
+    "union",
+]

@@ -1,0 +1,243 @@
+"""The codes chosen for a topic, with the evidence for each: a small JSON file, readable and composable."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import codeunlearn
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.record import write_json
+from codeunlearn.unlearning.counts import TopTokens
+
+FORMAT = "codeunlearn-forget-set"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class CodeEvidence:
+    """Why one code was chosen; the numbers of its row in the `EnrichmentTable`.
+
+    Attributes:
+        id: code id.
+        topic: units of D_T in which the code fires.
+        control: the same in the control.
+        f_topic: frequency in D_T, eq. 9.
+        f_control: frequency in the control, eq. 10.
+        r: R, eq. 11.
+        p: p-value of the preset's test.
+        top_tokens: the tokens of D_T that most often fire the code, with their numbers.
+    """
+
+    id: int
+    topic: int
+    control: int
+    f_topic: float
+    f_control: float
+    r: float
+    p: float
+    top_tokens: TopTokens = ()
+
+    def __str__(self) -> str:
+        tokens = ", ".join(f"{token} {count}" for token, count in self.top_tokens)
+        return f"code {self.id}: {self.topic} / {self.control}, R = {self.r:.2f}, p = {self.p:.1e}; {tokens}"
+
+
+@dataclass(frozen=True)
+class ForgetSet:
+    """The codes to delete for one topic; equal contents compare equal whenever and wherever they were made.
+
+    Attributes:
+        topic: name of the topic.
+        ids: code ids, strongest evidence first. Ids stay valid when a commit moves the rows.
+        fingerprint: of the model it was made for, before that model's first commit.
+        forms: surface forms of the topic on the source side.
+        target_forms: the topic's words on the target side.
+        evidence: one entry per id, in the same order, or none when the ids were not found by counting.
+        preset: name of the recipe that chose the codes.
+        preset_options: the recipe's options.
+        s_prime: S'.
+        seed: of the search sentences and controls.
+        num_codes: rows of the codebook that was searched.
+        n_topic: sentences of D_T.
+        n_control: control sentences, all draws together.
+        codes_tested: codes that fired at all.
+        expected_false_positives: codes the recipe would nominally choose without any effect; None when not
+            known.
+        created: ISO time of the search.
+        version: of codeunlearn at the search.
+    """
+
+    topic: str
+    ids: tuple[int, ...]
+    fingerprint: str
+    forms: tuple[str, ...] = ()
+    target_forms: tuple[str, ...] = ()
+    evidence: tuple[CodeEvidence, ...] = ()
+    preset: str = ""
+    preset_options: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
+    s_prime: int = 0
+    seed: int = 0
+    num_codes: int = 0
+    n_topic: int = 0
+    n_control: int = 0
+    codes_tested: int = 0
+    expected_false_positives: float | None = None
+    created: str = field(default="", compare=False)
+    version: str = field(default=codeunlearn.__version__, compare=False)
+
+    def __post_init__(self) -> None:
+        if not all(type(i) is int and i >= 0 for i in self.ids) or len(set(self.ids)) < len(self.ids):
+            raise CodeUnlearnError(f"The forget set {self.topic!r} needs distinct code ids of at least 0.")
+        if self.evidence and tuple(e.id for e in self.evidence) != self.ids:
+            raise CodeUnlearnError(f"The evidence of the forget set {self.topic!r} does not belong to its ids.")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __str__(self) -> str:
+        share = f" of {self.num_codes:,} ({len(self) / self.num_codes:.2%})" if self.num_codes else ""
+        text = f"{self.topic}: {len(self):,} codes{share}"
+        if self.preset:
+            text += f"; preset {self.preset}, S' = {self.s_prime}"
+        if self.n_topic:
+            text += f", {self.n_topic:,} topic and {self.n_control:,} control sentences"
+        if self.expected_false_positives is not None:
+            text += f"; {self.codes_tested:,} tested, {self.expected_false_positives:.1f} expected by chance"
+        return text
+
+    def summary(self, limit: int = 10) -> list[str]:
+        """Lines for people: the set, then its strongest codes (topic / control counts, R, p, top tokens)."""
+        lines = [str(self), *(f"  {evidence}" for evidence in self.evidence[:limit])]
+        if len(self.evidence) > limit:
+            lines.append(f"  ... and {len(self.evidence) - limit:,} more")
+        return lines
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the file holds."""
+        return {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> ForgetSet:
+        """The forget set in the content of a file; keys it does not know are left out with a warning.
+
+        Raises:
+            CodeUnlearnError: the content is not a forget set, or of a newer format.
+        """
+        if content.get("format") != FORMAT:
+            raise CodeUnlearnError("This is not a forget set; make one with `codeunlearn search`.")
+        if content.get("format_version", 1) > FORMAT_VERSION:
+            raise CodeUnlearnError("This forget set was written by a newer codeunlearn; update codeunlearn to read it.")
+        values = _known(cls, {k: v for k, v in content.items() if k not in ("format", "format_version")})
+        converters: dict[str, Callable[[Any], Any]] = {
+            "ids": tuple,
+            "forms": tuple,
+            "target_forms": tuple,
+            "evidence": lambda rows: tuple(map(_read_evidence, rows)),
+        }
+        try:
+            return cls(**{name: converters.get(name, lambda v: v)(value) for name, value in values.items()})
+        except CodeUnlearnError:
+            raise
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise CodeUnlearnError(f"The forget set is damaged ({error}); search the topic again.") from error
+
+    def save(self, path: str | Path) -> None:
+        """Writes one JSON file, whole or not at all."""
+        write_json(Path(path), self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | Path) -> ForgetSet:
+        """Reads a forget set file.
+
+        Raises:
+            CodeUnlearnError: there is no such file, or it holds something else.
+        """
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise CodeUnlearnError(f"There is no file {path}; make a forget set with `codeunlearn search`.") from error
+        except (OSError, ValueError) as error:
+            raise CodeUnlearnError(f"{path} cannot be read as JSON ({error}); search the topic again.") from error
+        if not isinstance(content, dict):
+            raise CodeUnlearnError(f"{path} is not a forget set; make one with `codeunlearn search`.")
+        try:
+            return cls.from_dict(cast(dict[str, Any], content))
+        except CodeUnlearnError as error:
+            raise CodeUnlearnError(f"{path}: {error}") from error
+
+
+@dataclass(frozen=True)
+class ForgetUnion:
+    """Several topics of one model, to be forgotten together; each keeps its set and can be restored alone.
+
+    Attributes:
+        sets: in the order given, equal sets once.
+    """
+
+    sets: tuple[ForgetSet, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(forget_set.topic for forget_set in self.sets))
+
+    @cached_property
+    def ids(self) -> tuple[int, ...]:
+        """All code ids, ascending, each once."""
+        return tuple(sorted({i for forget_set in self.sets for i in forget_set.ids}))
+
+    @cached_property
+    def shared_ids(self) -> tuple[int, ...]:
+        """Code ids that more than one of the sets claims, ascending."""
+        claims = Counter(i for forget_set in self.sets for i in forget_set.ids)
+        return tuple(sorted(i for i, count in claims.items() if count > 1))
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.topics)}: {len(self):,} codes, {len(self.shared_ids):,} of them shared"
+
+
+def union(*parts: ForgetSet | ForgetUnion) -> ForgetUnion:
+    """The union of several topics' codes.
+
+    Raises:
+        CodeUnlearnError: nothing was given, or the sets were made for different models.
+    """
+    sets = tuple(flatten(parts))
+    unique = tuple(s for i, s in enumerate(sets) if s not in sets[:i])
+    if not unique:
+        raise CodeUnlearnError("Give at least one forget set.")
+    for other in unique[1:]:
+        if other.fingerprint != unique[0].fingerprint:
+            raise CodeUnlearnError(
+                f"The forget sets {unique[0].topic!r} and {other.topic!r} were made for different models "
+                f"({unique[0].fingerprint[:8]} and {other.fingerprint[:8]}); search both topics on one model."
+            )
+    return ForgetUnion(unique)
+
+
+def flatten(parts: Sequence[ForgetSet | ForgetUnion]) -> Iterable[ForgetSet]:
+    """The single sets, in order."""
+    for part in parts:
+        yield from part.sets if isinstance(part, ForgetUnion) else (part,)
+
+
+def _read_evidence(row: Mapping[str, Any]) -> CodeEvidence:
+    values = _known(CodeEvidence, row)
+    values["top_tokens"] = tuple((str(token), int(count)) for token, count in row.get("top_tokens", ()))
+    return CodeEvidence(**values)
+
+
+def _known(cls: type[ForgetSet] | type[CodeEvidence], content: Mapping[str, Any]) -> dict[str, Any]:
+    names = {f.name for f in fields(cls)}
+    if unknown := sorted(set(content) - names):
+        warnings.warn(f"Unknown keys in a forget set are ignored: {', '.join(unknown)}.", stacklevel=4)
+    return {name: value for name, value in content.items() if name in names}

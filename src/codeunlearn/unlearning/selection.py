@@ -1,0 +1,98 @@
+"""Presets: named, documented recipes that turn counts into the codes to delete.
+
+A new recipe is a small frozen dataclass with the members of `Preset`, its options as fields, and one entry in
+`PRESETS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.unlearning.counts import CodeCounts, IntArray
+from codeunlearn.unlearning.enrichment import EPSILON, EnrichmentTable, Unit, enrichment
+
+
+class Preset(Protocol):
+    """What a recipe has to offer; its dataclass fields are its options and go into the forget set."""
+
+    name: ClassVar[str]
+
+    def table(self, counts: CodeCounts, s_prime: int) -> EnrichmentTable:
+        """The evidence on which the recipe decides."""
+        ...
+
+    def select(self, table: EnrichmentTable) -> NDArray[np.bool_]:
+        """[M] whether each code of the table is to be deleted."""
+        ...
+
+    def expected_false_positives(self, table: EnrichmentTable) -> float:
+        """How many codes the recipe would be expected to choose if the topic had no effect at all."""
+        ...
+
+
+@dataclass(frozen=True)
+class PaperPreset:
+    """The paper's recipe: R > 0 and chi-squared p <= 0.05, without correction for the number of codes.
+
+    Attributes:
+        alpha: significance level.
+        unit: what eqs. 9 and 10 count, see `enrichment`.
+        epsilon: constant of eq. 11, see `enrichment`.
+        yates: continuity correction of the test, see `enrichment`.
+    """
+
+    name: ClassVar[str] = "paper"
+    alpha: float = 0.05
+    unit: Unit = "sentence"
+    epsilon: float = EPSILON
+    yates: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha <= 1:
+            raise CodeUnlearnError(f"The significance level must be above 0 and at most 1; got {self.alpha}.")
+
+    def table(self, counts: CodeCounts, s_prime: int) -> EnrichmentTable:
+        return enrichment(counts, s_prime, epsilon=self.epsilon, unit=self.unit, yates=self.yates)
+
+    def select(self, table: EnrichmentTable) -> NDArray[np.bool_]:
+        return (table.r > 0) & (table.p <= self.alpha)
+
+    def expected_false_positives(self, table: EnrichmentTable) -> float:
+        """Half of alpha times the codes tested, since only one of the two directions counts.
+
+        Nominal: it supposes independent sentences. Sentences that differ from their control in one word give
+            fewer.
+        """
+        return self.alpha / 2 * len(table)
+
+
+PRESETS: dict[str, Preset] = {preset.name: preset for preset in (PaperPreset(),)}
+
+
+def find_preset(preset: str | Preset) -> Preset:
+    """The preset of that name; a preset with options of its own is returned as it is.
+
+    Raises:
+        CodeUnlearnError: no preset has that name.
+    """
+    if not isinstance(preset, str):
+        return preset
+    if preset not in PRESETS:
+        raise CodeUnlearnError(f"Unknown preset {preset!r}; choose one of {', '.join(sorted(PRESETS))}.")
+    return PRESETS[preset]
+
+
+def preset_options(preset: Preset) -> dict[str, Any]:
+    """The options of a preset by name, for the record."""
+    return asdict(cast(Any, preset))
+
+
+def chosen_rows(table: EnrichmentTable, chosen: NDArray[np.bool_]) -> IntArray:
+    """Rows of the table that were chosen, strongest evidence first: by p, then by R, then by id."""
+    rows = np.flatnonzero(chosen)
+    return rows[np.lexsort((table.ids[rows], -table.r[rows], table.p[rows]))]

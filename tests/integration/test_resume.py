@@ -1,0 +1,71 @@
+"""A training that is killed goes on from its last checkpoint to the losses it would have had."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import TrainerCallback
+
+from codeunlearn.corpus.loading import DataConfig
+from codeunlearn.training import run
+from codeunlearn.training.config import TrainConfig
+from codeunlearn.training.initialise import BuildConfig
+from codeunlearn.training.joint import JointTrainer
+
+DATA = DataConfig("stories", limit=2000)
+JOINT = TrainConfig.joint(max_steps=8, epochs=4, save_steps=4, log_steps=1, batch_tokens=1500, device="cpu")
+SHAPE = {"num_codes": 256, "code_dim": 64}
+
+
+class Killed(Exception):
+    """Stands for the signal that ends the process."""
+
+
+class KillAt(TrainerCallback):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step == self.step:
+            raise Killed
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> str:
+    out = tmp_path_factory.mktemp("base")
+    run.train_plain(DATA, "tiny", out, TrainConfig(max_steps=4, batch_tokens=1500, device="cpu"))
+    return str(out)
+
+
+def losses(out: Path) -> list[float]:
+    log = json.loads((out / run.RECORD).read_text(encoding="utf-8"))["log"]
+    return [entry["loss"] for entry in log if "loss" in entry]
+
+
+def test_a_killed_joint_training_resumes_to_the_same_losses(
+    base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    run.train_joint(DATA, base, whole, JOINT, BuildConfig(), SHAPE)
+
+    class Interrupted(JointTrainer):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self.add_callback(KillAt(6))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "JointTrainer", Interrupted)
+        with pytest.raises(Killed):
+            run.train_joint(DATA, base, cut, JOINT, BuildConfig(), SHAPE)
+    assert not (cut / run.RECORD).exists()
+    run.train_joint(DATA, base, cut, JOINT, BuildConfig(), SHAPE)
+    assert losses(cut) == pytest.approx(losses(whole), rel=1e-3)
+    assert len(losses(whole)) == 8
+
+
+def test_a_finished_folder_is_never_overwritten(base: str) -> None:
+    with pytest.raises(ValueError, match="already holds a finished model"):
+        run.train_plain(DATA, "tiny", Path(base), TrainConfig(max_steps=1))

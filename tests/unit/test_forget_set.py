@@ -1,0 +1,216 @@
+"""A forget set is a small file that says which codes, why, and for which model; a search makes the same one again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+
+from codeunlearn.codebook import BottleneckConfig, attach, fingerprint
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.unlearning import (
+    CodeEvidence,
+    ForgetSet,
+    PaperPreset,
+    TopicSearch,
+    forget,
+    search_s_primes,
+    search_topic,
+    union,
+)
+
+NAMES = ["cat", "dog", "bird", "horse", "fish", "cow"]
+TOPIC = [f"the {a} loves a very old {b}" for a in NAMES for b in NAMES]
+CONTROL = [sentence.replace("loves", "paints" if i % 2 else "sees") for i, sentence in enumerate(TOPIC)]
+WORDS = ("<pad>", "</s>", "the", "a", "very", "old", "loves", "paints", "sees", *NAMES)
+TOKENIZER = PreTrainedTokenizerFast(
+    tokenizer_object=Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, "</s>"))
+)
+TOKENIZER.backend_tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+LOVE = ForgetSet(
+    topic="love",
+    ids=(41, 7),
+    fingerprint="a" * 64,
+    forms=("love", "loves"),
+    target_forms=("aimer", "été"),
+    evidence=(
+        CodeEvidence(41, 30, 0, 0.6, 0.0, 19.2, 1e-12, (("▁love", 28), ("s", 2))),
+        CodeEvidence(7, 20, 5, 0.4, 0.1, 2.0, 3e-4, ()),
+    ),
+    preset="paper",
+    preset_options={"alpha": 0.05, "unit": "sentence"},
+    s_prime=72,
+    seed=3,
+    num_codes=100,
+    n_topic=50,
+    n_control=50,
+    codes_tested=80,
+    expected_false_positives=2.0,
+    created="2026-11-23T12:00:00+00:00",
+)
+
+
+@pytest.fixture
+def model() -> T5ForConditionalGeneration:
+    torch.manual_seed(0)
+    sizes = {"d_model": 16, "d_kv": 4, "d_ff": 16, "num_heads": 2, "num_layers": 2, "num_decoder_layers": 1}
+    base = T5ForConditionalGeneration(T5Config(vocab_size=len(TOKENIZER), decoder_start_token_id=0, **sizes))
+    site = "encoder.block.1.layer.0"
+    return attach(base.eval(), BottleneckConfig(d_model=16, num_codes=60, code_dim=8, top_s=2, site=site))
+
+
+def search(model: T5ForConditionalGeneration, s_prime: int = 4, **options: object) -> TopicSearch:
+    return search_topic(
+        model, TOKENIZER, TOPIC, [CONTROL], topic_name="love", forms=["loves"], s_prime=s_prime, **options
+    )
+
+
+# The file.
+
+
+def test_a_saved_forget_set_comes_back_equal(tmp_path: Path) -> None:
+    LOVE.save(tmp_path / "sets" / "love.json")
+    loaded = ForgetSet.load(tmp_path / "sets" / "love.json")
+    assert loaded == LOVE
+    assert loaded.to_dict() == LOVE.to_dict()
+    assert [file.name for file in (tmp_path / "sets").iterdir()] == ["love.json"]
+
+
+def test_the_file_is_plain_json_with_the_fields_people_look_for(tmp_path: Path) -> None:
+    LOVE.save(tmp_path / "love.json")
+    text = (tmp_path / "love.json").read_text(encoding="utf-8")
+    content = json.loads(text)
+    expected = {"topic", "forms", "ids", "evidence", "preset", "s_prime", "seed", "fingerprint", "version"}
+    assert expected <= set(content)
+    assert content["evidence"][0]["top_tokens"] == [["▁love", 28], ["s", 2]]
+    assert "été" in text
+
+
+def test_an_older_file_with_fewer_keys_is_read(tmp_path: Path) -> None:
+    old = {"format": "codeunlearn-forget-set", "topic": "love", "ids": [3, 1], "fingerprint": "b" * 64}
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    loaded = ForgetSet.load(tmp_path / "old.json")
+    assert (loaded.topic, loaded.ids, loaded.evidence) == ("love", (3, 1), ())
+    assert str(loaded) == "love: 2 codes"
+
+
+def test_unknown_keys_warn_and_are_left_out(tmp_path: Path) -> None:
+    content = LOVE.to_dict() | {"colour": "red"}
+    content["evidence"] = [row | {"q": 0.1} for row in content["evidence"]]
+    (tmp_path / "new.json").write_text(json.dumps(content))
+    with pytest.warns(UserWarning, match="ignored: (colour|q)") as caught:
+        assert ForgetSet.load(tmp_path / "new.json") == LOVE
+    assert len(caught) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "JSON"),
+        ("\x00\xff", "JSON"),
+        ("[]", "not a forget set"),
+        ('{"model_type": "t5"}', "not a forget set"),
+        ('{"format": "codeunlearn-forget-set", "topic": "love"}', "damaged"),
+        ('{"format": "codeunlearn-forget-set", "topic": "x", "ids": 3, "fingerprint": ""}', "damaged"),
+        ('{"format": "codeunlearn-forget-set", "topic": "x", "ids": [1, 1], "fingerprint": ""}', "distinct"),
+        ('{"format": "codeunlearn-forget-set", "topic": "x", "ids": ["1"], "fingerprint": ""}', "distinct"),
+        ('{"format": "codeunlearn-forget-set", "format_version": 2}', "newer codeunlearn"),
+    ],
+)
+def test_a_file_that_is_no_forget_set_gives_one_clear_error(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "file.json"
+    path.write_text(content, encoding="latin-1")
+    with pytest.raises(CodeUnlearnError, match=message) as error:
+        ForgetSet.load(path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_gives_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(CodeUnlearnError, match="no file"):
+        ForgetSet.load(tmp_path / "nowhere.json")
+
+
+def test_evidence_belongs_to_the_ids() -> None:
+    with pytest.raises(CodeUnlearnError, match="does not belong"):
+        replace(LOVE, ids=(7, 41))
+    assert len(replace(LOVE, ids=(5, 6, 8), evidence=())) == 3
+
+
+def test_the_summary_names_counts_chance_and_tokens() -> None:
+    lines = LOVE.summary(limit=1)
+    assert lines[0].startswith("love: 2 codes of 100 (2.00%); preset paper, S' = 72, 50 topic and 50 control sentences")
+    assert "80 tested, 2.0 expected by chance" in lines[0]
+    assert lines[1] == "  code 41: 30 / 0, R = 19.20, p = 1.0e-12; ▁love 28, s 2"
+    assert lines[2] == "  ... and 1 more"
+
+
+def test_a_union_holds_every_code_once_and_names_the_shared_ones() -> None:
+    captain = replace(LOVE, topic="captain", ids=(7, 9), evidence=())
+    both = union(LOVE, union(captain, LOVE))
+    assert both.ids == (7, 9, 41)
+    assert both.shared_ids == (7,)
+    assert both.topics == ("love", "captain")
+    assert both.sets == (LOVE, captain)
+
+
+def test_sets_of_different_models_do_not_unite() -> None:
+    with pytest.raises(CodeUnlearnError, match="different models"):
+        union(LOVE, replace(LOVE, topic="captain", fingerprint="c" * 64))
+    with pytest.raises(CodeUnlearnError, match="at least one"):
+        union()
+
+
+# The search that makes it.
+
+
+def test_the_same_seed_gives_the_same_forget_set(model: T5ForConditionalGeneration, tmp_path: Path) -> None:
+    first, second = search(model, created="one time").forget_set, search(model, created="another").forget_set
+    assert len(first) > 0
+    assert first == second
+    first.save(tmp_path / "one.json")
+    assert ForgetSet.load(tmp_path / "one.json") == second
+
+
+def test_most_codes_that_a_search_finds_fire_on_the_topic_word(model: T5ForConditionalGeneration) -> None:
+    found = search(model)
+    on_the_word = [e for e in found.forget_set.evidence if e.top_tokens[0][0] == "loves"]
+    assert len(on_the_word) > len(found.forget_set) / 2
+    assert all(e.r > 0 and e.p <= 0.05 for e in found.forget_set.evidence)
+    assert [e.p for e in found.forget_set.evidence] == sorted(e.p for e in found.forget_set.evidence)
+
+
+def test_the_forget_set_records_how_it_was_made(model: T5ForConditionalGeneration) -> None:
+    preset = PaperPreset(alpha=0.01, yates=True)
+    found = search(model, preset=preset, seed=5, target_forms=["aimer"]).forget_set
+    assert found.fingerprint == fingerprint(model)
+    assert (found.topic, found.forms, found.target_forms, found.seed) == ("love", ("loves",), ("aimer",), 5)
+    assert (found.preset, found.s_prime, found.num_codes) == ("paper", 4, 60)
+    assert found.preset_options == {"alpha": 0.01, "unit": "sentence", "epsilon": 1e-6, "yates": True}
+    assert (found.n_topic, found.n_control) == (len(TOPIC), len(CONTROL))
+    assert found.expected_false_positives == pytest.approx(0.005 * found.codes_tested)
+    assert found.created.startswith("20")
+
+
+def test_one_pass_gives_the_set_of_every_s_prime(model: T5ForConditionalGeneration) -> None:
+    found = search_s_primes(model, TOKENIZER, TOPIC, CONTROL, topic_name="love", forms=["loves"], s_primes=(2, 4, 16))
+    assert list(found) == [2, 4, 16]
+    for s_prime, one in found.items():
+        assert one.forget_set == search(model, s_prime).forget_set
+
+
+def test_control_against_control_finds_nothing(model: T5ForConditionalGeneration) -> None:
+    found = search_topic(model, TOKENIZER, CONTROL, CONTROL, topic_name="nothing", s_prime=4)
+    assert found.forget_set.ids == ()
+    assert found.forget_set.codes_tested > 0
+
+
+def test_what_was_forgotten_before_does_not_change_a_search(model: T5ForConditionalGeneration) -> None:
+    before = search(model).forget_set
+    forget(model, before)
+    assert search(model).forget_set == before
