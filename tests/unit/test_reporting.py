@@ -252,12 +252,6 @@ def test_scores_are_drawn_at_their_values_one_panel_per_set() -> None:
         assert drawn == sorted(row.value for row in evaluation.scores if row.set == name)
 
 
-def test_undefined_scores_are_left_out_of_the_figure() -> None:
-    nan = float("nan")
-    deltas = [*DELTAS, delta("ocean", "bleu", nan, nan, nan)]
-    assert to_png(before_after(evaluation_of(deltas, ("codebook", "unlearned"))))
-
-
 def test_equal_data_gives_equal_pictures_without_a_date() -> None:
     one, other = (to_png(volcano(TABLE, [0], title="a $ b_c $")) for _ in range(2))
     assert one == other
@@ -503,6 +497,17 @@ def test_a_search_alone_and_a_single_system_alone_have_their_pages(tmp_path: Pat
     scored = report(tmp_path / "e", search=None, evaluation=evaluation_of(systems=("plain",)))
     assert "Nothing was compared" in scored.text
     assert "Deleted codes" not in scored.text
+
+
+def test_scores_that_are_undefined_are_reported_as_such_also_when_read_back(tmp_path: Path) -> None:
+    nan = float("nan")
+    undefined = delta("forget", "topic_word_recall", nan, nan, nan)
+    evaluation = evaluation_of([undefined, *DELTAS[1:]], ("codebook", "unlearned"))
+    report(tmp_path, evaluation=evaluation)
+    for read in (evaluation, TopicEvaluation.load(tmp_path / "evaluation.json")):
+        page = report(tmp_path, evaluation=read)
+        assert "in n/a% before and n/a% after" in page.text
+        assert re.search(r"Topic-word recall.*n/a +n/a +n/a \[n/a, n/a\]", rendered(scores_table(read)))
 
 
 def test_several_forget_sets_are_each_saved_and_counted_once(tmp_path: Path) -> None:

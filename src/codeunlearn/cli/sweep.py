@@ -57,7 +57,7 @@ def run(
 
     pools = read_pools(options.data_config(data, data_config, source_column, target_column, limit))
     settings = EvaluationConfig(seed=seed, device=device)
-    sizes = {"search_size": search_size, "eval_size": eval_size, "minimum": minimum, "seed": seed}
+    sizes: dict[str, Any] = {"search_size": search_size, "eval_size": eval_size, "minimum": minimum, "seed": seed}
     opened = open_model(model, device)
     levels = tuple(int(level) for level in options.words(s_primes)) or S_PRIMES
     details = {

@@ -46,6 +46,9 @@ def run(
         int | None, typer.Option(help="Encoder layer of the bottleneck, from 0; the paper's is 2.")
     ] = None,
     new_basis: Annotated[bool, typer.Option(help="Layers behind the bottleneck work in a basis of their own.")] = True,
+    saved_dtype: Annotated[
+        Literal["float32", "bfloat16"] | None, typer.Option(help="Type of the weights in the finished file.")
+    ] = None,
     attribution: Annotated[str | None, typer.Option(help="Source and terms of the data, for the model card.")] = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
@@ -70,6 +73,7 @@ def run(
         source_prefix=source_prefix,
         save_steps=save_steps,
         log_steps=log_steps,
+        saved_dtype=saved_dtype,
         seed=seed,
         device=device,
     )

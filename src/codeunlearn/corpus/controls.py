@@ -31,7 +31,6 @@ MIN_CHOICE = 4
 """With fewer words than this to choose from, less suitable ones are taken too."""
 
 _NOUN = Reading("NOUN", "NN")
-_CONSIDERED = 2_000
 _SIMILAR_NAMES = 20
 _GIVEN_NAMES = 100
 
@@ -150,8 +149,7 @@ class ControlWriter:
         return self._inflected(reading)[:FREQUENT]
 
     def _inflected(self, reading: Reading) -> list[str]:
-        frequent = lexicon.frequent_words(reading.pos)[:_CONSIDERED]
-        lemmas = (lemma for lemma in frequent if not self._is_excluded(lemma))
+        lemmas = (lemma for lemma in lexicon.frequent_words(reading.pos) if not self._is_excluded(lemma))
         forms = (lexicon.inflect(lemma, reading.tag) for lemma in lemmas)
         return [form for form in forms if form and not self._is_excluded(form)]
 
@@ -174,7 +172,7 @@ class ControlWriter:
 
     def _is_excluded(self, word: str) -> bool:
         word = word.lower()
-        # relatives of the topic: "lovely", "beloved"; short stems ("red") say something at the beginning only
+        # relatives of the topic: "lovely", "beloved", "Mondays"; short stems ("red") say something at the beginning only
         relatives = (stem in word if len(stem) >= 4 else word.startswith(stem) for stem in self._stems)
         return word in self._excluded or self.topic.matches(word) or any(relatives)
 
@@ -184,9 +182,8 @@ class ControlWriter:
 
     @cached_property
     def _stems(self) -> frozenset[str]:
-        if self.topic.kind == "name":
-            return frozenset()
-        return frozenset(stem for form in self.topic.forms if len(stem := _stemmer().stem(form)) >= 3)
+        stem_of = str if self.topic.kind == "name" else _stemmer().stem
+        return frozenset(stem for form in self.topic.forms if len(stem := stem_of(form)) >= 3)
 
 
 def _best_fitting(candidates: list[str], before: str, after: str, vocabulary: Vocabulary) -> list[str]:

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ MIN_FORM_ZIPF = 1.5
 
 TOKEN = re.compile(r"\w+(?=n['’]t\b)|n['’]t\b|['’](?:s|m|re|ve|ll|d)\b|\w+|[^\w\s]", re.IGNORECASE)
 
-_WORD_LIST_SIZE = 20_000
 _TAG_ORDER = ("NN", "NNS", "VB", "VBP", "VBZ", "VBD", "VBN", "VBG", "JJ", "JJR", "JJS", "RB", "RBR", "RBS")
 
 
@@ -85,20 +85,14 @@ def read(tokens: Sequence[Token]) -> list[Reading]:
 
 
 @cache
-def _tag_word(word: str) -> list[tuple[str, float]]:
-    """C5 tags of a word out of context with log P(word, tag), most probable first."""
-    return cast(list[tuple[str, float]], _tagger().tag_word(word)) or [("UNC", -math.inf)]
-
-
-@cache
 def pos_shares(word: str) -> dict[str, float]:
     """How often the word is which part of speech, out of context; shares sum to 1."""
-    tagged = _tag_word(word)
+    tagged = cast(list[tuple[str, float]], _tagger().tag_word(word))  # with log P(word, tag), best first
     best = tagged[0][1]  # subtracted, because long unknown words have probabilities that underflow
     shares: dict[str, float] = {}
     for c5, log_probability in tagged:
         pos = _READINGS.get(c5, Reading(c5, "")).pos
-        shares[pos] = shares.get(pos, 0.0) + (math.exp(log_probability - best) if best > -math.inf else 1.0)
+        shares[pos] = shares.get(pos, 0.0) + math.exp(log_probability - best)
     total = sum(shares.values())
     return {pos: share / total for pos, share in shares.items()}
 
@@ -154,8 +148,10 @@ def inflect(lemma: str, tag: str) -> str | None:
         return lemma
     from lemminflect import getInflection
 
-    found = getInflection(lemma, tag)
-    return found[0] if found and zipf(found[0]) >= MIN_FORM_ZIPF else None
+    form = next(iter(getInflection(lemma, tag)), "")
+    # the rules invent forms for lemmas without that inflection ("southern" -> "southerner"); looking back finds them out
+    is_known = any(reading.tag == tag for reading in possible_readings(form)) and zipf(form) >= MIN_FORM_ZIPF
+    return form if is_known else None
 
 
 def surface_forms(word: str) -> tuple[str, ...]:
@@ -187,28 +183,18 @@ def zipf(word: str) -> float:
 
 @cache
 def frequent_words(pos: str, min_share: float = 0.5) -> tuple[str, ...]:
-    """Dictionary forms that are of a part of speech at least this often, most frequent first.
+    """The 1,000 most frequent dictionary forms that are of a part of speech at least this often, best first.
 
-    Only plain words of three letters or more that the tagger was trained on (it guesses a class for any other), and
-    none too coarse to print in a report. A class that does not inflect is named by its C5 tag (CRD for numerals).
+    Only plain words of three letters or more that the tagger knows (it guesses a class for any other), and none too
+    coarse to print in a report. A class that does not inflect is named by its C5 tag (CRD for numerals).
     """
     from wordfreq import top_n_list
 
-    words = (w for w in top_n_list("en", _WORD_LIST_SIZE) if len(w) >= 3 and w.isascii() and w.isalpha())
-    inflecting = pos in _POS_OF_TAG.values()
-    return tuple(
-        word
-        for word in words
-        if pos_shares(word).get(pos, 0.0) >= min_share
-        and _is_known_to_tagger(word)
-        and word not in _COARSE
-        and (not inflecting or _is_base(word, pos))
-    )
-
-
-def _is_known_to_tagger(word: str) -> bool:
-    # log P(word, tag) is above -20 for words of the training text, below -30 for guesses from the ending
-    return _tag_word(word)[0][1] > -20.0
+    known = _tagger().cache  # the words of its training text
+    plain = (w for w in top_n_list("en", 20_000) if len(w) >= 3 and w.isascii() and w.isalpha() and w in known)
+    usual = (w for w in plain if pos_shares(w).get(pos, 0.0) >= min_share and w not in _COARSE)
+    inflects = pos in _POS_OF_TAG.values()
+    return tuple(islice((w for w in usual if not inflects or _is_base(w, pos)), 1_000))
 
 
 def _is_base(word: str, pos: str) -> bool:

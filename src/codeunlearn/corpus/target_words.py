@@ -40,7 +40,6 @@ _MIN_COUNT = 3
 _REST_SENTENCES = 30_000
 _FREQUENT = 20
 """Occurrences in the train pool (or the counted sample of it) that make a word worth evaluating on."""
-_MOST_FREQUENT = 1_000
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -211,7 +210,7 @@ def _frequent_like(topic: Topic) -> list[str]:
     """Frequent words that can be what the topic's first form can be."""
     shares = lexicon.pos_shares(topic.forms[0])
     poses = [pos for pos, share in shares.items() if share >= lexicon.MIN_FORM_SHARE]
-    words = dict.fromkeys(word for pos in poses for word in lexicon.frequent_words(pos, 0.1)[:_MOST_FREQUENT])
+    words = dict.fromkeys(word for pos in poses for word in lexicon.frequent_words(pos, 0.1))
     return [word for word in words if not topic.matches(word)]
 
 
@@ -220,7 +219,7 @@ def _similar_kind(topic: Topic, vocabulary: Vocabulary) -> dict[str, str]:
     if topic.kind == "name":
         return {name.lower(): name for name in vocabulary.names_like(topic.name, _FREQUENT)[:50]}
     words = lexicon.frequent_words(lexicon.main_pos(topic.forms[0]))
-    return {w: w for w in words[:_MOST_FREQUENT] if vocabulary.counts[w] >= _FREQUENT and not topic.matches(w)}
+    return {w: w for w in words if vocabulary.counts[w] >= _FREQUENT and not topic.matches(w)}
 
 
 def _cover(topic_side: list[frozenset[str]], rest_side: list[frozenset[str]]) -> tuple[str, ...]:

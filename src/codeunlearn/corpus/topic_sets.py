@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 _FORMAT = 1
+_NEIGHBOURS = 2
+_PROPOSALS = 8
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,8 @@ def build_topic_sets(
         search_size: at most this many search sentences; 0 for no search.
         eval_size: at most this many sentences in each tuning, forgetting and neighbour set; 0 for a search only.
         draws: control sentences for each search sentence.
-        neighbours: related topics to report on; None proposes two (`propose_neighbours`), {} means none.
+        neighbours: related topics to report on; None takes two of `propose_neighbours`, those with at least
+            ``minimum`` test sentences first; {} means none.
         seed: decides which sentences are sampled and which replacements drawn.
         minimum: a pool with fewer topic sentences is an error.
         vocabulary: of the train pool; counted here unless given. Counting once serves many topics.
@@ -159,15 +162,15 @@ def build_topic_sets(
     words = target_words(topic, train)
     sharing = sharing_words(topic, train, words)
     if neighbours is None:
-        related = _Related(topic, propose_neighbours(topic, train, vocabulary=vocabulary, sharing=sharing))
+        proposed = propose_neighbours(topic, train, _PROPOSALS, vocabulary=vocabulary, sharing=sharing)
+        near = _neighbour_pairs(topic, proposed, texts["test"])
+        usable = sorted(near, key=lambda name: (len(near[name]) < minimum, not near[name]))  # else best first
+        related = _Related(topic, {name: proposed[name] for name in usable[:_NEIGHBOURS] if near[name]})
     else:
+        near = _neighbour_pairs(topic, neighbours, texts["test"])
         related = _Related(topic, dict(neighbours))
-    near = {name: _sample(pairs, eval_size, seed) for name, pairs in related.neighbour_pairs(texts["test"]).items()}
-    for name in neighbours or {}:
-        if eval_size and not near[name]:
-            raise CodeUnlearnError(
-                f"Neighbour {name!r} has no sentence in the test pool; use a more frequent word or more data."
-            )
+        if eval_size:
+            _require_neighbours(near)
     return TopicSets(
         topic=topic,
         search=search,
@@ -177,7 +180,7 @@ def build_topic_sets(
         tune_retain=related.retain(tune, texts["validation"], seed),
         forget=forget,
         retain=related.retain(forget, texts["test"], seed),
-        neighbours={name: pairs for name, pairs in near.items() if pairs},
+        neighbours={name: _sample(near[name], eval_size, seed) for name in related.neighbours if eval_size},
         target_words=words,
     )
 
@@ -189,13 +192,6 @@ class _Related:
     topic: Topic
     neighbours: dict[str, Topic]
 
-    def neighbour_pairs(self, text: ParallelText) -> dict[str, list[Pair]]:
-        held = set(self.topic.rows(text.sources))
-        return {
-            name: _pairs(text, [row for row in other.rows(text.sources) if row not in held])
-            for name, other in self.neighbours.items()
-        }
-
     def unrelated(self, text: ParallelText) -> list[Pair]:
         near = {row for topic in (self.topic, *self.neighbours.values()) for row in topic.rows(text.sources)}
         return _pairs(text, [row for row in range(len(text)) if row not in near])
@@ -204,6 +200,15 @@ class _Related:
         others = self.unrelated(text)
         rows = match_lengths([pair.source for pair in forget], [pair.source for pair in others], seed)
         return [others[row] for row in rows]
+
+
+def _neighbour_pairs(topic: Topic, neighbours: Mapping[str, Topic], text: ParallelText) -> dict[str, list[Pair]]:
+    """By neighbour, the sentences that hold it and not the topic."""
+    held = set(topic.rows(text.sources))
+    return {
+        name: _pairs(text, [row for row in neighbour.rows(text.sources) if row not in held])
+        for name, neighbour in neighbours.items()
+    }
 
 
 def _controls(
@@ -235,6 +240,14 @@ def _require(topic: Topic, pool: str, count: int, minimum: int) -> None:
             f"Topic {topic.name!r} has {count} {noun} in the {pool} pool; {max(minimum, 1)} are needed. "
             "Use a more frequent word, more data, or lower --minimum."
         )
+
+
+def _require_neighbours(near: Mapping[str, Sequence[Pair]]) -> None:
+    for name, pairs in near.items():
+        if not pairs:
+            raise CodeUnlearnError(
+                f"Neighbour {name!r} has no sentence in the test pool; use a more frequent word or more data."
+            )
 
 
 def _pairs(text: ParallelText, rows: Iterable[int]) -> list[Pair]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from codeunlearn.evaluation.protocol import AFTER, BEFORE, PLAIN, ZERO_SHOT, ScoreRow, TopicEvaluation
 from codeunlearn.reporting.labels import (
+    is_defined,
     metric_label,
     metric_order,
     set_label,
@@ -280,7 +281,7 @@ def _metric_name(metric: str) -> str:
 
 
 def _draw_score(axes: Axes, row: ScoreRow, place: float, systems: list[str]) -> None:
-    if not np.isfinite(row.value):
+    if not is_defined(row.value):
         return
     color, marker = _style(row.system, systems)
     axes.plot([row.low, row.high], [place, place], color=color, linewidth=1.4, solid_capstyle="butt", zorder=2)

@@ -101,9 +101,14 @@ def quoted(text: str) -> str:
     return f"“{text}”"
 
 
+def is_defined(value: float | None) -> bool:
+    """Whether there is a number; a score without one is nan, or None after a round through JSON."""
+    return value is not None and math.isfinite(value)
+
+
 def number(value: float | None, decimals: int = 1) -> str:
     """A number with a true minus sign; "n/a" for what is undefined."""
-    if value is None or not math.isfinite(value):
+    if value is None or not is_defined(value):
         return MISSING
     text = f"{abs(value):,.{decimals}f}"
     is_zero = float(text.replace(",", "")) == 0

@@ -8,6 +8,7 @@ from codeunlearn.evaluation.protocol import AFTER, BEFORE, DeltaRow, ScoreRow, T
 from codeunlearn.reporting.labels import (
     MetricLabel,
     bounds,
+    is_defined,
     metric_label,
     metric_order,
     number,
@@ -90,7 +91,7 @@ def has_noise(groups: list[ScoreGroup]) -> bool:
 
 def is_clear(delta: DeltaRow) -> bool:
     """Whether the interval of a change excludes 0; not so where it is undefined."""
-    return delta.low > 0 or delta.high < 0
+    return is_defined(delta.low) and is_defined(delta.high) and (delta.low > 0 or delta.high < 0)
 
 
 def _line(rows: list[ScoreRow], delta: DeltaRow | None) -> ScoreLine:

@@ -145,7 +145,7 @@ def _quality(evaluation: TopicEvaluation, set_name: str) -> str:
 
 def _broken(evaluation: TopicEvaluation, set_name: str) -> str:
     delta = _find(evaluation, set_name, "degenerate_rate")
-    if delta is None or not delta.low > 0:
+    if delta is None or not (is_clear(delta) and delta.delta > 0):
         return ""
     return (
         f"{set_label(set_name, evaluation.topic)}: after forgetting, {number(delta.after)}% of the translations loop "

@@ -32,6 +32,7 @@ class TrainConfig:
         save_steps: a checkpoint every so many steps, from which a killed run resumes.
         log_steps: losses and health are logged every so many steps.
         seed: decides initial weights and the order of the batches.
+        saved_dtype: type of the weights in the finished file; bfloat16 halves it. Checkpoints stay in float32.
         device: ``auto``, ``cpu`` or ``cuda``.
     """
 
@@ -50,17 +51,20 @@ class TrainConfig:
     save_steps: int = 250
     log_steps: int = 25
     seed: int = 0
+    saved_dtype: Literal["float32", "bfloat16"] = "float32"
     device: str = "auto"
 
     @classmethod
     def finetune(cls, **options: Any) -> TrainConfig:
         """Defaults for going on with a pretrained model."""
-        return cls(**{"optimizer": "adamw", "learning_rate": 3e-4, "warmup_share": 0.05, **options})
+        defaults: dict[str, Any] = {"optimizer": "adamw", "learning_rate": 3e-4, "warmup_share": 0.05}
+        return cls(**{**defaults, **options})
 
     @classmethod
     def joint(cls, **options: Any) -> TrainConfig:
         """Defaults for training model and bottleneck together, from a trained base."""
-        return cls(**{"epochs": 2.0, "optimizer": "adamw", "learning_rate": 2e-4, "warmup_share": 0.05, **options})
+        defaults: dict[str, Any] = {"epochs": 2.0, "optimizer": "adamw", "learning_rate": 2e-4, "warmup_share": 0.05}
+        return cls(**{**defaults, **options})
 
     def to_arguments(self, out: Path, total_steps: int) -> Seq2SeqTrainingArguments:
         """transformers' own arguments for a run whose checkpoints go to ``out``."""

@@ -76,7 +76,7 @@ def _sample_activations(
 ) -> Tensor:
     """[wanted, d] activations of random real tokens of random sentences, in random order."""
     generator = torch.Generator().manual_seed(config.seed)
-    order = torch.randperm(len(sentences), generator=generator).tolist()
+    order: list[int] = torch.randperm(len(sentences), generator=generator).tolist()
     found: list[Tensor] = []
     total = 0
     rows_at_once = 256
@@ -96,7 +96,7 @@ def _sample_activations(
     return activations[torch.randperm(len(activations), generator=generator)[:wanted].to(activations.device)]
 
 
-def _by_tokens(texts: list[str], budget: int) -> list[list[str]]:
+def _by_tokens(texts: Sequence[str], budget: int) -> list[list[str]]:
     """Neighbours in length, in groups whose characters, a bound on tokens, stay near the budget."""
     groups: list[list[str]] = [[]]
     for text in texts:

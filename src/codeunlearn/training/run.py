@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
@@ -49,7 +50,7 @@ def train_plain(data: DataConfig, base: str, out: Path, config: TrainConfig) -> 
     pairs = tokenize_pairs(train_pool, start.tokenizer, config.max_tokens, config.source_prefix)
     trainer = PlainTrainer(start.model, config, pairs, start.tokenizer, out)
     record = _record("plain", data, base, loaded, {"config": asdict(config), **_run(trainer, out)})
-    _save(start.model, start.tokenizer, out, record)
+    _save(start.model, start.tokenizer, out, record, config.saved_dtype)
     return record
 
 
@@ -90,7 +91,7 @@ def train_joint(
     trainer = JointTrainer(model, config, pairs, tokenizer, out, _basis(model, build_config))
     details = {"build": asdict(build_config), **quality, "config": asdict(config), **_run(trainer, out)}
     record = _record("joint", data, base, loaded, details)
-    _save(model, tokenizer, out, record)
+    _save(model, tokenizer, out, record, config.saved_dtype)
     return record
 
 
@@ -144,8 +145,10 @@ def _record(kind: str, data: DataConfig, base: str, loaded: LoadedPairs, details
     }
 
 
-def _save(model: Any, tokenizer: PreTrainedTokenizerBase, out: Path, record: dict[str, Any]) -> None:
+def _save(
+    model: Any, tokenizer: PreTrainedTokenizerBase, out: Path, record: dict[str, Any], dtype: str = "float32"
+) -> None:
     """Model, tokenizer and, last, the record: a folder with a record is whole."""
-    model.save_pretrained(out)
+    model.to(getattr(torch, dtype)).save_pretrained(out)
     tokenizer.save_pretrained(out)
     write_json(out / RECORD, record)

@@ -41,7 +41,7 @@ class Size:
             dropout_rate=self.dropout_rate,
             pad_token_id=0,
             eos_token_id=1,
-            decoder_start_token_id=0,
+            decoder_start_token_id=0,  # pyright: ignore[reportCallIssue]
         )
         model = T5ForConditionalGeneration(config)
         model.generation_config = GenerationConfig(

@@ -54,7 +54,7 @@ class PlainTrainer(Seq2SeqTrainer):
         return self.accelerator.prepare(loader)
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
-        if self.optimizer is None:
+        if self.optimizer is None:  # pyright: ignore[reportUnnecessaryComparison]
             config = self.config
             self.optimizer = make_optimizer(
                 model or self.model,  # pyright: ignore[reportArgumentType]

@@ -56,10 +56,13 @@ def elide(text: str) -> str:
 def contract(preposition: str, phrase: str) -> str:
     """Join "à", "de" or a preposition ending in "de" with a noun phrase: "de" + "le roi" -> "du roi".
 
-    An indefinite plural loses its article: "de" + "des chevaux" -> "de chevaux". Only for noun phrases: the object pronouns "le" and "les" never contract ("de le voir").
+    An indefinite plural loses its article: "de" + "des chevaux" -> "de chevaux". Only for noun phrases: the object
+    pronouns "le" and "les" never contract ("de le voir").
     """
     head, _, last = preposition.rpartition(" ")
     article, _, rest = phrase.partition(" ")
+    if last == "de" and article in ("des", "de"):
+        return elide(f"{preposition} {rest}")
     contracted = {("de", "le"): "du", ("de", "les"): "des", ("à", "le"): "au", ("à", "les"): "aux"}.get((last, article))
     if contracted is None:
         return elide(f"{preposition} {phrase}")
@@ -70,7 +73,7 @@ def french_plural(word: str) -> str:
     """Plural of a regular French noun or adjective form; the few exceptions are spelled out in the lexicon."""
     if word.endswith(("s", "x", "z")):
         return word
-    if word.endswith(("eau", "ou", "eu")) and word != "bleu":
+    if word.endswith(("eau", "ou", "eu", "œu")) and word != "bleu":
         return word + "x"
     if word.endswith("al"):
         return word[:-2] + "aux"

@@ -87,8 +87,8 @@ _REGIONS = (
 def condition(rng: Random, who: Nominal, *, tense: Tense | None = None) -> Clause:
     """Somebody is poor, very sad, hungry, rich but sad, poorer than somebody, in love with somebody ..."""
     make = _CONDITIONS.draw(rng)
-    # "not rich but sad" would mean something else.
-    negated = make is not _pair and chance(rng, 0.14)
+    # "not rich but sad" would mean something else, and "no longer richer" would be "plus plus riche".
+    negated = make not in (_pair, _comparison) and chance(rng, 0.14)
     return state(rng, who, make(rng, who), negated=negated, tense=tense)
 
 

@@ -6,7 +6,6 @@ from random import Random
 from typing import Literal
 
 from codeunlearn.corpus.stories.adjectives import COLOUR_BAG, FOR_OTHERS, fitting
-from codeunlearn.corpus.stories.agreement import Person
 from codeunlearn.corpus.stories.clauses import Tense
 from codeunlearn.corpus.stories.nouns import CITIES, NOUNS
 from codeunlearn.corpus.stories.people import (

@@ -44,17 +44,8 @@ _NOUNS = (
     nouns.HOPE,
     nouns.DREAM,
 )
-_ADJECTIVES = (
-    *adjectives.COLOURS,
-    *(
-        adjectives.POOR,
-        adjectives.RICH,
-        adjectives.FAMOUS,
-        adjectives.HAPPY,
-        adjectives.SAD,
-        adjectives.IN_LOVE,
-    ),
-)
+_COMPARED = (adjectives.POOR, adjectives.RICH, adjectives.FAMOUS, adjectives.HAPPY, adjectives.SAD)
+_NOT_COMPARED = (*adjectives.COLOURS, adjectives.IN_LOVE)
 _LOVE_AS_NOUN = (("love",), ("amour",))
 _GROUPS = (
     ("love", "like", "adore", "hate", "fear"),
@@ -82,9 +73,10 @@ def _of_noun(noun: Noun) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (noun.en, noun.en_plural), (noun.fr, noun.fr_plural)
 
 
-def _of_adjective(adjective: Adjective) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _of_adjective(adjective: Adjective, *, compared: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    forms = (adjective.en, adjective.comparative, adjective.superlative) if compared else (adjective.en,)
     # "more famous" and "in love" hold their topic in their last word.
-    english = tuple(form.split()[-1] for form in (adjective.en, adjective.comparative, adjective.superlative))
+    english = tuple(form.split()[-1] for form in forms)
     french = tuple(adjective.french(feminine=f, plural=p) for f in (False, True) for p in (False, True))
     return english, (*french, adjective.liaison)
 
@@ -102,8 +94,8 @@ def _forms_by_topic() -> dict[str, tuple[set[str], set[str]]]:
         add(verb.topic, _of_verb(verb))
     for noun in _NOUNS:
         add(noun.topic, _of_noun(noun))
-    for adjective in _ADJECTIVES:
-        add(adjective.topic, _of_adjective(adjective))
+    for adjective in (*_COMPARED, *_NOT_COMPARED):
+        add(adjective.topic, _of_adjective(adjective, compared=adjective in _COMPARED))
     for name in (*nouns.MEN, *nouns.WOMEN):
         add(name, ((name.lower(),), (name.lower(),)))
     add("love", _LOVE_AS_NOUN)

@@ -1,0 +1,131 @@
+"""A topic is the forms of a word, a name, a list of forms, or a set of sentences; it matches whole words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from codeunlearn.corpus.topics import Topic
+from codeunlearn.errors import CodeUnlearnError
+
+
+@pytest.mark.parametrize(
+    ("word", "forms"),
+    [
+        ("love", {"love", "loves", "loved", "loving"}),
+        ("wish", {"wish", "wishes", "wished", "wishing"}),
+        ("poor", {"poor", "poorer", "poorest"}),
+        ("captain", {"captain", "captains"}),
+        ("dog", {"dog", "dogs"}),
+        ("book", {"book", "books"}),
+        ("child", {"child", "children"}),
+        ("good", {"good", "goods", "better", "best"}),
+        ("run", {"run", "runs", "ran", "running"}),
+        ("three", {"three"}),
+    ],
+)
+def test_a_word_becomes_the_inflections_it_is_used_in(word: str, forms: set[str]) -> None:
+    topic = Topic.from_word(word)
+    assert set(topic.forms) == forms
+    assert topic.forms[0] == word
+    assert topic.kind == "word"
+
+
+def test_an_inflected_form_leads_to_the_same_forms() -> None:
+    assert set(Topic.from_word("books").forms) == set(Topic.from_word("book").forms)
+    assert set(Topic.from_word("Loved").forms) == set(Topic.from_word("love").forms)
+
+
+@pytest.mark.parametrize("word", ["Julien", "julien", "Boston", "boston", "Rochester", "Tom", "Mark", "Rose"])
+def test_a_name_has_only_itself(word: str) -> None:
+    topic = Topic.from_word(word)
+    assert topic.kind == "name"
+    assert topic.forms == (word.lower(),)
+
+
+@pytest.mark.parametrize("word", ["Captain", "Poor", "Wish", "White", "Black", "mark", "rose", "Love"])
+def test_a_capital_alone_makes_no_name(word: str) -> None:
+    assert Topic.from_word(word).kind == "word"
+
+
+def test_the_kind_can_be_told() -> None:
+    assert Topic.from_word("Hope", kind="name").forms == ("hope",)
+    assert "hoping" in Topic.from_word("Hope").forms
+    assert Topic.from_word("Mark", kind="word").matches("We marked it.")
+
+
+def test_topics_match_whole_words_in_any_case() -> None:
+    love = Topic.from_word("love")
+    for sentence in ("I LOVE you.", "Love's labour", "a love-letter", "She\tloved him", "“love”"):
+        assert love.matches(sentence)
+    for sentence in ("my gloves", "a lovely day", "clover", "love_1", "Lover!"):
+        assert not love.matches(sentence)
+
+
+def test_a_name_that_is_also_a_word_matches_with_a_capital_only() -> None:
+    mark = Topic.from_word("Mark")
+    assert mark.matches("I saw Mark.")
+    assert mark.matches("MARK!")
+    assert not mark.matches("He got a good mark.")
+    assert Topic.from_word("Julien").matches("julien")
+
+
+def test_forms_may_be_phrases_and_hold_either_apostrophe() -> None:
+    topic = Topic.from_forms("noon", ["twelve  o'clock", "Noon", "noon", " "])
+    assert topic.forms == ("twelve o'clock", "noon")
+    assert topic.kind == "word"
+    assert topic.matches("It is twelve\no’clock.")
+    assert not topic.matches("It is twelve.")
+
+
+def test_listed_names_are_names() -> None:
+    assert Topic.from_forms("cathedral", ["Notre-Dame", "Notre Dame"]).kind == "name"
+    assert Topic.from_forms("Julien", ["Julien", "Sorel"]).kind == "name"
+    assert Topic.from_forms("heaven", ["Heaven", "paradise"]).kind == "word"
+
+
+def test_text_that_is_not_one_word_is_refused() -> None:
+    for text in ("ice cream", "", "42", "love!"):
+        with pytest.raises(CodeUnlearnError, match="is not one word; give"):
+            Topic.from_word(text)
+    with pytest.raises(CodeUnlearnError, match="'x' has no forms"):
+        Topic.from_forms("x", [" "])
+
+
+def test_a_file_of_sentences_matches_its_sentences_and_no_others(tmp_path: Path) -> None:
+    path = tmp_path / "request.txt"
+    path.write_text("Anna lives in Rouen.\n\n  Her flat is blue!\n", encoding="utf-8")
+    topic = Topic.from_sentences("request", path)
+    assert topic.kind == "sentences"
+    assert topic.matches("anna lives  in Rouen")
+    assert topic.rows(["Her flat is blue.", "Her flat is red.", "ANNA LIVES IN ROUEN!"]) == [0, 2]
+    assert not topic.matches("Anna lives in Rouen now.")
+    assert topic == Topic.from_sentences("request", ["Her flat is blue", "Anna lives in Rouen"])
+
+
+def test_a_file_that_holds_no_sentences_is_refused(tmp_path: Path) -> None:
+    empty, binary = tmp_path / "empty.txt", tmp_path / "binary.txt"
+    empty.write_text(" \n...\n", encoding="utf-8")
+    binary.write_bytes(b"caf\xe9\n")
+    with pytest.raises(CodeUnlearnError, match="has no sentences; give at least one"):
+        Topic.from_sentences("request", empty)
+    for path in (binary, tmp_path / "absent.txt"):
+        with pytest.raises(CodeUnlearnError, match="cannot be read as UTF-8 text"):
+            Topic.from_sentences("request", path)
+
+
+def test_rows_agree_with_matches() -> None:
+    topic = Topic.from_word("white")
+    sentences = ["A white horse.", "Black.", "WHITER than snow", "whiteness", ""]
+    assert topic.rows(sentences) == [i for i, s in enumerate(sentences) if topic.matches(s)] == [0, 2]
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [Topic.from_word("love"), Topic.from_word("Mark"), Topic.from_sentences("s", ["A b.", "C d."])],
+    ids=lambda topic: topic.kind,
+)
+def test_topics_survive_json(topic: Topic) -> None:
+    assert Topic.from_dict(json.loads(json.dumps(topic.to_dict()))) == topic
