@@ -116,7 +116,7 @@ def test_names_are_replaced_by_other_names_of_the_gender(name: str, gender: str)
     assert len(found) > 20
     assert name not in found
     assert {lexicon.gender_of(other) for other in found} <= {gender, None}
-    assert found <= {n for n in lexicon.given_names("female" if gender == "female" else "male")}
+    assert found <= set(lexicon.given_names("female" if gender == "female" else "male"))
 
 
 def test_the_names_of_the_corpus_come_first() -> None:

@@ -17,10 +17,10 @@ def run(
     topic: Annotated[
         str, typer.Option("--topic", help="A topic of the embedded corpus, such as love or Julien.")
     ] = "love",
-    s_prime: Annotated[int, typer.Option(help="S', codes per token that are looked at.")] = 24,
+    s_prime: Annotated[int, typer.Option(help="S', codes per token that are looked at.")] = 40,
     limit: options.Limit = None,
     plain_epochs: Annotated[float, typer.Option(help="Passes of the plain training.")] = 4.0,
-    epochs: Annotated[float, typer.Option(help="Passes of the joint training.")] = 1.0,
+    epochs: Annotated[float, typer.Option(help="Passes of the joint training.")] = 2.0,
     config: options.Config = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",

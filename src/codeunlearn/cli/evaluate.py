@@ -13,8 +13,10 @@ from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries
 
 def run(
     model: Annotated[str, typer.Argument(help="A saved model.")],
-    topic: options.TopicName,
     data: options.Data,
+    topic: Annotated[
+        str | None, typer.Option("--topic", help="The topic to score; the whole test pool, sampled, if absent.")
+    ] = None,
     forget: Annotated[list[Path] | None, typer.Option("--forget", help="Forget set whose effect is measured.")] = None,
     plain: Annotated[str | None, typer.Option("--plain", help="The plain fine-tuned model, for comparison.")] = None,
     zero_shot: Annotated[
@@ -40,32 +42,31 @@ def run(
 ) -> None:
     """Score a model on the test pool's sentences with the topic, without it, and with its neighbours.
 
+    Without `--topic`, a random part of the test pool tells how well the model translates.
+
     With `--forget` the sets are scored before and after; a model that has already forgotten is compared with itself
     before. Deletions that were committed cannot be lifted.
     """
     quiet_libraries()
     from codeunlearn.cli.topics import read_pools, read_topic, topic_sets
-    from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic, make_test_sets
+    from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic, make_test_sets, whole_pool
     from codeunlearn.reporting.report import write_report
     from codeunlearn.reporting.tables import scores_table
 
     pools = read_pools(options.data_config(data, data_config, source_column, target_column, limit))
-    sets = topic_sets(
-        pools,
-        read_topic(topic, forms, sentences),
-        target=target_words,
-        neighbours=neighbours,
-        search_size=0,
-        eval_size=eval_size,
-        minimum=minimum,
-        seed=seed,
-    )
+    if topic is None:
+        tests = whole_pool(pools, eval_size, seed)
+    else:
+        wanted = read_topic(topic, forms, sentences)
+        sizes = {"search_size": 0, "eval_size": eval_size, "minimum": minimum, "seed": seed}
+        sets = topic_sets(pools, wanted, target=target_words, neighbours=neighbours, **sizes)
+        tests = make_test_sets(sets, pools, "test")
     settings = EvaluationConfig(num_beams=beams, seed=seed, device=device)
     with progress("Translating") as show:
         evaluation = evaluate_topic(
             model,
-            topic,
-            make_test_sets(sets, pools, "test"),
+            topic or "no topic",
+            tests,
             forget_sets=forget or [],
             comparisons={**options.given(plain=plain), **({"zero-shot": zero_shot} if zero_shot else {})},
             bypass=bypass,
@@ -78,6 +79,10 @@ def run(
         output.print(scores_table(evaluation))
     if report is not None:
         page = write_report(
-            report, search=None, evaluation=evaluation, title=f"Scores of {topic}", command=options.command_line()
+            report,
+            search=None,
+            evaluation=evaluation,
+            title=f"Scores of {topic or model}",
+            command=options.command_line(),
         )
         screen.print(f"The report is in {page}.")

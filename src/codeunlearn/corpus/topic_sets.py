@@ -185,6 +185,12 @@ def build_topic_sets(
     )
 
 
+def sample_pool(pool: Dataset, size: int, seed: int = 0) -> list[Pair]:
+    """At most ``size`` random distinct sentences of a pool, topic or not, with all their translations."""
+    text = ParallelText.of(pool)
+    return _sample(_pairs(text, range(len(text))), size, seed)
+
+
 @dataclass(frozen=True)
 class _Related:
     """A topic and its neighbours, as what splits a pool into sentences near the topic and unrelated ones."""

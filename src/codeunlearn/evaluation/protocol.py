@@ -22,6 +22,7 @@ from codeunlearn.evaluation.metrics import METRICS, Metric, Score, score_all, to
 from codeunlearn.record import write_json
 
 FORGET, RETAIN = "forget", "retain"
+WHOLE = "test pool"
 BEFORE, AFTER, PLAIN, ZERO_SHOT = "codebook", "unlearned", "plain", "zero-shot"
 RECALL = "topic_word_recall"
 Translator = Callable[[Sequence[str]], list[str]]

@@ -14,7 +14,7 @@ from datasets import Dataset
 from codeunlearn.codebook import find_bottleneck, load_model, load_tokenizer, skip_bottleneck
 from codeunlearn.corpus.pools import Pool
 from codeunlearn.corpus.target_words import ParallelText, target_words
-from codeunlearn.corpus.topic_sets import TopicSets
+from codeunlearn.corpus.topic_sets import TopicSets, sample_pool
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.protocol import (
@@ -22,6 +22,7 @@ from codeunlearn.evaluation.protocol import (
     BEFORE,
     FORGET,
     RETAIN,
+    WHOLE,
     TestSet,
     TopicEvaluation,
     Translator,
@@ -58,6 +59,11 @@ def make_test_sets(sets: TopicSets, pools: Mapping[Pool, Dataset], pool: Pool) -
         TestSet(name, pairs, target_words(Topic.from_word(name), train)) for name, pairs in sets.neighbours.items()
     ]
     return [TestSet(FORGET, sets.forget, sets.target_words), TestSet(RETAIN, sets.retain), *named]
+
+
+def whole_pool(pools: Mapping[Pool, Dataset], size: int, seed: int) -> list[TestSet]:
+    """A random part of the test pool: how well a model translates, whatever the topic."""
+    return [TestSet(WHOLE, sample_pool(pools["test"], size, seed))]
 
 
 def evaluate_topic(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from codeunlearn.evaluation.protocol import AFTER, BEFORE, FORGET, PLAIN, RECALL, RETAIN, ZERO_SHOT
+from codeunlearn.evaluation.protocol import AFTER, BEFORE, FORGET, PLAIN, RECALL, RETAIN, WHOLE, ZERO_SHOT
 
 MINUS = "\N{MINUS SIGN}"
 UP, DOWN, TO_100 = "\N{UPWARDS ARROW}", "\N{DOWNWARDS ARROW}", "\N{RIGHTWARDS ARROW}100"
@@ -89,6 +89,8 @@ def set_label(set_name: str, topic: str) -> str:
     """What the sentences of a set are."""
     if set_name == FORGET:
         return f"Sentences with {quoted(topic)}"
+    if set_name == WHOLE:
+        return "Random sentences of the test pool"
     return "Unrelated sentences" if set_name == RETAIN else f"Neighbour {quoted(set_name)}"
 
 

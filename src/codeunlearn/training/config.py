@@ -62,8 +62,13 @@ class TrainConfig:
 
     @classmethod
     def joint(cls, **options: Any) -> TrainConfig:
-        """Defaults for training model and bottleneck together, from a trained base."""
-        defaults: dict[str, Any] = {"epochs": 2.0, "optimizer": "adamw", "learning_rate": 2e-4, "warmup_share": 0.05}
+        """Defaults for training model and bottleneck together, from a trained base (docs/training.md has the runs)."""
+        defaults: dict[str, Any] = {
+            "epochs": 2.0,
+            "learning_rate": 1.5e-3,
+            "bottleneck_learning_rate": 5e-4,
+            "warmup_share": 0.05,
+        }
         return cls(**{**defaults, **options})
 
     def to_arguments(self, out: Path, total_steps: int) -> Seq2SeqTrainingArguments:
