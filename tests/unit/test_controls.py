@@ -102,7 +102,8 @@ def test_relatives_neighbours_and_their_forms_are_never_replacements() -> None:
     free = draws_of("love", "She loved him.", draws=300)
     assert {"needed", "hated"} <= free
     bound = draws_of("love", "She loved him.", draws=300, exclude=["need", "hate"])
-    assert bound == free - {"needed", "hated"}
+    assert not bound & {"needed", "hated"}
+    assert len(bound) == len(free)
     assert not any("happi" in w for w in draws_of("happy", "It was a happy hour.", draws=400))
     topic = Topic.from_word("love")
     vocabulary = Vocabulary.from_sentences(["a lovely day", "a beloved day", "a dark day", "a long day"] * 9)

@@ -105,38 +105,34 @@ def main_pos(word: str) -> str:
 
 
 @cache
-def is_dictionary_word(word: str) -> bool:
-    """Whether the inflection dictionary knows the word in any form; names are not in it."""
-    from lemminflect import getAllInflections, getAllLemmas
+def _inflections(lemma: str) -> dict[str, tuple[str, ...]]:
+    """Forms of a dictionary form by Penn tag: {"VBD": ("loved",), ...}; empty for any other word."""
+    from lemminflect import getAllInflections
 
-    return bool(getAllInflections(word.lower()) or getAllLemmas(word.lower()))
+    found = cast(dict[str, tuple[str, ...]], getAllInflections(lemma))
+    return {"VBN": found["VBD"], **found} if "VBD" in found else found  # left out where it equals VBD
 
 
 @cache
 def lemmas(form: str) -> tuple[str, ...]:
-    """Dictionary forms that the form can belong to: "left" -> left, leave."""
-    from lemminflect import getAllInflections, getAllLemmas
+    """Dictionary forms that the form can belong to: "left" -> left, leave; empty for names and unknown words."""
+    from lemminflect import getAllLemmas
 
     known = [lemma for found in getAllLemmas(form.lower()).values() for lemma in found]
-    itself = [form.lower()] if getAllInflections(form.lower()) else []
+    itself = [form.lower()] if _inflections(form.lower()) else []
     return tuple(dict.fromkeys(itself + known))
 
 
 @cache
 def possible_readings(form: str) -> frozenset[Reading]:
     """Every reading that inflection allows: "loved" -> VBD, VBN and the adjective; empty for unknown words."""
-    from lemminflect import getAllInflections
-
     found = {
         Reading(_POS_OF_TAG[tag[:2]], tag)
         for lemma in lemmas(form)
-        for tag, forms in getAllInflections(lemma).items()
+        for tag, forms in _inflections(lemma).items()
         if form.lower() in forms
     }
-    verbs = {reading.tag for reading in found if reading.pos == "VERB"}
-    if verbs & {"VBD"}:  # the dictionary leaves VBN out where it equals VBD
-        found.add(Reading("VERB", "VBN"))
-    if verbs & {"VBD", "VBN", "VBG"}:
+    if any(reading.tag in ("VBN", "VBG") for reading in found):
         found.add(Reading("ADJ", "JJ"))
     return frozenset(found)
 
@@ -146,12 +142,8 @@ def inflect(lemma: str, tag: str) -> str | None:
     """The lemma in the inflection of a Penn tag, or None where no such word is in use."""
     if tag in _BASE_TAGS or tag in ("", "NNP"):
         return lemma
-    from lemminflect import getInflection
-
-    form = next(iter(getInflection(lemma, tag)), "")
-    # the rules invent forms for lemmas without that inflection ("southern" -> "southerner"); looking back finds them out
-    is_known = any(reading.tag == tag for reading in possible_readings(form)) and zipf(form) >= MIN_FORM_ZIPF
-    return form if is_known else None
+    form = next(iter(_inflections(lemma).get(tag, ())), "")
+    return form if zipf(form) >= MIN_FORM_ZIPF else None
 
 
 def surface_forms(word: str) -> tuple[str, ...]:
@@ -160,16 +152,14 @@ def surface_forms(word: str) -> tuple[str, ...]:
     Only parts of speech in which the word is really used count: "dog" has no "dogged", "book" no "booked".
     A word that the dictionary does not know has itself only.
     """
-    from lemminflect import getAllInflections
-
     word = word.lower()
     base = next(iter(lemmas(word)), word)
     shares = pos_shares(base)
     forms: dict[str, None] = {base: None}
-    inflections = getAllInflections(base)
     for tag in _TAG_ORDER:
         if shares.get(_POS_OF_TAG[tag[:2]], 0.0) >= MIN_FORM_SHARE:
-            forms |= {form: None for form in inflections.get(tag, ()) if zipf(form) >= MIN_FORM_ZIPF}
+            inflected = _inflections(base).get(tag, ())
+            forms |= {form: None for form in inflected if zipf(form) >= MIN_FORM_ZIPF}
     return tuple(forms | {word: None})
 
 

@@ -56,7 +56,7 @@ class Topic:
                 f"{word!r} is not one word; give several words or phrases as a list of forms, or a file of sentences."
             )
         if (kind or _kind_of(word)) == "name":
-            is_also_word = lexicon.is_dictionary_word(word) and lexicon.main_pos(word.lower()) != "NAME"
+            is_also_word = bool(lexicon.lemmas(word)) and lexicon.main_pos(word.lower()) != "NAME"
             return cls(word, (word.lower(),), "name", capitalised=is_also_word)
         return cls(word, lexicon.surface_forms(word))
 
@@ -143,7 +143,7 @@ class Topic:
 
 
 def _kind_of(word: str) -> TopicKind:
-    if not lexicon.is_dictionary_word(word):
+    if not lexicon.lemmas(word):
         return "name" if lexicon.main_pos(word.capitalize()) == "NAME" else "word"
     return "name" if word[0].isupper() and lexicon.is_given_name(word) else "word"
 
