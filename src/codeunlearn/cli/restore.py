@@ -22,10 +22,14 @@ def run(
     """Save a model that remembers a topic again, as long as the deletion was not committed."""
     quiet_libraries()
     from codeunlearn.cli.opening import save_copy
-    from codeunlearn.codebook import load_model
+    from codeunlearn.codebook import load_model, require_bottleneck
+    from codeunlearn.errors import CodeUnlearnError
     from codeunlearn.unlearning import restore
 
     opened = load_model(model, dtype="auto")
+    require_bottleneck(opened)
+    if all(entry["committed"] for entry in opened.config.bottleneck.ledger):
+        raise CodeUnlearnError(f"{model} has nothing to restore: no topic is forgotten, or all of them are committed.")
     restored = restore(opened, *(topic or []))
     save_copy(opened, model, out)
     emit_json(json, {"restored": restored, "ledger": opened.config.bottleneck.ledger})
