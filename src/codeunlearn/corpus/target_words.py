@@ -178,7 +178,8 @@ def propose_neighbours(
     vocabulary = vocabulary or Vocabulary.from_sentences(text.sources)
     if sharing is None:
         sharing = sharing_words(topic, text, target_words(topic, text))
-    chosen = [w for w in sharing if vocabulary.counts[w] >= _FREQUENT][:k]
+    counts = {w: sum(vocabulary.counts[form] for form in lexicon.surface_forms(w)) for w in sharing}
+    chosen = [w for w in sharing if counts[w] >= _FREQUENT][:k]
     candidates = _similar_kind(topic, vocabulary)
     alike = vocabulary.similarities(topic.forms[0], candidates)
     chosen += sorted((w for w in alike if w not in chosen and alike[w] > 0.0), key=lambda w: (-alike[w], w))

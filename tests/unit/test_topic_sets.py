@@ -1,0 +1,172 @@
+"""The sets of a topic come from disjoint pools, hold each sentence once, and match where they are compared."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from datasets import Dataset
+
+from codeunlearn.corpus.pools import normalise, pool_of, split_pools
+from codeunlearn.corpus.topic_sets import Pair, TopicSets, build_topic_sets
+from codeunlearn.corpus.topics import Topic
+from codeunlearn.errors import CodeUnlearnError
+
+PEOPLE = ["Robert", "Helen", "Susan", "Peter", "Karen", "David", "Laura", "Brian", "Frank", "Alice"]
+PLACES = ["home", "work", "school", "church", "sea", "court", "night", "noon", "dinner", "lunch"]
+VERBS = {
+    "love": "aime",
+    "like": "aime bien",
+    "know": "connaît",
+    "see": "voit",
+    "hate": "déteste",
+    "need": "veut",
+    "help": "aide",
+    "follow": "suit",
+}
+
+
+def corpus() -> Dataset:
+    rows: list[tuple[str, str]] = []
+    for verb, french in VERBS.items():
+        for i, a in enumerate(PEOPLE):
+            for j, b in enumerate(PEOPLE):
+                tail = f" at {PLACES[(i * j) % 10]}" if (i + j) % 3 else ""
+                rows.append((f"{a} and I {verb} {b}{tail}.", f"{a} {french} {b}{tail}."))
+                if verb == "love":
+                    rows.append((f"{a} and I love {b}{tail}!", f"{a} adore {b}{tail} !"))
+                    rows.append((rows[-2][0], f"{a} chérit {b}{tail}."))
+    return Dataset.from_dict({"source": [s for s, _ in rows], "target": [t for _, t in rows]})
+
+
+POOLS = split_pools(corpus())
+LOVE = Topic.from_word("love")
+
+
+def build(topic: Topic = LOVE, **settings: object) -> TopicSets:
+    options = {"minimum": 3, "neighbours": {"hate": Topic.from_word("hate")}} | settings
+    return build_topic_sets(topic, POOLS, **options)  # pyright: ignore[reportArgumentType]
+
+
+def lengths(pairs: list[Pair]) -> Counter[int]:
+    return Counter(len(pair.source.split()) for pair in pairs)
+
+
+def test_every_set_comes_from_its_own_pool() -> None:
+    sets = build()
+    pools = {
+        "train": sets.search,
+        "validation": sets.tune + sets.tune_retain,
+        "test": sets.forget + sets.retain + sets.neighbours["hate"],
+    }
+    for pool, pairs in pools.items():
+        assert pairs
+        assert {pool_of(pair.source) for pair in pairs} == {pool}
+
+
+def test_the_sets_hold_what_their_names_say() -> None:
+    sets = build()
+    hate = Topic.from_word("hate")
+    assert all(LOVE.matches(p.source) for p in sets.search + sets.tune + sets.forget)
+    unrelated = sets.retain + sets.tune_retain
+    assert not any(LOVE.matches(p.source) or hate.matches(p.source) for p in unrelated)
+    assert all(hate.matches(p.source) and not LOVE.matches(p.source) for p in sets.neighbours["hate"])
+
+
+def test_a_sentence_appears_once_with_all_its_translations() -> None:
+    sets = build()
+    for pairs in (sets.search, sets.tune, sets.forget, sets.retain):
+        keys = [normalise(pair.source) for pair in pairs]
+        assert len(set(keys)) == len(keys)
+    for pair in sets.search:
+        assert [reference.split()[1] for reference in pair.references] == ["aime", "adore", "chérit"]
+        assert pair.target == pair.references[0]
+
+
+def test_retained_sentences_are_as_many_and_as_long() -> None:
+    sets = build()
+    assert lengths(sets.retain) == lengths(sets.forget)
+    assert lengths(sets.tune_retain) == lengths(sets.tune)
+    assert len(lengths(sets.forget)) > 1
+
+
+def test_controls_are_aligned_in_every_draw_and_avoid_neighbours_and_synonyms() -> None:
+    sets = build(draws=3)
+    assert sets.paired
+    assert [len(drawn) for drawn in sets.controls] == [len(sets.search)] * 3
+    verbs: set[str] = set()
+    for drawn in sets.controls:
+        for pair, control in zip(sets.search, drawn, strict=True):
+            old, new = pair.source.split(), control.split()
+            assert [i for i, (a, b) in enumerate(zip(old, new, strict=True)) if a != b] == [3]
+            verbs.add(new[3])
+    assert verbs == {"know", "see", "need", "help", "follow"}  # not "hate", a neighbour; nor "like": aimer
+
+
+def test_neighbours_are_proposed_unless_given() -> None:
+    assert "like" in build(neighbours=None).neighbours
+    assert build(neighbours={}).neighbours == {}
+    with pytest.raises(CodeUnlearnError, match="Neighbour 'zebra' has no sentence in the test pool"):
+        build(neighbours={"zebra": Topic.from_word("zebra")})
+
+
+def test_target_words_are_learned_on_the_way() -> None:
+    assert set(build().target_words) == {"adore", "chérit", "aime"}
+
+
+def test_sizes_are_upper_limits() -> None:
+    sets = build(search_size=7, eval_size=4)
+    assert sets.sizes() == {
+        "search": 7,
+        "tune": 4,
+        "tune_retain": 4,
+        "forget": 4,
+        "retain": 4,
+        "neighbour hate": 4,
+    }
+
+
+def test_too_few_sentences_is_an_error_with_the_numbers() -> None:
+    found = len({normalise(s) for s in POOLS["validation"]["source"] if LOVE.matches(s)})
+    message = (
+        f"Topic 'love' has {found} sentences in the validation pool; 60 are needed. "
+        "Use a more frequent word, more data, or lower --minimum."
+    )
+    with pytest.raises(CodeUnlearnError) as error:
+        build(minimum=60)
+    assert str(error.value) == message
+    with pytest.raises(CodeUnlearnError, match="'zebra' has 0 sentences in the train pool; 1 are needed"):
+        build(Topic.from_word("zebra"), minimum=0)
+    with pytest.raises(CodeUnlearnError, match="There is no test pool"):
+        build_topic_sets(LOVE, {"train": POOLS["train"], "validation": POOLS["validation"]})
+
+
+def test_a_topic_given_as_sentences_has_unpaired_controls_of_the_same_lengths() -> None:
+    topic = Topic.from_sentences("request", [s for s in corpus()["source"] if s.startswith("Karen and I")])
+    sets = build(topic, neighbours=None, draws=2)
+    assert not sets.paired
+    assert sets.target_words == ()
+    assert sets.neighbours == {}
+    for drawn in sets.controls:
+        assert {pool_of(control) for control in drawn} == {"train"}
+        assert not any(topic.matches(control) for control in drawn)
+        assert [len(c.split()) for c in drawn] == [len(p.source.split()) for p in sets.search]
+
+
+def test_the_seed_decides_the_sample() -> None:
+    assert build(search_size=9, seed=5) == build(search_size=9, seed=5)
+    assert build(search_size=9, seed=5).search != build(search_size=9, seed=6).search
+
+
+def test_sets_are_saved_and_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "sets.json"
+    sets = build(draws=2)
+    sets.save(path)
+    assert TopicSets.load(path) == sets
+    path.write_text("[]", encoding="utf-8")
+    with pytest.raises(CodeUnlearnError, match="holds no topic sets"):
+        TopicSets.load(path)
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(CodeUnlearnError, match="cannot be read as JSON"):
+        TopicSets.load(path)
