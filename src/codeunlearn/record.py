@@ -39,6 +39,11 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def public_name(name: str) -> str:
+    """A Hub name as it is; of a local path the last part, so that records name no folders of the machine."""
+    return Path(name).name if Path(name).exists() else name
+
+
 def plain(content: Any) -> Any:
     """The same content with numbers that JSON cannot hold (nan, infinity) as None."""
     if isinstance(content, float) and not math.isfinite(content):

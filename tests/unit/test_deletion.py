@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import T5Config, T5ForConditionalGeneration
 
-from codeunlearn.codebook import BottleneckConfig, attach, fingerprint, load_model, run_to_site
+from codeunlearn.codebook import BottleneckConfig, attach, fingerprint, load_model, model_identity, run_to_site
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.training.tokenizer import train_tokenizer
 from codeunlearn.unlearning import (
@@ -63,8 +63,9 @@ def used_codes(model: Model) -> list[int]:
 
 
 def set_of(model: Model, topic: str, ids: list[int], **options: object) -> ForgetSet:
-    mark = model.config.bottleneck.origin or fingerprint(model)
-    return ForgetSet(topic=topic, ids=tuple(ids), fingerprint=mark, preset="paper", s_prime=8, **options)
+    return ForgetSet(
+        topic=topic, ids=tuple(ids), fingerprint=model_identity(model), preset="paper", s_prime=8, **options
+    )
 
 
 def deleted_ids(model: Model) -> set[int]:
@@ -311,6 +312,17 @@ def test_a_set_found_between_two_commits_applies_after_the_second(model: Model) 
     forget(model, between)
     assert deleted_ids(model) == set(between.ids) - {3, 4}
     assert model.config.bottleneck.origin == fingerprint(make_model())
+
+
+def test_a_committed_model_that_was_trained_further_is_another_model(model: Model) -> None:
+    captain = set_of(model, "captain", [30])
+    forget(model, set_of(model, "love", [1, 2]))
+    commit(model)
+    with torch.no_grad():
+        model.shared.weight.mul_(1.1)
+    with pytest.raises(CodeUnlearnError, match="was made for the model"):
+        forget(model, captain)
+    assert model_identity(model) == fingerprint(model)
 
 
 def test_a_commit_that_cannot_keep_its_promise_is_refused(model: Model) -> None:

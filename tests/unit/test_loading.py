@@ -103,6 +103,14 @@ def test_columns_can_be_named(tmp_path: Path, form: str) -> None:
         load_pairs(DataConfig(str(path), source_column="word"))
 
 
+def test_a_json_row_without_one_side_may_come_first(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text('{"en": "Alone."}\n' + json.dumps({"en": "A dog runs.", "fr": "Un chien court."}) + "\n")
+    loaded = load_pairs(str(path))
+    assert read(loaded) == [("A dog runs.", "Un chien court.")]
+    assert loaded.report.skipped == {"with a side missing": 1}
+
+
 def test_a_nested_column_can_be_named(tmp_path: Path) -> None:
     write_opus_jsonl(tmp_path / "opus.jsonl")
     config = DataConfig(str(tmp_path / "opus.jsonl"), source_column="translation.fr", target_column="translation.en")

@@ -116,7 +116,7 @@ def test_target_words_are_learned_on_the_way() -> None:
 
 
 def test_sizes_are_upper_limits() -> None:
-    sets = build(search_size=7, eval_size=4)
+    sets = build(search_size=7, tune_size=4, eval_size=4)
     assert sets.sizes() == {
         "search": 7,
         "tune": 4,
@@ -125,6 +125,15 @@ def test_sizes_are_upper_limits() -> None:
         "retain": 4,
         "neighbour hate": 4,
     }
+
+
+def test_a_pool_that_is_not_asked_for_may_lack_the_topic() -> None:
+    without = {**POOLS, "validation": POOLS["validation"].filter(lambda row: not LOVE.matches(row["source"]))}
+    sets = build_topic_sets(LOVE, without, neighbours={}, tune_size=0)
+    assert not sets.tune
+    assert sets.forget
+    with pytest.raises(CodeUnlearnError, match="0 sentences in the validation pool"):
+        build_topic_sets(LOVE, without, neighbours={})
 
 
 def test_too_few_sentences_is_an_error_with_the_numbers() -> None:

@@ -54,7 +54,7 @@ def run(
         train_joint(data, str(out / "plain"), out / "model", joint, BuildConfig(seed=seed), shape)
     screen.print(f"[bold]3. The codes of {topic!r}[/] are found: forward passes only, no gradient.")
     pools = split_pools(load_pairs(data).dataset)
-    sets = topic_sets(pools, read_topic(topic), eval_size=200, seed=seed)
+    sets = topic_sets(pools, read_topic(topic), tune_size=0, eval_size=200, seed=seed)
     model, tokenizer = open_model(str(out / "model"), device)
     start = time.perf_counter()
     found = search_topic(
@@ -78,7 +78,7 @@ def run(
             str(out / "model"),
             topic,
             make_test_sets(sets, pools, "test"),
-            forget_sets=[path],
+            forget_sets=[found.forget_set],
             comparisons={"plain": str(out / "plain")},
             config=EvaluationConfig(seed=seed, device=device),
             progress=show,

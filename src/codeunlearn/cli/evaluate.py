@@ -52,22 +52,24 @@ def run(
     from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic, make_test_sets, whole_pool
     from codeunlearn.reporting.report import write_report
     from codeunlearn.reporting.tables import scores_table
+    from codeunlearn.unlearning import ForgetSet
 
     pools = read_pools(options.data_config(data, data_config, source_column, target_column, limit))
     if topic is None:
         tests = whole_pool(pools, eval_size, seed)
     else:
         wanted = read_topic(topic, forms, sentences)
-        sizes = {"search_size": 0, "eval_size": eval_size, "minimum": minimum, "seed": seed}
+        sizes = {"search_size": 0, "tune_size": 0, "eval_size": eval_size, "minimum": minimum, "seed": seed}
         sets = topic_sets(pools, wanted, target=target_words, neighbours=neighbours, **sizes)
         tests = make_test_sets(sets, pools, "test")
+    forget_sets = [ForgetSet.load(path) for path in forget or []]
     settings = EvaluationConfig(num_beams=beams, seed=seed, device=device)
     with progress("Translating") as show:
         evaluation = evaluate_topic(
             model,
             topic or "no topic",
             tests,
-            forget_sets=forget or [],
+            forget_sets=forget_sets,
             comparisons={**options.given(plain=plain), **({"zero-shot": zero_shot} if zero_shot else {})},
             bypass=bypass,
             config=settings,
@@ -80,7 +82,7 @@ def run(
     if report is not None:
         page = write_report(
             report,
-            search=None,
+            forget_sets=forget_sets,
             evaluation=evaluation,
             title=f"Scores of {topic or model}",
             command=options.command_line(),

@@ -52,6 +52,7 @@ def run(
         read_topic(topic, forms, sentences),
         target=target_words,
         search_size=search_size,
+        tune_size=0,
         eval_size=0,
         draws=draws,
         minimum=minimum,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -52,17 +51,23 @@ def run(
     from codeunlearn.cli.topics import read_pools, read_topic, topic_sets
     from codeunlearn.evaluation.sweep import Sweep, finished_rows
     from codeunlearn.evaluation.topic import EvaluationConfig, make_test_sets
-    from codeunlearn.record import environment
+    from codeunlearn.record import environment, public_name
     from codeunlearn.unlearning import S_PRIMES
 
     pools = read_pools(options.data_config(data, data_config, source_column, target_column, limit))
     settings = EvaluationConfig(seed=seed, device=device)
-    sizes: dict[str, Any] = {"search_size": search_size, "eval_size": eval_size, "minimum": minimum, "seed": seed}
+    sizes: dict[str, Any] = {
+        "search_size": search_size,
+        "tune_size": eval_size if pool == "validation" else 0,
+        "eval_size": eval_size if pool == "test" else 0,
+        "minimum": minimum,
+        "seed": seed,
+    }
     opened = open_model(model, device)
     levels = tuple(int(level) for level in options.words(s_primes)) or S_PRIMES
     details = {
-        "model": Path(model).name,
-        "data": Path(data).name,
+        "model": public_name(model),
+        "data": public_name(data),
         "preset": preset,
         "mode": mode,
         "pool": pool,

@@ -32,6 +32,10 @@ def run(
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
     bottleneck_learning_rate: Annotated[float | None, typer.Option(help="Peak for the bottleneck.")] = None,
     warmup_share: Annotated[float | None, typer.Option(help="Part of the steps spent rising.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="For weight matrices outside the bottleneck.")] = None,
+    dropout: Annotated[
+        float | None, typer.Option(help="Dropout drawn per sentence; absent: the model's own.", min=0.0, max=0.9)
+    ] = None,
     losses: Annotated[str | None, typer.Option(help="recommended, paper or cross-entropy.")] = None,
     revive_steps: Annotated[int | None, typer.Option(help="Codes unused so long start again; 0: never.")] = None,
     source_prefix: Annotated[
@@ -76,6 +80,8 @@ def run(
         saved_dtype=saved_dtype,
         seed=seed,
         device=device,
+        weight_decay=weight_decay,
+        dropout=dropout,
     )
     chosen = options.given(
         epochs=epochs,

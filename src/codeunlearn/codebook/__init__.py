@@ -13,9 +13,9 @@ from codeunlearn.codebook.modeling import (
     require_bottleneck,
 )
 from codeunlearn.codebook.pipeline import TranslationPipeline
-from codeunlearn.codebook.probing import run_to_site, skip_bottleneck
+from codeunlearn.codebook.probing import evaluating, run_to_site, skip_bottleneck
 from codeunlearn.codebook.search import Selection, top_s, top_s_reference
-from codeunlearn.codebook.storage import fingerprint, known_fingerprints, load_model, load_tokenizer
+from codeunlearn.codebook.storage import fingerprint, load_model, load_tokenizer, model_identity
 
 __all__ = [
     "DELETION_MODES",
@@ -32,11 +32,12 @@ __all__ = [
     "Selection",
     "TranslationPipeline",
     "attach",
+    "evaluating",
     "find_bottleneck",
     "fingerprint",
-    "known_fingerprints",
     "load_model",
     "load_tokenizer",
+    "model_identity",
     "require_bottleneck",
     "run_to_site",
     "skip_bottleneck",

@@ -29,6 +29,7 @@ class BottleneckConfig(PretrainedConfig):
         deletion_mode: ``refill``, ``drop`` or ``anchor``, see `Codebook`.
         layer_norm_eps: epsilon of the encoder's LayerNorm.
         origin: fingerprint of the model before its first commit; forget sets made for it stay valid.
+        committed: fingerprint right after the last commit; while it is the model's, ``origin`` stands for the model.
         ledger: one entry per applied forget set, oldest first.
         kwargs: transformers' own settings; any other key, as of a newer version, is kept with a warning.
     """
@@ -46,6 +47,7 @@ class BottleneckConfig(PretrainedConfig):
         deletion_mode: DeletionMode = "refill",
         layer_norm_eps: float = 1e-5,
         origin: str | None = None,
+        committed: str | None = None,
         ledger: list[dict[str, Any]] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -69,6 +71,7 @@ class BottleneckConfig(PretrainedConfig):
         self.deletion_mode: DeletionMode = deletion_mode
         self.layer_norm_eps = layer_norm_eps
         self.origin = origin
+        self.committed = committed
         self.ledger: list[dict[str, Any]] = list(ledger or [])
         super().__init__(**kwargs)
 

@@ -2,8 +2,8 @@
 
 The bottleneck is a child of the site's module and works through a forward hook that reads its ``module`` argument, so
 base weights keep their names and `copy.deepcopy`, pickle, ``generate`` and the Trainer all see the right bottleneck.
-A saved model has a ``model_type`` of its own: loading it without codeunlearn fails instead of running without its
-bottleneck.
+A saved model has a ``model_type`` of its own, so the Auto classes refuse it where codeunlearn is not imported. The plain
+T5 class, named outright, opens it without its bottleneck and with a warning only.
 """
 
 from __future__ import annotations

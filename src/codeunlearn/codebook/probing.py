@@ -41,6 +41,18 @@ def run_to_site(model: Any, input_ids: Tensor, attention_mask: Tensor) -> Tensor
 
 
 @contextmanager
+def evaluating(model: nn.Module) -> Generator[None]:
+    """Inside, every module is in evaluation mode; after it, each is in the mode it had."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+@contextmanager
 def skip_bottleneck(model: nn.Module) -> Generator[None]:
     """Inside, the activations pass the site unchanged: what someone gets who removes the bottleneck from the model."""
     bottleneck = require_bottleneck(model)

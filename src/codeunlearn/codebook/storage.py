@@ -53,7 +53,7 @@ def fingerprint(model: nn.Module) -> str:
     """SHA-256 over the names, shapes and bf16-rounded values of all parameters; deletions do not change it.
 
     Rounding makes the fingerprint the same whether the model was opened in bf16 or in fp32. A commit changes the
-    weights and therefore the fingerprint; the bottleneck's ``origin`` keeps the first one.
+    weights and therefore the fingerprint; see `model_identity`.
     """
     digest = hashlib.sha256()
     for name, parameter in sorted(model.named_parameters()):
@@ -63,7 +63,11 @@ def fingerprint(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def known_fingerprints(model: nn.Module) -> set[str]:
-    """Fingerprints under which forget sets for this model may have been made: its own, and the one it came from."""
-    origin = require_bottleneck(model).config.origin
-    return {fingerprint(model)} | ({origin} if origin else set())
+def model_identity(model: nn.Module) -> str:
+    """The fingerprint that new forget sets for this model carry, and by which old ones are accepted.
+
+    A model that only lost codes by commits keeps the fingerprint it had before them; one whose weights changed since
+    is another model.
+    """
+    config, own = require_bottleneck(model).config, fingerprint(model)
+    return config.origin if config.origin and own == config.committed else own

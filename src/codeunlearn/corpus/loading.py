@@ -11,7 +11,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -22,6 +22,7 @@ from codeunlearn.errors import CodeUnlearnError
 
 MAX_CHARACTERS = 1500
 STORIES = "stories"
+ROWS_THAT_SHOW_COLUMNS = 100  # a row of JSON Lines may leave out a column
 _COLUMN_GUESSES = (("source", "target"), ("en", "fr"), ("english", "french"), ("src", "tgt"))
 _EXPECTED = (
     "expected two columns of parallel text: a TSV with `source<TAB>target` lines, or JSON Lines, Parquet or a Hub data "
@@ -183,19 +184,26 @@ def _index(header: list[str], wanted: str, path: Path) -> int:
 
 
 def _json_rows(path: Path, config: DataConfig, report: LoadReport) -> Iterator[tuple[Any, Any]]:
-    columns: tuple[str, str] | None = None
+    objects = _json_objects(path, report)
+    first = list(islice(objects, ROWS_THAT_SHOW_COLUMNS))
+    if not first:
+        return
+    columns = _choose_columns(list(dict.fromkeys(name for row in first for name in _flat(row))), config)
+    for row in chain(first, objects):
+        yield _pick(row, columns)
+
+
+def _json_objects(path: Path, report: LoadReport) -> Iterator[dict[str, Any]]:
     for line in _lines(path, report):
         try:
             row: Any = json.loads(line) if line.strip() else None
         except json.JSONDecodeError:
             report.skip("not JSON")
             continue
-        if not isinstance(row, dict):
+        if isinstance(row, dict):
+            yield cast(dict[str, Any], row)
+        else:
             report.skip("not a JSON object")
-            continue
-        row = cast(dict[str, Any], row)
-        columns = columns or _choose_columns(list(_flat(row)), config)
-        yield _pick(row, columns)
 
 
 def _parquet_rows(path: Path, config: DataConfig) -> Iterator[tuple[Any, Any]]:

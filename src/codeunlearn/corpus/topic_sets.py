@@ -122,6 +122,7 @@ def build_topic_sets(
     pools: Mapping[Any, Dataset],
     *,
     search_size: int = 500,
+    tune_size: int = 500,
     eval_size: int = 500,
     draws: int = 1,
     neighbours: Mapping[str, Topic] | None = None,
@@ -135,7 +136,8 @@ def build_topic_sets(
         topic: what is to be forgotten.
         pools: ``train``, ``validation`` and ``test``, with the columns ``source`` and ``target`` (`split_pools`).
         search_size: at most this many search sentences; 0 for no search.
-        eval_size: at most this many sentences in each tuning, forgetting and neighbour set; 0 for a search only.
+        tune_size: at most this many sentences in each set of the validation pool; 0 for none.
+        eval_size: at most this many sentences in each set of the test pool; 0 for none.
         draws: control sentences for each search sentence.
         neighbours: related topics to report on; None takes two of `propose_neighbours`, those with at least
             ``minimum`` test sentences first; {} means none.
@@ -150,13 +152,11 @@ def build_topic_sets(
     texts = {pool: ParallelText.of(_pool(pools, pool)) for pool in ("train", "validation", "test")}
     train = texts["train"]
     held = {pool: _pairs(text, topic.rows(text.sources)) for pool, text in texts.items()}
-    for pool, pairs in held.items():
-        if search_size if pool == "train" else eval_size:
-            _require(topic, pool, len(pairs), minimum)
-    search, tune, forget = (
-        _sample(held[pool], size, seed)
-        for pool, size in (("train", search_size), ("validation", eval_size), ("test", eval_size))
-    )
+    sizes = {"train": search_size, "validation": tune_size, "test": eval_size}
+    for pool, size in sizes.items():
+        if size:
+            _require(topic, pool, len(held[pool]), minimum)
+    search, tune, forget = (_sample(held[pool], size, seed) for pool, size in sizes.items())
     if vocabulary is None and topic.kind != "sentences":
         vocabulary = Vocabulary.from_sentences(train.sources)
     words = target_words(topic, train)

@@ -147,11 +147,19 @@ class TopicEvaluation:
             known = {f.name for f in fields(cls)}
             content = {key: value for key, value in content.items() if key in known}
             content["target_words"] = tuple(content["target_words"])
-            for name, kind in (("scores", ScoreRow), ("deltas", DeltaRow), ("examples", Example)):
-                content[name] = [kind(**row) for row in content[name]]
+            content["scores"] = [ScoreRow(**_with_nan(row, ("value", "low", "high"))) for row in content["scores"]]
+            content["deltas"] = [
+                DeltaRow(**_with_nan(row, ("before", "after", "delta", "low", "high"))) for row in content["deltas"]
+            ]
+            content["examples"] = [Example(**row) for row in content["examples"]]
             return cls(**content)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CodeUnlearnError(f"{path} is not an evaluation saved by `codeunlearn evaluate` ({error}).") from error
+
+
+def _with_nan(row: dict[str, Any], numbers: Sequence[str]) -> dict[str, Any]:
+    """The row with nan back where `write_json` had to write null."""
+    return {key: math.nan if value is None and key in numbers else value for key, value in row.items()}
 
 
 def evaluate_sets(

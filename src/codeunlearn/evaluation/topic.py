@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -71,7 +70,7 @@ def evaluate_topic(
     topic: str,
     sets: Sequence[TestSet],
     *,
-    forget_sets: Sequence[Path] = (),
+    forget_sets: Sequence[ForgetSet] = (),
     comparisons: Mapping[str, str] | None = None,
     bypass: bool = False,
     config: EvaluationConfig | None = None,
@@ -83,24 +82,25 @@ def evaluate_topic(
         model_name: folder or Hub name.
         topic: name of the topic.
         sets: what it is scored on, see `make_test_sets`.
-        forget_sets: files to apply; without any, a model that has forgotten something is compared with itself before.
+        forget_sets: applied together; without any, a model that has forgotten something is compared with itself before.
         comparisons: other saved models by name, such as ``plain`` and ``zero-shot``.
         bypass: also score the model with its bottleneck skipped.
     """
     config = config or EvaluationConfig()
     model, tokenizer = load_model(model_name), load_tokenizer(model_name)
     model.to(_device(config.device))
-    loaded = [ForgetSet.load(path) for path in forget_sets]
-    if loaded and find_bottleneck(model) is None:
+    if forget_sets and find_bottleneck(model) is None:
         raise CodeUnlearnError(
             f"{model_name} has no bottleneck, so nothing can be deleted from it; name a codebook model."
         )
-    systems = _systems(model, tokenizer, loaded, bypass, config)
+    systems = _systems(model, tokenizer, forget_sets, bypass, config)
     for name, other in (comparisons or {}).items():
         systems[name] = translator(load_model(other).to(model.device), load_tokenizer(other), config)
     details = {
         "config": asdict(config),
-        "forget_sets": [{"topic": s.topic, "s_prime": s.s_prime, "preset": s.preset, "codes": len(s)} for s in loaded],
+        "forget_sets": [
+            {"topic": s.topic, "s_prime": s.s_prime, "preset": s.preset, "codes": len(s)} for s in forget_sets
+        ],
         "num_codes": bottleneck.config.num_codes if (bottleneck := find_bottleneck(model)) else None,
         "environment": environment(),
     }

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
 
+from codeunlearn.codebook import evaluating
 from codeunlearn.errors import CodeUnlearnError
 
 Progress = Callable[[int, int], None]
@@ -161,7 +162,7 @@ def translate_counted(
     sources, cut = _tokenize(model, tokenizer, [config.prefix + sentences[i] for i in filled], config)
     outputs: list[list[int]] = [[] for _ in sources]
     work, done = _Work(), len(sentences) - len(filled)
-    with _evaluating(model), torch.inference_mode(), _counting(model, work):
+    with evaluating(model), torch.inference_mode(), _counting(model, work):
         for batch in _batches([len(ids) for ids in sources], config):
             generated = _generate(model, tokenizer, [sources[i] for i in batch], config)
             for i, ids in zip(batch, generated, strict=True):
@@ -283,17 +284,6 @@ def _until_end(ids: Sequence[int], ends: Sequence[int]) -> list[int]:
     """`ids` up to and including the first end mark."""
     stop = next((i + 1 for i, token in enumerate(ids) if token in ends), len(ids))
     return list(ids[:stop])
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Generator[None]:
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
 
 
 @contextmanager

@@ -26,6 +26,7 @@ class TrainConfig:
         bottleneck_learning_rate: peak for the bottleneck; the same as ``learning_rate`` when absent.
         warmup_share: part of the steps spent rising.
         weight_decay: for weight matrices outside the bottleneck.
+        dropout: see `SentenceDropout`; the model's own dropout stays when absent.
         losses: weights of the bottleneck's losses, one of `LOSS_PRESETS`; plain training ignores it.
         revive_steps: codes unused over so many steps start again from data; 0 leaves dead codes alone.
         source_prefix: put before every source sentence, as pretrained T5 expects.
@@ -45,6 +46,7 @@ class TrainConfig:
     bottleneck_learning_rate: float | None = None
     warmup_share: float = 0.03
     weight_decay: float = 0.01
+    dropout: float | None = None
     losses: str = "recommended"
     revive_steps: int = 1000
     source_prefix: str = ""

@@ -21,7 +21,7 @@ from codeunlearn.codebook.modeling import attach
 from codeunlearn.corpus.loading import DataConfig, LoadedPairs, load_pairs
 from codeunlearn.corpus.pools import split_pools
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.record import environment, write_json
+from codeunlearn.record import environment, public_name, write_json
 from codeunlearn.training.base import load_base
 from codeunlearn.training.batches import tokenize_pairs
 from codeunlearn.training.config import TrainConfig
@@ -137,9 +137,9 @@ def _run(trainer: PlainTrainer, out: Path) -> dict[str, Any]:
 def _record(kind: str, data: DataConfig, base: str, loaded: LoadedPairs, details: dict[str, Any]) -> dict[str, Any]:
     return {
         "kind": kind,
-        "data": asdict(replace(data, data=Path(data.data).name)),
-        "base": Path(base).name,
-        "pairs": loaded.report.to_dict() | {"data": Path(data.data).name},
+        "data": asdict(replace(data, data=public_name(data.data))),
+        "base": public_name(base),
+        "pairs": loaded.report.to_dict() | {"data": public_name(data.data)},
         "environment": environment(),
         **details,
     }

@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase, PrinterCallback, Seq2SeqTraine
 
 from codeunlearn.training.batches import PadToStep, ShapeBatchSampler
 from codeunlearn.training.config import TrainConfig
+from codeunlearn.training.dropout import use_sentence_dropout
 from codeunlearn.training.optimizer import make_optimizer
 from codeunlearn.training.progress import TrainingProgress
 
@@ -31,6 +32,8 @@ class PlainTrainer(Seq2SeqTrainer):
         self, model: nn.Module, config: TrainConfig, train_pairs: Dataset, tokenizer: PreTrainedTokenizerBase, out: Path
     ) -> None:
         self.config = config
+        if config.dropout is not None:
+            use_sentence_dropout(model, config.dropout)
         lengths = list(zip(map(len, train_pairs["input_ids"]), map(len, train_pairs["labels"]), strict=True))
         self.batch_sampler = ShapeBatchSampler(lengths, config.batch_tokens, config.seed)
         steps = round(config.epochs * len(self.batch_sampler))

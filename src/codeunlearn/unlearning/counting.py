@@ -7,16 +7,15 @@ sentences, give the counts of one pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from codeunlearn.codebook import require_bottleneck, run_to_site
+from codeunlearn.codebook import evaluating, require_bottleneck, run_to_site
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.training.batches import round_up
 from codeunlearn.unlearning.counts import CodeCounts, IntArray, TokenCounts
@@ -213,7 +212,7 @@ def count_codes(
     counter = CodeCounter(codebook.num_codes, s_primes)
     reader = _Reader(model, tokenizer, counter.s_primes[-1], batch_tokens)
     report = _Reporter(len(topic_sentences) + sum(map(len, draws)), progress)
-    with _evaluating(model), torch.no_grad(), torch.autocast(model.device.type, enabled=False):
+    with evaluating(model), torch.no_grad(), torch.autocast(model.device.type, enabled=False):
         if paired:
             for topic, *others in reader.read([topic_sentences, *draws]):
                 counter.update_pairs(topic, others)
@@ -297,14 +296,3 @@ class _Reporter:
         self.done += sentences
         if self.progress is not None:
             self.progress(self.done, self.total)
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Generator[None]:
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True

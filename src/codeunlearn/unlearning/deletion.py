@@ -20,7 +20,7 @@ from codeunlearn.codebook import (
     ConceptBottleneck,
     DeletionMode,
     fingerprint,
-    known_fingerprints,
+    model_identity,
     require_bottleneck,
 )
 from codeunlearn.errors import CodeUnlearnError
@@ -165,21 +165,22 @@ def commit(model: nn.Module) -> int:
             f"Only {surviving} of {codebook.num_codes} codes would survive and a token needs "
             f"S = {config.top_s}; restore a topic or use smaller forget sets."
         )
-    config.origin = config.origin or fingerprint(model)
+    config.origin = model_identity(model)
     removed = codebook.remove_deleted_rows()
     config.num_codes = codebook.num_codes
+    config.committed = fingerprint(model)
     for entry in config.ledger:
         entry["committed"] = True
     return removed
 
 
 def _check_fingerprints(model: nn.Module, sets: list[ForgetSet]) -> None:
-    known = known_fingerprints(model)
+    known = model_identity(model)
     for forget_set in sets:
-        if forget_set.fingerprint not in known:
+        if forget_set.fingerprint != known:
             raise CodeUnlearnError(
                 f"The forget set {forget_set.topic!r} was made for the model {forget_set.fingerprint[:8]} "
-                f"and this is {' or '.join(sorted(f[:8] for f in known))}; search the topic on this model or "
+                f"and this is {known[:8]}; search the topic on this model or "
                 "open the other one."
             )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from codeunlearn.codebook import fingerprint, require_bottleneck
+from codeunlearn.codebook import model_identity
 from codeunlearn.unlearning.counting import S_PRIMES, Progress, count_codes
 from codeunlearn.unlearning.counts import CodeCounts
 from codeunlearn.unlearning.enrichment import EnrichmentTable
@@ -121,7 +121,7 @@ def search_s_primes(
         "topic": topic_name,
         "forms": tuple(forms),
         "target_forms": tuple(target_forms),
-        "fingerprint": require_bottleneck(model).config.origin or fingerprint(model),
+        "fingerprint": model_identity(model),
         "seed": seed,
         "created": created or datetime.now(UTC).isoformat(timespec="seconds"),
     }
