@@ -129,11 +129,11 @@ def test_sizes_are_upper_limits() -> None:
 
 def test_a_pool_that_is_not_asked_for_may_lack_the_topic() -> None:
     without = {**POOLS, "validation": POOLS["validation"].filter(lambda row: not LOVE.matches(row["source"]))}
-    sets = build_topic_sets(LOVE, without, neighbours={}, tune_size=0)
+    sets = build_topic_sets(LOVE, without, neighbours={}, tune_size=0, minimum=3)
     assert not sets.tune
     assert sets.forget
     with pytest.raises(CodeUnlearnError, match="0 sentences in the validation pool"):
-        build_topic_sets(LOVE, without, neighbours={})
+        build_topic_sets(LOVE, without, neighbours={}, minimum=3)
 
 
 def test_too_few_sentences_is_an_error_with_the_numbers() -> None:
