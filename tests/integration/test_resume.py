@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +68,25 @@ def test_a_killed_joint_training_resumes_to_the_same_losses(
     run.train_joint(DATA, base, cut, JOINT, BuildConfig(), SHAPE)
     assert losses(cut) == pytest.approx(losses(whole), rel=1e-3)
     assert len(losses(whole)) == 8
+
+
+def test_ctrl_c_is_one_sentence_and_the_same_command_finishes_the_training(tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    options = {"data": "stories", "limit": 2000, "base": "tiny", "out": out, "device": "cpu", "max-steps": 40}
+    options |= {"epochs": 40, "save-steps": 1, "batch-tokens": 1500}
+    command = [Path(sys.executable).with_name("codeunlearn"), "train", "--plain"]
+    command += [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as training:
+        while not list(out.glob("checkpoints/checkpoint-*/trainer_state.json")):
+            assert training.poll() is None, training.communicate()[1]
+            time.sleep(0.1)
+        training.send_signal(signal.SIGINT)
+        said = training.communicate(timeout=60)[1]
+    assert training.returncode == 130
+    assert "goes on from the last checkpoint" in " ".join(said.split())
+    assert "Traceback" not in said
+    subprocess.run(command, check=True)
+    assert json.loads((out / run.RECORD).read_text(encoding="utf-8"))["steps"] == 40
 
 
 def test_a_finished_folder_is_never_overwritten(base: str) -> None:

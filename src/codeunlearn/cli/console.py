@@ -48,8 +48,8 @@ def emit_json(target: str | None, content: dict[str, Any]) -> None:
 
 @contextmanager
 def progress(label: str) -> Generator[Callable[[int, int], None]]:
-    """A progress bar as a callback ``(done, total)``."""
+    """A progress bar as a callback ``(done, total)``; nothing is drawn where there is no terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=screen, transient=True) as bar:
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
