@@ -36,6 +36,9 @@ def run(
     dropout: Annotated[
         float | None, typer.Option(help="Dropout drawn per sentence; absent: the model's own.", min=0.0, max=0.9)
     ] = None,
+    label_smoothing: Annotated[
+        float | None, typer.Option(help="Share of each target spread over the vocabulary.", min=0.0, max=0.9)
+    ] = None,
     losses: Annotated[str | None, typer.Option(help="recommended, paper or cross-entropy.")] = None,
     revive_steps: Annotated[int | None, typer.Option(help="Codes unused so long start again; 0: never.")] = None,
     source_prefix: Annotated[
@@ -82,6 +85,7 @@ def run(
         device=device,
         weight_decay=weight_decay,
         dropout=dropout,
+        label_smoothing=label_smoothing,
     )
     chosen = options.given(
         epochs=epochs,

@@ -27,6 +27,7 @@ class TrainConfig:
         warmup_share: part of the steps spent rising.
         weight_decay: for weight matrices outside the bottleneck.
         dropout: see `SentenceDropout`; the model's own dropout stays when absent.
+        label_smoothing: see `cross_entropy`; helps a model that is trained from scratch, above all with beams.
         losses: weights of the bottleneck's losses, one of `LOSS_PRESETS`; plain training ignores it.
         revive_steps: codes unused over so many steps start again from data; 0 leaves dead codes alone.
         source_prefix: put before every source sentence, as pretrained T5 expects.
@@ -47,6 +48,7 @@ class TrainConfig:
     warmup_share: float = 0.03
     weight_decay: float = 0.01
     dropout: float | None = None
+    label_smoothing: float = 0.0
     losses: str = "recommended"
     revive_steps: int = 1000
     source_prefix: str = ""

@@ -56,9 +56,8 @@ class JointTrainer(PlainTrainer):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor | tuple[Tensor, CodeUnlearnOutput]:
         """Equation 8: cross-entropy plus the weighted parts of `bottleneck_losses`."""
-        output: CodeUnlearnOutput = model(**inputs, output_bottleneck=True)
+        output, translation_loss = self.run_with_cross_entropy(model, inputs, output_bottleneck=True)
         assert output.bottleneck is not None
-        assert output.loss is not None
         mask = inputs["attention_mask"]
         parts = bottleneck_losses(
             output.bottleneck,
@@ -67,9 +66,9 @@ class JointTrainer(PlainTrainer):
             normalised=self.weights.normalised,
             basis=self.basis,
         )
-        loss = output.loss + parts.total(self.weights)
+        loss = translation_loss + parts.total(self.weights)
         if model.training:
-            self._observe(output, mask, {"cross_entropy": output.loss, **parts._asdict()})
+            self._observe(output, mask, {"cross_entropy": translation_loss, **parts._asdict()})
         return (loss, output) if return_outputs else loss
 
     def _observe(self, output: CodeUnlearnOutput, mask: Tensor, parts: dict[str, Tensor]) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerBase, PrinterCallback, Seq2SeqTrainer
 
 from codeunlearn.training.batches import PadToStep, ShapeBatchSampler
 from codeunlearn.training.config import TrainConfig
+from codeunlearn.training.cross_entropy import cross_entropy
 from codeunlearn.training.dropout import use_sentence_dropout
 from codeunlearn.training.optimizer import make_optimizer
 from codeunlearn.training.progress import TrainingProgress
@@ -55,6 +56,25 @@ class PlainTrainer(Seq2SeqTrainer):
             collate_fn=self.data_collator,
         )
         return self.accelerator.prepare(loader)
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor | tuple[Tensor, Any]:
+        """Cross-entropy, smoothed as the config says."""
+        output, loss = self.run_with_cross_entropy(model, inputs)
+        return (loss, output) if return_outputs else loss
+
+    def run_with_cross_entropy(self, model: Any, inputs: dict[str, Tensor], **options: bool) -> tuple[Any, Tensor]:
+        """The model's output and `cross_entropy`; labels are kept from the model, whose own loss is slow."""
+        inputs = dict(inputs)
+        labels = inputs.pop("labels")
+        inputs["decoder_input_ids"] = self.accelerator.unwrap_model(model).prepare_decoder_input_ids_from_labels(labels)
+        output = model(**inputs, **options)
+        return output, cross_entropy(output.logits, labels, self.config.label_smoothing)
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         if self.optimizer is None:  # pyright: ignore[reportUnnecessaryComparison]
