@@ -15,7 +15,7 @@ import codeunlearn
 
 PACKAGE = Path(codeunlearn.__file__).parent
 ORDER = ["codebook", "corpus", "training", "unlearning", "evaluation", "reporting", "cli"]
-ANYWHERE = {"errors", "record"}
+ANYWHERE = {"device", "errors", "record"}
 
 
 def run(code: str) -> None:
@@ -89,3 +89,7 @@ def test_the_mechanism_imports_only_torch_transformers_and_safetensors() -> None
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert {name.partition(".")[0] for name in names} <= allowed, path
+
+
+def test_the_package_runs_as_a_module() -> None:
+    run("import runpy, sys; sys.argv[1:] = ['--version']; runpy.run_module('codeunlearn', run_name='__main__')")

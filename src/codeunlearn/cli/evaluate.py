@@ -56,7 +56,7 @@ def run(
 
     pools = read_pools(options.data_config(data, data_config, source_column, target_column, limit))
     if topic is None:
-        tests = whole_pool(pools, eval_size, seed)
+        tests = whole_pool(pools["test"], eval_size, seed)
     else:
         wanted = read_topic(topic, forms, sentences)
         sizes = {"search_size": 0, "tune_size": 0, "eval_size": eval_size, "minimum": minimum, "seed": seed}

@@ -1,4 +1,4 @@
-"""Opening what the command line names: models, devices, forget sets."""
+"""Opening what the command line names: models and forget sets."""
 
 from __future__ import annotations
 
@@ -7,23 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from codeunlearn.codebook import load_model, load_tokenizer
+from codeunlearn.device import pick_device
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.record import write_json
 from codeunlearn.reporting.model_card import write_model_card
 from codeunlearn.training.run import RECORD
 from codeunlearn.unlearning import ForgetSet, forget
-
-
-def pick_device(name: str) -> torch.device:
-    """``auto`` is CUDA where there is one."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise CodeUnlearnError(f"Unknown device {name!r}; use auto, cpu or cuda.")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise CodeUnlearnError("No CUDA device can be seen here; use --device cpu.")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def open_model(name: str, device: str, forget_sets: Sequence[Path] = ()) -> tuple[Any, Any]:

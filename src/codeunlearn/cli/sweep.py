@@ -33,6 +33,7 @@ def run(
     search_size: Annotated[int, typer.Option(help="Sentences to search with, at most.", min=1)] = 500,
     eval_size: Annotated[int, typer.Option(help="Sentences of each set, at most.", min=1)] = 300,
     minimum: Annotated[int, typer.Option(help="Fewer sentences than this are an error.", min=1)] = 20,
+    beams: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.", min=1)] = 1,
     config: options.Config = None,
     data_config: options.DataSetConfig = None,
     source_column: options.SourceColumn = None,
@@ -55,7 +56,7 @@ def run(
     from codeunlearn.unlearning import S_PRIMES
 
     pools = read_pools(options.data_config(data, data_config, source_column, target_column, limit))
-    settings = EvaluationConfig(seed=seed, device=device)
+    settings = EvaluationConfig(num_beams=beams, seed=seed, device=device)
     sizes: dict[str, Any] = {
         "search_size": search_size,
         "tune_size": eval_size if pool == "validation" else 0,
@@ -74,6 +75,7 @@ def run(
         "s_primes": list(levels),
         "search_size": search_size,
         "eval_size": eval_size,
+        "beams": beams,
         "seed": seed,
     }
     rows = finished_rows(out, details)

@@ -40,6 +40,9 @@ def run(
         float | None, typer.Option(help="Share of each target spread over the vocabulary.", min=0.0, max=0.9)
     ] = None,
     losses: Annotated[str | None, typer.Option(help="recommended, paper or cross-entropy.")] = None,
+    frozen: Annotated[
+        Literal["nothing", "base", "bottleneck"] | None, typer.Option(help="What joint training leaves as it is.")
+    ] = None,
     revive_steps: Annotated[int | None, typer.Option(help="Codes unused so long start again; 0: never.")] = None,
     source_prefix: Annotated[
         str | None, typer.Option(help="Put before every source, as pretrained T5 expects.")
@@ -95,6 +98,7 @@ def run(
         bottleneck_learning_rate=bottleneck_learning_rate,
         warmup_share=warmup_share,
         losses=losses,
+        frozen=frozen,
         revive_steps=revive_steps,
     )
     if plain:

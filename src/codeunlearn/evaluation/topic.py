@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
 from datasets import Dataset
 
 from codeunlearn.codebook import find_bottleneck, load_model, load_tokenizer, skip_bottleneck
@@ -15,6 +14,7 @@ from codeunlearn.corpus.pools import Pool
 from codeunlearn.corpus.target_words import ParallelText, target_words
 from codeunlearn.corpus.topic_sets import TopicSets, sample_pool
 from codeunlearn.corpus.topics import Topic
+from codeunlearn.device import pick_device
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.protocol import (
     AFTER,
@@ -60,9 +60,9 @@ def make_test_sets(sets: TopicSets, pools: Mapping[Pool, Dataset], pool: Pool) -
     return [TestSet(FORGET, sets.forget, sets.target_words), TestSet(RETAIN, sets.retain), *named]
 
 
-def whole_pool(pools: Mapping[Pool, Dataset], size: int, seed: int) -> list[TestSet]:
-    """A random part of the test pool: how well a model translates, whatever the topic."""
-    return [TestSet(WHOLE, sample_pool(pools["test"], size, seed))]
+def whole_pool(pool: Dataset, size: int, seed: int) -> list[TestSet]:
+    """A random part of a pool: how well a model translates, whatever the topic."""
+    return [TestSet(WHOLE, sample_pool(pool, size, seed))]
 
 
 def evaluate_topic(
@@ -88,7 +88,7 @@ def evaluate_topic(
     """
     config = config or EvaluationConfig()
     model, tokenizer = load_model(model_name), load_tokenizer(model_name)
-    model.to(_device(config.device))
+    model.to(pick_device(config.device))
     if forget_sets and find_bottleneck(model) is None:
         raise CodeUnlearnError(
             f"{model_name} has no bottleneck, so nothing can be deleted from it; name a codebook model."
@@ -150,7 +150,3 @@ def _reporting(
         return texts
 
     return run
-
-
-def _device(name: str) -> torch.device:
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from transformers import Seq2SeqTrainingArguments
 
-from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.device import has_fast_bf16, pick_device
+from codeunlearn.training.losses import LossWeights
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class TrainConfig:
         weight_decay: for weight matrices outside the bottleneck.
         dropout: see `SentenceDropout`; the model's own dropout stays when absent.
         label_smoothing: see `cross_entropy`; helps a model that is trained from scratch, above all with beams.
-        losses: weights of the bottleneck's losses, one of `LOSS_PRESETS`; plain training ignores it.
+        losses: weights of the bottleneck's losses, or one of `LOSS_PRESETS` by name; plain training ignores it.
+        frozen: what keeps its weights in joint training: nothing, the ``base`` model, or the ``bottleneck``.
         revive_steps: codes unused over so many steps start again from data; 0 leaves dead codes alone.
         source_prefix: put before every source sentence, as pretrained T5 expects.
         save_steps: a checkpoint every so many steps, from which a killed run resumes.
@@ -49,7 +50,8 @@ class TrainConfig:
     weight_decay: float = 0.01
     dropout: float | None = None
     label_smoothing: float = 0.0
-    losses: str = "recommended"
+    losses: str | LossWeights = "recommended"
+    frozen: Literal["nothing", "base", "bottleneck"] = "nothing"
     revive_steps: int = 1000
     source_prefix: str = ""
     save_steps: int = 250
@@ -77,6 +79,7 @@ class TrainConfig:
 
     def to_arguments(self, out: Path, total_steps: int) -> Seq2SeqTrainingArguments:
         """transformers' own arguments for a run whose checkpoints go to ``out``."""
+        device = pick_device(self.device)
         options: dict[str, Any] = {
             "output_dir": str(out / "checkpoints"),
             "num_train_epochs": self.epochs,
@@ -90,24 +93,11 @@ class TrainConfig:
             "save_total_limit": 2,
             "seed": self.seed,
             "data_seed": self.seed,
-            "use_cpu": self.device == "cpu" or not torch.cuda.is_available(),
-            "bf16": has_fast_bf16(self.device),
+            "use_cpu": device.type == "cpu",
+            "bf16": has_fast_bf16(device),
             "remove_unused_columns": False,
             "report_to": ["tensorboard"],
             "disable_tqdm": True,
             "dataloader_pin_memory": False,
         }
         return Seq2SeqTrainingArguments(**options)
-
-
-def has_fast_bf16(device: str) -> bool:
-    """Whether bf16 matrix products are faster than fp32 here: CUDA from Ampere on, or a processor that has them."""
-    if device not in ("auto", "cpu", "cuda"):
-        raise CodeUnlearnError(f"Unknown device {device!r}; use auto, cpu or cuda.")
-    if device != "cpu" and torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    if device == "cuda":
-        raise CodeUnlearnError("No CUDA device can be seen here; use --device cpu.")
-    cpuinfo = Path("/proc/cpuinfo")
-    flags = cpuinfo.read_text() if cpuinfo.exists() else ""
-    return "avx512_bf16" in flags or "amx_bf16" in flags or " bf16 " in flags

@@ -20,6 +20,8 @@ from codeunlearn.codebook.probing import run_to_site
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.training.batches import round_up
 
+HELD_OUT_TOKENS = 4096  # on which the reconstruction is judged
+
 
 @dataclass(frozen=True)
 class BuildConfig:
@@ -54,15 +56,14 @@ def initialise_from_data(
         CodeUnlearnError: the sentences hold fewer real tokens than there are codes.
     """
     bottleneck = require_bottleneck(model)
-    held_out = 4096
-    wanted = bottleneck.config.num_codes + config.fit_tokens + held_out
+    wanted = bottleneck.config.num_codes + config.fit_tokens + HELD_OUT_TOKENS
     activations = _sample_activations(model, tokenizer, sentences, wanted, config)
-    if len(activations) < bottleneck.config.num_codes + held_out:
+    if len(activations) < bottleneck.config.num_codes + HELD_OUT_TOKENS:
         raise CodeUnlearnError(
             f"The train pool holds {len(activations):,} usable tokens, too few for {bottleneck.config.num_codes:,} codes "
-            f"and {held_out:,} more to check them; give more data or fewer codes (--num-codes)."
+            f"and {HELD_OUT_TOKENS:,} more to check them; give more data or fewer codes (--num-codes)."
         )
-    test, rest = activations[:held_out], activations[held_out:]
+    test, rest = activations[:HELD_OUT_TOKENS], activations[HELD_OUT_TOKENS:]
     bottleneck.encoder.bias.copy_(-(bottleneck.encoder.weight @ rest.mean(0)))
     _set_codes(bottleneck, rest[: bottleneck.config.num_codes])
     unseen = rest[bottleneck.config.num_codes :]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from accelerate.utils import broadcast
@@ -13,14 +13,21 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook.basis import SignedPermutation
+from codeunlearn.codebook.bottleneck import ConceptBottleneck
 from codeunlearn.codebook.modeling import CodeUnlearnOutput, require_bottleneck
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.dead_codes import revive, sample_encodings
 from codeunlearn.training.health import HealthMonitor
-from codeunlearn.training.losses import bottleneck_losses, loss_preset
+from codeunlearn.training.losses import bottleneck_losses, loss_weights
 from codeunlearn.training.trainer import PlainTrainer
 
 REVIVAL_POOL = 2048  # encodings from which revived codes are drawn
+
+
+def freeze(model: Any, bottleneck: ConceptBottleneck, part: Literal["nothing", "base", "bottleneck"]) -> None:
+    """Leaves gradients only to what is not frozen."""
+    model.requires_grad_(part != "base")
+    bottleneck.requires_grad_(part != "bottleneck")
 
 
 class JointTrainer(PlainTrainer):
@@ -39,10 +46,11 @@ class JointTrainer(PlainTrainer):
         out: Path,
         basis: SignedPermutation | None = None,
     ) -> None:
-        super().__init__(model, config, train_pairs, tokenizer, out)
-        self.weights = loss_preset(config.losses)
-        self.basis = basis
         self.bottleneck = require_bottleneck(model)
+        freeze(model, self.bottleneck, config.frozen)
+        super().__init__(model, config, train_pairs, tokenizer, out)
+        self.weights = loss_weights(config.losses)
+        self.basis = basis
         self.monitor = HealthMonitor(self.bottleneck.config.num_codes)
         self.unused_since_revival = torch.ones(self.bottleneck.config.num_codes, dtype=torch.bool)
         self.part_sums: dict[str, float] = defaultdict(float)

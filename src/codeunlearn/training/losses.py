@@ -47,7 +47,14 @@ LOSS_PRESETS: dict[str, LossWeights] = {
 }
 
 
-def loss_preset(name: str) -> LossWeights:
+def loss_weights(name: str | LossWeights) -> LossWeights:
+    """The weights called ``name``; weights are returned as they are.
+
+    Raises:
+        CodeUnlearnError: no preset has this name.
+    """
+    if isinstance(name, LossWeights):
+        return name
     if name not in LOSS_PRESETS:
         raise CodeUnlearnError(f"Unknown loss preset {name!r}; choose one of {', '.join(LOSS_PRESETS)}.")
     return LOSS_PRESETS[name]

@@ -69,7 +69,7 @@ def make_optimizer(
     groups = [group for group in groups if group["params"]]
     adamw_decay = weight_decay if name == "adamw" else 0.0
     adamw = AdamW(groups, lr=learning_rate, betas=ADAM_BETAS, weight_decay=adamw_decay, fused=True) if groups else None
-    if name == "adamw" and adamw is not None:
+    if not matrices and adamw is not None:
         return adamw
     if not hasattr(torch.optim, "Muon"):
         raise CodeUnlearnError(f"torch {torch.__version__} has no Muon; use --optimizer adamw or torch 2.9 and newer.")

@@ -1,0 +1,33 @@
+"""What runs where: the device that a user names, and whether bf16 is fast on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from codeunlearn.errors import CodeUnlearnError
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto`` is CUDA where there is one.
+
+    Raises:
+        CodeUnlearnError: an unknown name, or ``cuda`` where there is none.
+    """
+    if name not in DEVICES:
+        raise CodeUnlearnError(f"Unknown device {name!r}; use auto, cpu or cuda.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise CodeUnlearnError("No CUDA device can be seen here; use --device cpu.")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    """Whether bf16 matrix products are faster than fp32: CUDA from Ampere on, or a processor that has them."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = cpuinfo.read_text() if cpuinfo.exists() else ""
+    return "avx512_bf16" in flags or "amx_bf16" in flags or " bf16 " in flags
