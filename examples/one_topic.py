@@ -1,0 +1,53 @@
+"""Forget one topic from Python: find its codes, look before and after, keep a model without them.
+
+    python examples/one_topic.py models/en-fr-mini dog
+
+The sentences come from the embedded stories; with your own text, give `DataConfig` its path.
+"""
+
+import sys
+import tempfile
+
+from codeunlearn import commit, forget, forgetting, load_model, load_tokenizer, search_topic, translate
+from codeunlearn.corpus.loading import DataConfig, load_pairs
+from codeunlearn.corpus.pools import split_pools
+from codeunlearn.corpus.topic_sets import build_topic_sets
+from codeunlearn.corpus.topics import Topic
+
+
+def main(folder: str, word: str) -> None:
+    model, tokenizer = load_model(folder), load_tokenizer(folder)
+    pools = split_pools(load_pairs(DataConfig("stories")).dataset)
+
+    # Sentences with the topic, each with a control in which another word of the same kind stands in its place.
+    sets = build_topic_sets(Topic.from_word(word), pools, search_size=300, tune_size=0, eval_size=20)
+    found = search_topic(
+        model,
+        tokenizer,
+        [pair.source for pair in sets.search],
+        sets.controls,
+        topic_name=word,
+        s_prime=24,
+        paired=sets.paired,
+    )
+    print(f"{len(found.forget_set)} codes belong to {word!r}.")
+
+    # Inside the block the codes are deleted; behind it the model is as before.
+    sentences = [pair.source for pair in sets.forget[:4]] + [pair.source for pair in sets.retain[:4]]
+    before = translate(model, tokenizer, sentences)
+    with forgetting(model, found.forget_set):
+        after = translate(model, tokenizer, sentences)
+    for source, old, new in zip(sentences, before, after, strict=True):
+        print(f"\n{source}\n  before  {old}\n  after   {new}")
+
+    # For good: the rows leave the model, and the saved model writes down what was taken from it.
+    forget(model, found.forget_set)
+    print(f"\n{commit(model)} rows are gone.")
+    out = tempfile.mkdtemp(prefix="forgotten-")
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    print(f"The model without them is in {out}.")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
