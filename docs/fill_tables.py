@@ -1,0 +1,144 @@
+"""Fills the tables in README and docs from the JSON files of the measurements: no figure in them is typed.
+
+    python docs/fill_tables.py
+
+A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; the functions below make them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from itertools import groupby
+from pathlib import Path
+
+from codeunlearn.evaluation.protocol import TopicEvaluation
+from codeunlearn.evaluation.sweep import Sweep, SweepRow
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs/results/en-fr-mini"
+PAGES = (ROOT / "README.md", ROOT / "docs/training.md", ROOT / "docs/results/en-fr-mini.md")
+FIXED_S_PRIME = 24  # chosen before the first of these models was trained
+JUDGED_FROM = 20.0  # a topic that the model translates more rarely than this, in per cent, cannot be judged
+
+
+def table(head: str, rows: list[str]) -> str:
+    columns = head.count("|") - 1
+    return "\n".join([head, "|---" * columns + "|", *rows]) + "\n"
+
+
+def translation() -> str:
+    """Whole-pool scores of every model, greedy and with beams."""
+    greedy, built, beams = (
+        TopicEvaluation.load(RESULTS / f"translation{part}.json") for part in ("", "-built", "-beams")
+    )
+    models = [
+        ("plain, no bottleneck", greedy, "plain"),
+        ("**joint: models/en-fr-mini**", greedy, "codebook"),
+        ("built from data, no joint training", built, "codebook"),
+        ("joint, bottleneck skipped", greedy, "bypass"),
+        ("plain, 4 beams", beams, "plain"),
+        ("joint, 4 beams", beams, "codebook"),
+    ]
+    rows = [f"| {label} | {' | '.join(_scores(where, system))} |" for label, where, system in models]
+    return table("| model | BLEU | chrF | METEOR-fr |", rows)
+
+
+def quality() -> str:
+    """How far the joint model falls behind the plain one, and the aims beside it."""
+    lines: list[str] = []
+    for label, name in (("Greedy", "translation"), ("With 4 beams", "translation-beams")):
+        evaluation = TopicEvaluation.load(RESULTS / f"{name}.json")
+        value = {(row.system, row.metric): row.value for row in evaluation.scores}
+        falls = (100 * (1 - value["codebook", metric] / value["plain", metric]) for metric in ("bleu", "chrf"))
+        lines.append(
+            f"- {label}: BLEU {value['codebook', 'bleu']:.1f} with the codebook, {value['plain', 'bleu']:.1f} without; that is "
+            "{:.0f} % less in BLEU and {:.0f} % less in chrF.".format(*falls)
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _scores(evaluation: TopicEvaluation, system: str) -> list[str]:
+    found = {row.metric: row for row in evaluation.scores if row.system == system}
+    metrics = (found[name] for name in ("bleu", "chrf", "meteor_fr"))
+    return [f"{row.value:.1f} ({row.low:.1f} to {row.high:.1f})" for row in metrics]
+
+
+def read_sweep(folder: Path) -> Sweep:
+    content = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
+    return Sweep([SweepRow(**row) for row in content["rows"]], content["details"])
+
+
+def meets_aim(row: SweepRow) -> bool:
+    """Recall at a tenth of what it was or less, and chrF on D_R down by less than 1."""
+    return row.recall_after <= row.recall_before / 10 and row.retain_chrf_delta > -1
+
+
+def chosen_on_validation() -> dict[str, int]:
+    """Per topic the smallest S' that meets the aim on validation; else the one that forgets most at its cost or less."""
+    chosen: dict[str, int] = {}
+    for topic, group in groupby(read_sweep(RESULTS / "validation").rows, key=lambda row: row.topic):
+        rows = list(group)
+        best = [row for row in rows if meets_aim(row)] or sorted(
+            [row for row in rows if row.retain_chrf_delta > -1] or rows, key=lambda row: row.recall_after
+        )
+        chosen[topic] = best[0].s_prime
+    return chosen
+
+
+def forgetting(levels: Callable[[str], int]) -> str:
+    rows = [row for row in read_sweep(RESULTS).rows if row.s_prime == levels(row.topic)]
+    head = (
+        "| topic | S' | codes | N search | N test | recall before | after (95 %) | chrF D'_T | chrF D_R (95 %) | aim |"
+    )
+    return table(head, [_forgetting_row(row) for row in rows])
+
+
+def _forgetting_row(row: SweepRow) -> str:
+    verdict = "met" if meets_aim(row) else "missed"
+    return (
+        f"| {row.topic} | {row.s_prime} | {row.codes} | {row.n_search} | {row.n_forget} | {row.recall_before:.1f} "
+        f"| {row.recall_after:.1f} ({row.recall_low:.1f} to {row.recall_high:.1f}) | {row.forget_chrf_delta:+.1f} "
+        f"| {row.retain_chrf_delta:+.1f} ({row.retain_low:+.1f} to {row.retain_high:+.1f}) "
+        f"| {verdict if row.recall_before >= JUDGED_FROM else 'cannot be judged'} |"
+    )
+
+
+def overview() -> str:
+    """What the README shows: the topics that can be judged, at the S' chosen on validation."""
+    chosen = chosen_on_validation()
+    rows = [r for r in read_sweep(RESULTS).rows if r.s_prime == chosen[r.topic] and r.recall_before >= JUDGED_FROM]
+    lines = [
+        f"| {row.topic} | {row.codes} | {row.recall_before:.0f} % -> {row.recall_after:.0f} % "
+        f"| {row.retain_chrf_delta:+.1f} ({row.retain_low:+.1f} to {row.retain_high:+.1f}) |"
+        for row in rows
+    ]
+    return table("| topic | codes deleted | topic words in the output | chrF on unrelated text (95 %) |", lines)
+
+
+def joint_training() -> str:
+    return (RESULTS.parent / "joint-training/results.md").read_text(encoding="utf-8")
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "translation": translation,
+    "quality": quality,
+    "forgetting, S' chosen on validation": lambda: forgetting(lambda topic: chosen_on_validation()[topic]),
+    "forgetting, fixed S'": lambda: forgetting(lambda _: FIXED_S_PRIME),
+    "overview": overview,
+    "joint training": joint_training,
+}
+
+
+def main() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for name, make in TABLES.items():
+            marked = re.compile(rf"(<!-- table: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
+            text = marked.sub(lambda match, make=make: f"{match[1]}\n{make()}\n{match[2]}", text)
+        page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
