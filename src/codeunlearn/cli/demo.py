@@ -46,12 +46,10 @@ def run(
         screen.print("[bold]1. A small translation model[/] is trained from scratch on the embedded corpus.")
         plain = TrainConfig(epochs=plain_epochs, seed=seed, device=device, save_steps=200)
         train_plain(data, "tiny", out / "plain", plain)
-    size = SIZES["tiny"]
     if not (out / "model" / RECORD).exists():
         screen.print("[bold]2. The codebook[/] is built from data, then trained together with the model.")
         joint = TrainConfig.joint(epochs=epochs, seed=seed, device=device, save_steps=200)
-        shape = {"num_codes": size.num_codes, "code_dim": size.code_dim}
-        train_joint(data, str(out / "plain"), out / "model", joint, BuildConfig(seed=seed), shape)
+        train_joint(data, str(out / "plain"), out / "model", joint, BuildConfig(seed=seed), SIZES["tiny"].shape)
     screen.print(f"[bold]3. The codes of {topic!r}[/] are found: forward passes only, no gradient.")
     pools = split_pools(load_pairs(data).dataset)
     sets = topic_sets(pools, read_topic(topic), tune_size=0, eval_size=200, seed=seed)

@@ -113,7 +113,7 @@ def run(
             stage = options.given(epochs=plain_epochs, max_steps=max_steps)
             finish(train_plain(pairs, base, out / "plain", TrainConfig(**stage, **common)), out / "plain", attribution)
         base = str(out / "plain")
-        shape = {"num_codes": size.num_codes, "code_dim": size.code_dim, **shape}
+        shape = {**size.shape, **shape}
     config_joint = TrainConfig.joint(**chosen, **common)
     record = train_joint(
         pairs, base, out, config_joint, BuildConfig(seed=seed, new_basis=new_basis), _placed(shape, layer)

@@ -14,7 +14,7 @@ from codeunlearn.codebook.sites import DEFAULT_LAYER, family_of
 class Size:
     """A T5 small enough to train here, with a bottleneck to match.
 
-    Dropout is off: runs of this length see each sentence only a few times, and drawing the masks would take about a
+    S is 4 rather than the paper's 8, so that a topic sits in fewer codes. Dropout is off: runs of this length see each sentence only a few times, and drawing the masks would take about a
     quarter of every step on a processor.
     """
 
@@ -26,6 +26,7 @@ class Size:
     vocab_size: int
     num_codes: int
     code_dim: int
+    top_s: int = 4
     dropout_rate: float = 0.0
 
     def model(self, vocab_size: int) -> T5ForConditionalGeneration:
@@ -49,12 +50,16 @@ class Size:
         )
         return model
 
+    @property
+    def shape(self) -> dict[str, int]:
+        """The fields of `BottleneckConfig` that differ from those of any T5 of this width."""
+        return {"num_codes": self.num_codes, "code_dim": self.code_dim, "top_s": self.top_s}
+
     def bottleneck(self) -> BottleneckConfig:
         return BottleneckConfig(
             d_model=self.d_model,
-            num_codes=self.num_codes,
-            code_dim=self.code_dim,
             site=family_of("t5").path(DEFAULT_LAYER),
+            **self.shape,
         )
 
 
