@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import (
     MT5Config,
     MT5ForConditionalGeneration,
@@ -34,12 +34,20 @@ TINY = {
     "eos_token_id": 1,
     "decoder_start_token_id": 0,
 }
+
+
+def untied(model: Any) -> Any:
+    """With an output layer of its own, as the files of T5 v1.1, Flan-T5 and mT5 have it."""
+    model.lm_head.weight = nn.Parameter(torch.randn_like(model.lm_head.weight))
+    return model
+
+
 KINDS: dict[str, Callable[[], Any]] = {
     "t5": lambda: T5ForConditionalGeneration(T5Config(**TINY)),
-    "t5-v1.1": lambda: T5ForConditionalGeneration(
-        T5Config(**TINY, feed_forward_proj="gated-gelu", tie_word_embeddings=False)
+    "t5-v1.1": lambda: untied(
+        T5ForConditionalGeneration(T5Config(**TINY, feed_forward_proj="gated-gelu", tie_word_embeddings=False))
     ),
-    "mt5": lambda: MT5ForConditionalGeneration(MT5Config(**TINY)),
+    "mt5": lambda: untied(MT5ForConditionalGeneration(MT5Config(**TINY))),
 }
 
 
