@@ -1,8 +1,10 @@
-"""What runs where: the device that a user names, and whether bf16 is fast on it."""
+"""What runs where: the device that a user names, whether bf16 is fast on it, and how many processes work together."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -24,10 +26,21 @@ def pick_device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
+class Processes(NamedTuple):
+    """Number of this process, from 0, and of all that work together (started by ``accelerate launch`` or ``torchrun``)."""
+
+    rank: int
+    number: int
+
+
+def processes() -> Processes:
+    return Processes(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+
+
 def has_fast_bf16(device: torch.device) -> bool:
     """Whether bf16 matrix products are faster than fp32: CUDA from Ampere on, or a processor that has them."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     cpuinfo = Path("/proc/cpuinfo")
     flags = cpuinfo.read_text() if cpuinfo.exists() else ""
     return "avx512_bf16" in flags or "amx_bf16" in flags or " bf16 " in flags

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,18 @@ import pytest
 from transformers import TrainerCallback
 
 from codeunlearn.corpus.loading import DataConfig
+from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.training import run
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.initialise import BuildConfig
 from codeunlearn.training.joint import JointTrainer
+from codeunlearn.training.resuming import RECORD
 
 DATA = DataConfig("stories", limit=2000)
-JOINT = TrainConfig.joint(max_steps=8, epochs=4, save_steps=4, log_steps=1, batch_tokens=1500, device="cpu")
-SHAPE = {"num_codes": 256, "code_dim": 64}
+JOINT = TrainConfig.joint(
+    max_steps=8, epochs=4, save_steps=4, log_steps=1, batch_tokens=1500, device="cpu", revive_steps=4
+)
+SHAPE = {"num_codes": 1024, "code_dim": 64, "top_s": 2}
 
 
 class Killed(Exception):
@@ -44,9 +49,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(out)
 
 
-def losses(out: Path) -> list[float]:
-    log = json.loads((out / run.RECORD).read_text(encoding="utf-8"))["log"]
-    return [entry["loss"] for entry in log if "loss" in entry]
+def logged(out: Path, name: str) -> list[float]:
+    log = json.loads((out / RECORD).read_text(encoding="utf-8"))["log"]
+    return [entry[name] for entry in log if name in entry]
 
 
 def test_a_killed_joint_training_resumes_to_the_same_losses(
@@ -64,10 +69,35 @@ def test_a_killed_joint_training_resumes_to_the_same_losses(
         patch.setattr(run, "JointTrainer", Interrupted)
         with pytest.raises(Killed):
             run.train_joint(DATA, base, cut, JOINT, BuildConfig(), SHAPE)
-    assert not (cut / run.RECORD).exists()
+    assert not (cut / RECORD).exists()
     run.train_joint(DATA, base, cut, JOINT, BuildConfig(), SHAPE)
-    assert losses(cut) == pytest.approx(losses(whole), rel=1e-3)
-    assert len(losses(whole)) == 8
+    assert logged(cut, "loss") == pytest.approx(logged(whole, "loss"), rel=1e-3)
+    assert len(logged(whole, "loss")) == 8
+    (revived,) = logged(whole, "revived_codes")
+    assert logged(cut, "revived_codes") == [revived]
+    assert 0 < revived < SHAPE["num_codes"] / 2, "the codes used before the checkpoint are not dead"
+
+
+def test_other_options_do_not_go_on_with_a_run_that_was_begun(base: str, tmp_path: Path) -> None:
+    begun = replace(JOINT, max_steps=2, save_steps=1)
+    run.train_joint(DATA, base, tmp_path, begun, BuildConfig(), SHAPE)
+    (tmp_path / RECORD).unlink()
+    for name, options in {
+        "learning_rate": (DATA, replace(begun, learning_rate=1e-5), SHAPE),
+        "top_s": (DATA, begun, {**SHAPE, "top_s": 3}),
+        "data.limit": (replace(DATA, limit=1500), begun, SHAPE),
+    }.items():
+        data, config, shape = options
+        with pytest.raises(CodeUnlearnError, match=f"was begun with {name} = .*choose another --out"):
+            run.train_joint(data, base, tmp_path, config, BuildConfig(), shape)
+    run.train_joint(DATA, base, tmp_path, replace(begun, log_steps=2), BuildConfig(), SHAPE)
+
+
+def test_a_finished_model_is_used_again_only_for_the_same_options(base: str) -> None:
+    config = TrainConfig(max_steps=4, batch_tokens=1500, device="cpu")
+    assert run.train_plain(DATA, "tiny", Path(base), config, reuse=True)["steps"] == 4
+    with pytest.raises(CodeUnlearnError, match="was begun with seed = 0, not 1"):
+        run.train_plain(DATA, "tiny", Path(base), replace(config, seed=1), reuse=True)
 
 
 def test_ctrl_c_is_one_sentence_and_the_same_command_finishes_the_training(tmp_path: Path) -> None:
@@ -86,7 +116,7 @@ def test_ctrl_c_is_one_sentence_and_the_same_command_finishes_the_training(tmp_p
     assert "goes on from the last checkpoint" in " ".join(said.split())
     assert "Traceback" not in said
     subprocess.run(command, check=True)
-    assert json.loads((out / run.RECORD).read_text(encoding="utf-8"))["steps"] == 40
+    assert json.loads((out / RECORD).read_text(encoding="utf-8"))["steps"] == 40
 
 
 def test_a_finished_folder_is_never_overwritten(base: str) -> None:

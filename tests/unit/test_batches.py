@@ -16,8 +16,8 @@ LENGTHS = [(1 + i * 7 % 23, 1 + i * 5 % 19) for i in range(500)]
 BUDGET = 200
 
 
-def sampler(seed: int = 0, epoch: int = 0, budget: int = BUDGET) -> ShapeBatchSampler:
-    made = ShapeBatchSampler(LENGTHS, budget, seed)
+def sampler(seed: int = 0, epoch: int = 0, budget: int = BUDGET, **share: int) -> ShapeBatchSampler:
+    made = ShapeBatchSampler(LENGTHS, budget, seed, **share)
     made.set_epoch(epoch)
     return made
 
@@ -66,6 +66,13 @@ def test_iterating_twice_gives_the_same_epoch() -> None:
     """What a resumed training relies on when it skips the batches it has seen."""
     one = sampler(epoch=1)
     assert list(one) == list(one)
+
+
+def test_processes_share_an_epoch_evenly_and_no_pair_twice() -> None:
+    whole = list(sampler(epoch=1))
+    shares = [list(sampler(epoch=1, process=i, processes=3)) for i in range(3)]
+    assert {len(share) for share in shares} == {len(whole) // 3}
+    assert [batch for step in zip(*shares, strict=True) for batch in step] == whole[: len(whole) // 3 * 3]
 
 
 @pytest.mark.parametrize(("length", "rounded"), [(1, 4), (4, 4), (5, 8), (8, 8)])

@@ -78,6 +78,16 @@ class TestRevival:
         assert state["exp_avg"][~dead].all()
         assert torch.equal(codebook.weight[~dead], before[~dead])
 
+    def test_no_two_codes_become_the_same_encoding(self, trained: tuple[ConceptBottleneck, Any]) -> None:
+        bottleneck, optimizer = trained
+        dead = torch.zeros(64, dtype=torch.bool)
+        dead[:10] = True
+        encodings = torch.randn(7, 12)
+        before = bottleneck.codebook.weight.detach().clone()
+        assert revive(bottleneck.codebook, dead, encodings.repeat(3, 1), 4, optimizer, seed=0) == 7
+        changed = bottleneck.codebook.weight[(bottleneck.codebook.weight != before).any(1)]
+        assert len(changed.unique(dim=0)) == 7
+
     def test_deleted_codes_stay_dead(self, trained: tuple[ConceptBottleneck, Any]) -> None:
         bottleneck, optimizer = trained
         bottleneck.codebook.deleted[3] = True

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from codeunlearn.device import pick_device
+from codeunlearn.device import pick_device, processes
 from codeunlearn.errors import CodeUnlearnError
 
 
@@ -20,3 +20,10 @@ def test_a_missing_or_unknown_device_is_one_clear_sentence(monkeypatch: pytest.M
         pick_device("cuda")
     with pytest.raises(CodeUnlearnError, match="Unknown device 'gpu'; use auto, cpu or cuda"):
         pick_device("gpu")
+
+
+def test_a_process_knows_its_number_from_its_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert processes() == (0, 1)
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert processes() == (1, 2)

@@ -540,8 +540,8 @@ RECORD: dict[str, Any] = {
         "optimizer": "adamw",
         "losses": "recommended",
         "seed": 5,
-        "source_prefix": "fr: ",
     },
+    "source_prefix": "fr: ",
     "steps": 1500,
 }
 BOTTLENECK = {

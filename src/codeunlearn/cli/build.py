@@ -20,14 +20,15 @@ def run(
     source_column: options.SourceColumn = None,
     target_column: options.TargetColumn = None,
     limit: options.Limit = None,
-    num_codes: Annotated[int | None, typer.Option(help="K, codes in the codebook.")] = None,
-    code_dim: Annotated[int | None, typer.Option(help="F, numbers per code.")] = None,
-    top_s: Annotated[int | None, typer.Option(help="S, codes per token.")] = None,
+    num_codes: Annotated[int | None, typer.Option(help="K, codes in the codebook.", min=1)] = None,
+    code_dim: Annotated[int | None, typer.Option(help="F, numbers per code.", min=1)] = None,
+    top_s: Annotated[int | None, typer.Option(help="S, codes per token.", min=1)] = None,
     layer: Annotated[
-        int | None, typer.Option(help="Encoder layer of the bottleneck, from 0; the paper's is 2.")
+        int | None, typer.Option(help="Encoder layer of the bottleneck, from 0; the paper's is 2.", min=0)
     ] = None,
-    fit_tokens: Annotated[int | None, typer.Option(help="Tokens from which the decoder is solved.")] = None,
+    fit_tokens: Annotated[int | None, typer.Option(help="Tokens from which the decoder is solved.", min=1)] = None,
     new_basis: Annotated[bool, typer.Option(help="Layers behind the bottleneck work in a basis of their own.")] = True,
+    source_prefix: options.SourcePrefix = None,
     attribution: Annotated[str | None, typer.Option(help="Source and terms of the data, for the model card.")] = None,
     seed: options.Seed = 0,
     json: options.Json = None,
@@ -43,6 +44,6 @@ def run(
     if layer is not None:
         shape["site"] = family_of("t5").path(layer)
     settings = options.given(fit_tokens=fit_tokens, seed=seed, new_basis=new_basis)
-    record = build(pairs, base, out, BuildConfig(**settings), shape)
+    record = build(pairs, base, out, BuildConfig(**settings), shape, source_prefix or "")
     screen.print(f"Built in {record['seconds']} s; unexplained variance {record['unexplained_variance']:.2f}.")
     finish(record, out, attribution, json)

@@ -38,6 +38,14 @@ def _show_warning(message: Any, category: Any, *_: Any, **__: Any) -> None:
         screen.print(f"Warning: {message}", style="yellow", markup=False, soft_wrap=True)
 
 
+def say_if_finished(folder: Path) -> None:
+    """Why a stage that takes minutes is over at once."""
+    from codeunlearn.training.resuming import RECORD
+
+    if (folder / RECORD).exists():
+        screen.print(f"   {folder} is finished and is used again.", markup=False, highlight=False)
+
+
 def emit_json(target: str | None, content: dict[str, Any]) -> None:
     """Machine-readable output: to a file, to stdout for ``-``, or nowhere."""
     if target == STDOUT:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import output, progress, quiet_libraries, screen
+from codeunlearn.cli.console import output, progress, quiet_libraries, say_if_finished, screen
 
 
 def run(
@@ -36,20 +36,21 @@ def run(
     from codeunlearn.reporting.tables import examples_table, scores_table
     from codeunlearn.training.config import TrainConfig
     from codeunlearn.training.initialise import BuildConfig
-    from codeunlearn.training.run import RECORD, train_joint, train_plain
+    from codeunlearn.training.run import train_joint, train_plain
     from codeunlearn.training.sizes import SIZES
     from codeunlearn.unlearning import search_topic
 
     began = time.perf_counter()
     data = DataConfig(STORIES, limit=limit)
-    if not (out / "plain" / RECORD).exists():
-        screen.print("[bold]1. A small translation model[/] is trained from scratch on the embedded corpus.")
-        plain = TrainConfig(epochs=plain_epochs, seed=seed, device=device, save_steps=200)
-        train_plain(data, "tiny", out / "plain", plain)
-    if not (out / "model" / RECORD).exists():
-        screen.print("[bold]2. The codebook[/] is built from data, then trained together with the model.")
-        joint = TrainConfig.joint(epochs=epochs, seed=seed, device=device, save_steps=200)
-        train_joint(data, str(out / "plain"), out / "model", joint, BuildConfig(seed=seed), SIZES["tiny"].shape)
+    screen.print("[bold]1. A small translation model[/] is trained from scratch on the embedded corpus.")
+    say_if_finished(out / "plain")
+    plain = TrainConfig(epochs=plain_epochs, seed=seed, device=device, save_steps=200)
+    train_plain(data, "tiny", out / "plain", plain, reuse=True)
+    screen.print("[bold]2. The codebook[/] is built from data, then trained together with the model.")
+    say_if_finished(out / "model")
+    joint = TrainConfig.joint(epochs=epochs, seed=seed, device=device, save_steps=200)
+    shape = SIZES["tiny"].shape
+    train_joint(data, str(out / "plain"), out / "model", joint, BuildConfig(seed=seed), shape, reuse=True)
     screen.print(f"[bold]3. The codes of {topic!r}[/] are found: forward passes only, no gradient.")
     pools = split_pools(load_pairs(data).dataset)
     sets = topic_sets(pools, read_topic(topic), tune_size=0, eval_size=200, seed=seed)

@@ -22,6 +22,9 @@ def run(
     zero_shot: Annotated[
         str | None, typer.Option("--zero-shot", help="The model before fine-tuning: zero of the normalised drop.")
     ] = None,
+    zero_shot_prefix: Annotated[
+        str | None, typer.Option(help="Put before its sources, as pretrained T5 expects; its own if absent.")
+    ] = None,
     bypass: Annotated[bool, typer.Option("--bypass", help="Also score the model with its bottleneck skipped.")] = False,
     forms: options.Forms = None,
     sentences: options.Sentences = None,
@@ -70,7 +73,8 @@ def run(
             topic or "no topic",
             tests,
             forget_sets=forget_sets,
-            comparisons={**options.given(plain=plain), **({"zero-shot": zero_shot} if zero_shot else {})},
+            comparisons=options.given(**{"plain": plain, "zero-shot": zero_shot}),
+            prefixes=options.given(**{"zero-shot": zero_shot_prefix}),
             bypass=bypass,
             config=settings,
             progress=show,

@@ -12,7 +12,7 @@ from codeunlearn.device import pick_device
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.record import write_json
 from codeunlearn.reporting.model_card import write_model_card
-from codeunlearn.training.run import RECORD
+from codeunlearn.training.resuming import RECORD
 from codeunlearn.unlearning import ForgetSet, forget
 
 

@@ -46,6 +46,12 @@ DataSetConfig = Annotated[
 SourceColumn = Annotated[str | None, typer.Option("--source-column", help="Column of the source side.")]
 TargetColumn = Annotated[str | None, typer.Option("--target-column", help="Column of the target side.")]
 Limit = Annotated[int | None, typer.Option("--limit", help="Read at most so many pairs.", min=1)]
+SourcePrefix = Annotated[
+    str | None,
+    typer.Option(
+        "--source-prefix", help="Put before every source, as pretrained T5 expects; the base's own if absent."
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Seed = Annotated[int, typer.Option("--seed", help="Decides everything random.")]
 Json = Annotated[str | None, typer.Option("--json", help="Write the result as JSON to this file; - is stdout.")]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, quiet_libraries, screen
+from codeunlearn.cli.console import emit_json, quiet_libraries, say_if_finished, screen
 
 
 def run(
@@ -21,18 +21,22 @@ def run(
     source_column: options.SourceColumn = None,
     target_column: options.TargetColumn = None,
     limit: options.Limit = None,
-    epochs: Annotated[float | None, typer.Option(help="Passes over the train pool.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the train pool.", min=0.0)] = None,
     plain_epochs: Annotated[
-        float | None, typer.Option(help="From scratch: passes of the plain training before the joint one.")
+        float | None, typer.Option(help="From scratch: passes of the plain training before the joint one.", min=0.0)
     ] = None,
-    max_steps: Annotated[int | None, typer.Option(help="Stop after so many optimizer steps.")] = None,
-    batch_tokens: Annotated[int | None, typer.Option(help="Padded tokens of a batch, both sides.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="A longer side is cut.")] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Stop after so many optimizer steps.", min=1)] = None,
+    batch_tokens: Annotated[int | None, typer.Option(help="Padded tokens of a batch, both sides.", min=1)] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="A longer side is cut.", min=2)] = None,
     optimizer: Annotated[Literal["muon", "adamw"] | None, typer.Option(help="muon or adamw.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    bottleneck_learning_rate: Annotated[float | None, typer.Option(help="Peak for the bottleneck.")] = None,
-    warmup_share: Annotated[float | None, typer.Option(help="Part of the steps spent rising.")] = None,
-    weight_decay: Annotated[float | None, typer.Option(help="For weight matrices outside the bottleneck.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.", min=0.0)] = None,
+    bottleneck_learning_rate: Annotated[float | None, typer.Option(help="Peak for the bottleneck.", min=0.0)] = None,
+    warmup_share: Annotated[
+        float | None, typer.Option(help="Part of the steps spent rising.", min=0.0, max=1.0)
+    ] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="For weight matrices outside the bottleneck.", min=0.0)
+    ] = None,
     dropout: Annotated[
         float | None, typer.Option(help="Dropout drawn per sentence; absent: the model's own.", min=0.0, max=0.9)
     ] = None,
@@ -43,17 +47,15 @@ def run(
     frozen: Annotated[
         Literal["nothing", "base", "bottleneck"] | None, typer.Option(help="What joint training leaves as it is.")
     ] = None,
-    revive_steps: Annotated[int | None, typer.Option(help="Codes unused so long start again; 0: never.")] = None,
-    source_prefix: Annotated[
-        str | None, typer.Option(help="Put before every source, as pretrained T5 expects.")
-    ] = None,
-    save_steps: Annotated[int | None, typer.Option(help="A checkpoint every so many steps.")] = None,
-    log_steps: Annotated[int | None, typer.Option(help="Losses and health every so many steps.")] = None,
-    num_codes: Annotated[int | None, typer.Option(help="K, codes in the codebook.")] = None,
-    code_dim: Annotated[int | None, typer.Option(help="F, numbers per code.")] = None,
-    top_s: Annotated[int | None, typer.Option(help="S, codes per token.")] = None,
+    revive_steps: Annotated[int | None, typer.Option(help="Codes unused so long start again; 0: never.", min=0)] = None,
+    source_prefix: options.SourcePrefix = None,
+    save_steps: Annotated[int | None, typer.Option(help="A checkpoint every so many steps.", min=1)] = None,
+    log_steps: Annotated[int | None, typer.Option(help="Losses and health every so many steps.", min=1)] = None,
+    num_codes: Annotated[int | None, typer.Option(help="K, codes in the codebook.", min=1)] = None,
+    code_dim: Annotated[int | None, typer.Option(help="F, numbers per code.", min=1)] = None,
+    top_s: Annotated[int | None, typer.Option(help="S, codes per token.", min=1)] = None,
     layer: Annotated[
-        int | None, typer.Option(help="Encoder layer of the bottleneck, from 0; the paper's is 2.")
+        int | None, typer.Option(help="Encoder layer of the bottleneck, from 0; the paper's is 2.", min=0)
     ] = None,
     new_basis: Annotated[bool, typer.Option(help="Layers behind the bottleneck work in a basis of their own.")] = True,
     saved_dtype: Annotated[
@@ -67,13 +69,14 @@ def run(
     """Train a translation model, with a bottleneck (default) or without one (`--plain`).
 
     From a trained base the bottleneck starts from data, then model and bottleneck train together. From a small size
-    (`tiny`, `mini`) a plain training comes first, whose model stays in OUT/plain. A killed run goes on from its last
-    checkpoint when the same command is given again.
+    (`tiny`, `mini`) a plain training comes first, whose model stays in OUT/plain; it has its own optimizer and learning
+    rate, which only a separate `--plain` training can change. A killed run goes on from its last checkpoint when the same
+    command is given again.
     """
     quiet_libraries()
     from codeunlearn.training.config import TrainConfig
     from codeunlearn.training.initialise import BuildConfig
-    from codeunlearn.training.run import RECORD, train_joint, train_plain
+    from codeunlearn.training.run import train_joint, train_plain
     from codeunlearn.training.sizes import SIZES
 
     pairs = options.data_config(data, data_config, source_column, target_column, limit)
@@ -108,10 +111,10 @@ def run(
     size = SIZES.get(base)
     shape: dict[str, Any] = options.given(num_codes=num_codes, code_dim=code_dim, top_s=top_s)
     if size is not None:
-        if not (out / "plain" / RECORD).exists():
-            screen.print("First the plain model, then the bottleneck.")
-            stage = options.given(epochs=plain_epochs, max_steps=max_steps)
-            finish(train_plain(pairs, base, out / "plain", TrainConfig(**stage, **common)), out / "plain", attribution)
+        screen.print("First the plain model, then the bottleneck.")
+        say_if_finished(out / "plain")
+        stage = TrainConfig(**options.given(epochs=plain_epochs, max_steps=max_steps), **common)
+        finish(train_plain(pairs, base, out / "plain", stage, reuse=True), out / "plain", attribution)
         base = str(out / "plain")
         shape = {**size.shape, **shape}
     config_joint = TrainConfig.joint(**chosen, **common)

@@ -177,8 +177,9 @@ def attach(base: PreTrainedModel, config: BottleneckConfig) -> CodeUnlearnModel:
     config_class, model_class = _CLASSES[base.config.model_type]
     settings = {k: v for k, v in base.config.to_dict().items() if k not in ("model_type", "architectures")}
     model = model_class(config_class(**settings, bottleneck=deepcopy(config)))
-    if base.lm_head.weight is not base.shared.weight:  # T5 v1.1, Flan-T5, mT5; transformers ties what their files untie
-        model.lm_head.weight = nn.Parameter(base.lm_head.weight.detach().clone())
+    head: nn.Parameter = base.get_parameter("lm_head.weight")
+    if head is not base.get_parameter("shared.weight"):  # T5 v1.1, Flan-T5, mT5: transformers would tie the two
+        model.lm_head.weight = nn.Parameter(head.detach().clone())
     model.load_state_dict(base.state_dict(), strict=False)
     model.generation_config = deepcopy(base.generation_config)
     return model.to(dtype=base.dtype, device=base.device).train(base.training)

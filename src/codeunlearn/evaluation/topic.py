@@ -72,6 +72,7 @@ def evaluate_topic(
     *,
     forget_sets: Sequence[ForgetSet] = (),
     comparisons: Mapping[str, str] | None = None,
+    prefixes: Mapping[str, str] | None = None,
     bypass: bool = False,
     config: EvaluationConfig | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -84,6 +85,7 @@ def evaluate_topic(
         sets: what it is scored on, see `make_test_sets`.
         forget_sets: applied together; without any, a model that has forgotten something is compared with itself before.
         comparisons: other saved models by name, such as ``plain`` and ``zero-shot``.
+        prefixes: put before every source of a comparison, by its name; what its configuration says where absent.
         bypass: also score the model with its bottleneck skipped.
     """
     config = config or EvaluationConfig()
@@ -95,7 +97,8 @@ def evaluate_topic(
         )
     systems = _systems(model, tokenizer, forget_sets, bypass, config)
     for name, other in (comparisons or {}).items():
-        systems[name] = translator(load_model(other).to(model.device), load_tokenizer(other), config)
+        compared = load_model(other).to(model.device)
+        systems[name] = translator(compared, load_tokenizer(other), config, prefix=(prefixes or {}).get(name))
     details = {
         "config": asdict(config),
         "forget_sets": [
@@ -129,13 +132,18 @@ def _systems(
 
 
 def translator(
-    model: Any, tokenizer: Any, config: EvaluationConfig, state: Callable[[], Any] = nullcontext
+    model: Any,
+    tokenizer: Any,
+    config: EvaluationConfig,
+    state: Callable[[], Any] = nullcontext,
+    prefix: str | None = None,
 ) -> Translator:
-    prefix = getattr(model.config, "source_prefix", "")
+    """A model as a function of sentences; ``prefix`` is its configuration's own when absent."""
+    before: str = getattr(model.config, "source_prefix", "") if prefix is None else prefix
 
     def run(sentences: Sequence[str]) -> list[str]:
         with state():
-            return translate(model, tokenizer, sentences, num_beams=config.num_beams, prefix=prefix)
+            return translate(model, tokenizer, sentences, num_beams=config.num_beams, prefix=before)
 
     return run
 

@@ -93,7 +93,7 @@ def model_card(
     body = template.render(
         name=name,
         lead=_LEADS.get(record["kind"], _LEADS["joint"] if bottleneck else _LEADS["plain"]),
-        source_prefix=record.get("config", {}).get("source_prefix", ""),
+        source_prefix=record.get("source_prefix", ""),
         training=_training_rows(record),
         bottleneck=_bottleneck_rows(bottleneck, record) if bottleneck else [],
         ledger=[_ledger_row(entry) for entry in ledger],

@@ -46,15 +46,20 @@ class ShapeBatchSampler(Sampler[list[int]]):
         lengths: (source, target) tokens of every pair.
         batch_tokens: bound on the padded tokens of a batch, both sides counted.
         seed: with the epoch, decides everything random.
+        process: number of this process among several that train together; each takes every so-many-th batch.
+        processes: how many there are. All take the same number: up to ``processes - 1`` batches of an epoch are left out.
     """
 
-    def __init__(self, lengths: Sequence[tuple[int, int]], batch_tokens: int, seed: int) -> None:
+    def __init__(
+        self, lengths: Sequence[tuple[int, int]], batch_tokens: int, seed: int, process: int = 0, processes: int = 1
+    ) -> None:
         self.shapes = [(round_up(source), round_up(target)) for source, target in lengths]
         self.batch_tokens = batch_tokens
         self.seed = seed
         self.epoch = 0
         self.batch_size = 1  # nominal: read by accelerate, which never splits these batches
         self.drop_last = False
+        self.process, self.processes = process, processes
         self._count = sum(-(-n // self._rows(shape)) for shape, n in self._population().items())
 
     def _population(self) -> dict[tuple[int, int], int]:
@@ -70,7 +75,7 @@ class ShapeBatchSampler(Sampler[list[int]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self._count
+        return self._count // self.processes
 
     def __iter__(self) -> Iterator[list[int]]:
         rng = random.Random(self.seed * 1_000_003 + self.epoch)
@@ -85,7 +90,7 @@ class ShapeBatchSampler(Sampler[list[int]]):
                 batches.append(waiting.pop(shape))
         batches.extend(waiting.values())
         rng.shuffle(batches)
-        return iter(batches)
+        return iter(batches[self.process : len(self) * self.processes : self.processes])
 
 
 @dataclass(frozen=True)

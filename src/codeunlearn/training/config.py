@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from transformers import Seq2SeqTrainingArguments
 
-from codeunlearn.device import has_fast_bf16, pick_device
+from codeunlearn.device import pick_device
+from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.training.losses import LossWeights
 
 
@@ -94,10 +95,15 @@ class TrainConfig:
             "seed": self.seed,
             "data_seed": self.seed,
             "use_cpu": device.type == "cpu",
-            "bf16": has_fast_bf16(device),
             "remove_unused_columns": False,
             "report_to": ["tensorboard"],
             "disable_tqdm": True,
             "dataloader_pin_memory": False,
         }
-        return Seq2SeqTrainingArguments(**options)
+        arguments = Seq2SeqTrainingArguments(**options)
+        if arguments.n_gpu > 1:
+            raise CodeUnlearnError(
+                f"{arguments.n_gpu} GPUs can be seen: start one process for each with `accelerate launch "
+                "-m codeunlearn train ...`, or show it one by CUDA_VISIBLE_DEVICES=0."
+            )
+        return arguments

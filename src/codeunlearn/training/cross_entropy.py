@@ -1,6 +1,6 @@
 """Cross-entropy over a large vocabulary without a copy of the logits in float32.
 
-Under autocast the usual loss copies all logits to float32, twice, which takes about a quarter of a small model's step
+Under autocast the usual loss copies all logits to float32, which takes about a quarter of a small model's step
 on a processor. Here a few rows at a time go to float32, and the gradient is made from them while they are in the cache.
 """
 

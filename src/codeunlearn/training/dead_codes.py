@@ -12,21 +12,24 @@ from codeunlearn.codebook.codebook import Codebook
 
 @torch.no_grad()
 def revive(codebook: Codebook, dead: Tensor, encodings: Tensor, top_s: int, optimizer: Optimizer, seed: int) -> int:
-    """Replaces each dead code by the encoding of a random real token over S, with fresh optimizer state.
+    """Replaces dead codes by encodings of real tokens over S, each by another, with fresh optimizer state.
 
-    Deleted codes stay as they are. The choice depends on ``seed`` and ``encodings`` alone, so ranks that are given the
-    same encodings revive the same codes.
+    Where there are fewer distinct encodings than dead codes, some stay dead. Deleted codes stay as they are. The choice
+    depends on ``seed`` and ``encodings`` alone, so processes that are given the same encodings revive the same codes.
+
+    Returns:
+        how many were revived.
 
     Args:
         dead: [K] bool.
         encodings: [N, F] encodings h of real tokens.
     """
     rows = (dead.to(codebook.deleted.device) & ~codebook.deleted).nonzero().squeeze(1)
-    if not len(rows) or not len(encodings):
-        return 0
+    encodings = encodings.unique(dim=0)
     generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randint(len(encodings), (len(rows),), generator=generator).to(encodings.device)
-    codebook.weight[rows] = (encodings[chosen] / top_s).to(codebook.weight.dtype)
+    order = torch.randperm(len(encodings), generator=generator)[: len(rows)].to(encodings.device)
+    rows = rows[: len(order)]
+    codebook.weight[rows] = (encodings[order] / top_s).to(codebook.weight.dtype)
     for state in (optimizer.state.get(codebook.weight), *_parts_state(optimizer, codebook.weight)):
         for value in (state or {}).values():
             if isinstance(value, Tensor) and value.shape == codebook.weight.shape:

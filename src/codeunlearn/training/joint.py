@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 import torch
 from accelerate.utils import broadcast
 from datasets import Dataset
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
@@ -22,6 +23,7 @@ from codeunlearn.training.losses import bottleneck_losses, loss_weights
 from codeunlearn.training.trainer import PlainTrainer
 
 REVIVAL_POOL = 2048  # encodings from which revived codes are drawn
+UNUSED_CODES = "unused_codes.safetensors"  # in a checkpoint: which codes no token has selected since the last revival
 
 
 def freeze(model: Any, bottleneck: ConceptBottleneck, part: Literal["nothing", "base", "bottleneck"]) -> None:
@@ -92,7 +94,8 @@ class JointTrainer(PlainTrainer):
         assert output.bottleneck is not None
         every, step = self.config.revive_steps, self.state.global_step
         self.unused_since_revival &= self.monitor.usage == 0
-        if not every or not step or step % every or step > 0.75 * self.state.max_steps:
+        frozen = not self.bottleneck.codebook.weight.requires_grad
+        if frozen or not every or not step or step % every or step > 0.75 * self.state.max_steps:
             return
         assert self.optimizer is not None
         codebook, top_s, seed = (
@@ -101,14 +104,30 @@ class JointTrainer(PlainTrainer):
             self.config.seed * 1_000_003 + step,
         )
         encodings = sample_encodings(output.bottleneck, mask, REVIVAL_POOL, seed)
-        used = (~self.unused_since_revival).long().to(encodings.device)
         if self.accelerator.num_processes > 1:
             broadcast(encodings)
-            used = cast(Tensor, self.accelerator.reduce(used))
         optimizer = getattr(self.optimizer, "optimizer", self.optimizer)
-        revived = revive(codebook, used == 0, encodings, top_s, optimizer, seed)
+        revived = revive(codebook, self._unused_everywhere(), encodings, top_s, optimizer, seed)
         self.part_sums["revived_codes"] += revived * max(self.part_count, 1)
         self.unused_since_revival.fill_(True)
+
+    def _unused_everywhere(self) -> Tensor:
+        """[K] bool: codes that no token of any process has selected since the last revival."""
+        used = (~self.unused_since_revival).long().to(self.accelerator.device)
+        return cast(Tensor, self.accelerator.reduce(used)).cpu() == 0
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """As the Trainer's; with it goes what a resumed training must know to revive the same codes."""
+        super().save_model(output_dir, _internal_call)
+        unused = self._unused_everywhere()
+        if output_dir is not None and self.args.should_save:
+            save_file({"unused": unused}, Path(output_dir) / UNUSED_CODES)
+
+    def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **options: Any) -> Any:
+        """As the Trainer's, going on with the unused codes of the checkpoint."""
+        if isinstance(resume_from_checkpoint, str):
+            self.unused_since_revival = load_file(Path(resume_from_checkpoint) / UNUSED_CODES)["unused"]
+        return super().train(resume_from_checkpoint, *args, **options)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Adds the parts of the loss, and the codebook's health, since the last log."""

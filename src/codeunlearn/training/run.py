@@ -7,19 +7,21 @@ model with a ``training.json`` beside it that tells how it was made.
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, set_seed
 
 from codeunlearn.codebook.basis import SignedPermutation, change_downstream_basis
 from codeunlearn.codebook.bottleneck import BottleneckConfig
 from codeunlearn.codebook.modeling import attach
 from codeunlearn.corpus.loading import DataConfig, LoadedPairs, load_pairs
 from codeunlearn.corpus.pools import split_pools
+from codeunlearn.device import processes
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.record import environment, public_name, write_json
 from codeunlearn.training.base import load_base
@@ -27,47 +29,58 @@ from codeunlearn.training.batches import tokenize_pairs
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.initialise import BuildConfig, initialise_from_data
 from codeunlearn.training.joint import JointTrainer
-from codeunlearn.training.trainer import PlainTrainer, last_checkpoint
+from codeunlearn.training.resuming import RECORD, begin, last_checkpoint, weights_digest
+from codeunlearn.training.trainer import PlainTrainer
 
-RECORD = "training.json"
 
-
-def train_plain(data: DataConfig, base: str, out: Path, config: TrainConfig) -> dict[str, Any]:
+def train_plain(data: DataConfig, base: str, out: Path, config: TrainConfig, *, reuse: bool = False) -> dict[str, Any]:
     """Trains a model without a bottleneck, from scratch or fine-tuned, and saves it to ``out``.
 
     Args:
         data: the parallel text; only its train pool is used.
         base: a name in `SIZES`, a folder or a Hub name.
+        reuse: a finished model in ``out`` that was made with the same options is taken, not refused.
 
     Returns:
         the record that is also written to ``out/training.json``.
     """
-    check_free(out)
     loaded = load_pairs(data)
+    finished = begin(out, _request("plain", data, base, loaded, config=asdict(config)), reuse=reuse)
+    if finished:
+        return finished
     train_pool = split_pools(loaded.dataset)["train"]
     start = load_base(base, train_pool, config.seed)
-    start.model.config.source_prefix = config.source_prefix
-    pairs = tokenize_pairs(train_pool, start.tokenizer, config.max_tokens, config.source_prefix)
+    prefix = set_prefix(start.model, config.source_prefix)
+    pairs = tokenize_pairs(train_pool, start.tokenizer, config.max_tokens, prefix)
     trainer = PlainTrainer(start.model, config, pairs, start.tokenizer, out)
-    record = _record("plain", data, base, loaded, {"config": asdict(config), **_run(trainer, out)})
+    details = {"config": asdict(config), "source_prefix": prefix, **_run(trainer, out)}
+    record = _record("plain", data, base, loaded, details)
     _save(start.model, start.tokenizer, out, record, config.saved_dtype)
     return record
 
 
 def build(
-    data: DataConfig, base: str, out: Path, config: BuildConfig, shape: dict[str, Any] | None = None
+    data: DataConfig,
+    base: str,
+    out: Path,
+    config: BuildConfig,
+    shape: dict[str, Any] | None = None,
+    source_prefix: str = "",
 ) -> dict[str, Any]:
     """Puts a bottleneck into a trained model from data alone, without a gradient, and saves it to ``out``.
 
     Args:
         base: folder or Hub name of a model without a bottleneck.
         shape: fields of `BottleneckConfig` that shall differ from those that fit the base.
+        source_prefix: put before every source sentence; the base's own when empty.
     """
-    check_free(out)
     loaded = load_pairs(data)
+    begin(out, _request("build", data, base, loaded, build=asdict(config), shape=shape))
     began = time.perf_counter()
-    model, tokenizer, quality = _built(base, split_pools(loaded.dataset)["train"], config, shape)
-    details = {"build": asdict(config), **quality, "seconds": round(time.perf_counter() - began, 1)}
+    model, tokenizer, quality = _built(base, split_pools(loaded.dataset)["train"], config, shape, source_prefix)
+    seconds = round(time.perf_counter() - began, 1)
+    prefix = model.config.source_prefix
+    details = {"build": asdict(config), "source_prefix": prefix, **quality, "seconds": seconds}
     record = _record("build", data, base, loaded, details)
     _save(model, tokenizer, out, record)
     return record
@@ -80,23 +93,28 @@ def train_joint(
     config: TrainConfig,
     build_config: BuildConfig,
     shape: dict[str, Any] | None = None,
+    *,
+    reuse: bool = False,
 ) -> dict[str, Any]:
     """Trains model and bottleneck together (eq. 8) from a trained base, starting where `build` ends."""
-    check_free(out)
     loaded = load_pairs(data)
+    request = _request("joint", data, base, loaded, config=asdict(config), build=asdict(build_config), shape=shape)
+    finished = begin(out, request, reuse=reuse)
+    if finished:
+        return finished
     train_pool = split_pools(loaded.dataset)["train"]
-    model, tokenizer, quality = _built(base, train_pool, build_config, shape)
-    model.config.source_prefix = config.source_prefix or getattr(model.config, "source_prefix", "")
-    pairs = tokenize_pairs(train_pool, tokenizer, config.max_tokens, model.config.source_prefix)
+    model, tokenizer, quality = _built(base, train_pool, build_config, shape, config.source_prefix)
+    prefix = model.config.source_prefix
+    pairs = tokenize_pairs(train_pool, tokenizer, config.max_tokens, prefix)
     trainer = JointTrainer(model, config, pairs, tokenizer, out, _basis(model, build_config))
-    details = {"build": asdict(build_config), **quality, "config": asdict(config), **_run(trainer, out)}
-    record = _record("joint", data, base, loaded, details)
+    about = {"build": asdict(build_config), **quality, "config": asdict(config), "source_prefix": prefix}
+    record = _record("joint", data, base, loaded, {**about, **_run(trainer, out)})
     _save(model, tokenizer, out, record, config.saved_dtype)
     return record
 
 
 def _built(
-    base: str, train_pool: Dataset, config: BuildConfig, shape: dict[str, Any] | None
+    base: str, train_pool: Dataset, config: BuildConfig, shape: dict[str, Any] | None, source_prefix: str
 ) -> tuple[Any, PreTrainedTokenizerBase, dict[str, Any]]:
     start = load_base(base, train_pool, config.seed)
     if start.from_scratch:
@@ -104,9 +122,9 @@ def _built(
             f"{base} has no trained weights; train it first: codeunlearn train --plain --base {base}."
         )
     settings = {**start.bottleneck.to_dict(), **(shape or {})}
+    set_seed(config.seed)
     model = attach(start.model.eval(), BottleneckConfig(**settings))
-    model.config.source_prefix = getattr(start.model.config, "source_prefix", "")
-    prefix = model.config.source_prefix
+    prefix = set_prefix(model, source_prefix)
     quality = initialise_from_data(model, start.tokenizer, [prefix + s for s in train_pool["source"]], config)
     basis = _basis(model, config)
     if basis is not None:
@@ -118,10 +136,18 @@ def _basis(model: Any, config: BuildConfig) -> SignedPermutation | None:
     return SignedPermutation.random(model.config.d_model, config.seed) if config.new_basis else None
 
 
-def check_free(out: Path) -> None:
-    """Raises `CodeUnlearnError` when ``out`` already holds a finished model."""
-    if (out / RECORD).exists():
-        raise CodeUnlearnError(f"{out} already holds a finished model; choose another --out or remove it.")
+def set_prefix(model: Any, wanted: str) -> str:
+    """Notes in the model's configuration what stands before every source sentence: what is wanted, or else its own."""
+    model.config.source_prefix = wanted or getattr(model.config, "source_prefix", "")
+    tasks: dict[str, dict[str, Any]] = getattr(model.config, "task_specific_params", None) or {}
+    known = sorted(task["prefix"] for task in tasks.values() if "prefix" in task)
+    if known and not model.config.source_prefix:
+        warnings.warn(
+            f"This base was pretrained with prefixes such as {known[-1]!r} before its sources; give the one of your "
+            "task with --source-prefix.",
+            stacklevel=2,
+        )
+    return model.config.source_prefix
 
 
 def _run(trainer: PlainTrainer, out: Path) -> dict[str, Any]:
@@ -131,6 +157,18 @@ def _run(trainer: PlainTrainer, out: Path) -> dict[str, Any]:
         "steps": trainer.state.global_step,
         "seconds_since_last_start": round(time.perf_counter() - began, 1),
         "log": trainer.state.log_history,
+    }
+
+
+def _request(kind: str, data: DataConfig, base: str, loaded: LoadedPairs, **options: Any) -> dict[str, Any]:
+    """What must be the same for a run to go on."""
+    about_data = asdict(replace(data, data=public_name(data.data))) | {"pairs": loaded.report.kept}
+    return {
+        "kind": kind,
+        "data": about_data,
+        "base": public_name(base),
+        "base's weights": weights_digest(base),
+        **options,
     }
 
 
@@ -149,6 +187,8 @@ def _save(
     model: Any, tokenizer: PreTrainedTokenizerBase, out: Path, record: dict[str, Any], dtype: str = "float32"
 ) -> None:
     """Model, tokenizer and, last, the record: a folder with a record is whole."""
+    if processes().rank:
+        return
     model.to(getattr(torch, dtype)).save_pretrained(out)
     tokenizer.save_pretrained(out)
     write_json(out / RECORD, record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from transformers import GenerationConfig, T5Config, T5ForConditionalGeneration
 
@@ -14,8 +15,8 @@ from codeunlearn.codebook.sites import DEFAULT_LAYER, family_of
 class Size:
     """A T5 small enough to train here, with a bottleneck to match.
 
-    S is 4 rather than the paper's 8, so that a topic sits in fewer codes. Dropout is off: runs of this length see each sentence only a few times, and drawing the masks would take about a
-    quarter of every step on a processor.
+    S is 4 rather than the paper's 8, so that a topic sits in fewer codes. Dropout is off: runs of this length see each
+    sentence only a few times, and drawing the masks would take about a quarter of every step on a processor.
     """
 
     d_model: int
@@ -51,7 +52,7 @@ class Size:
         return model
 
     @property
-    def shape(self) -> dict[str, int]:
+    def shape(self) -> dict[str, Any]:
         """The fields of `BottleneckConfig` that differ from those of any T5 of this width."""
         return {"num_codes": self.num_codes, "code_dim": self.code_dim, "top_s": self.top_s}
 

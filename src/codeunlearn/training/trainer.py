@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.data_loader import prepare_data_loader
 from datasets import Dataset
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerBase, PrinterCallback, Seq2SeqTrainer
 
+from codeunlearn.device import has_fast_bf16, processes
 from codeunlearn.training.batches import PadToStep, ShapeBatchSampler
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.cross_entropy import cross_entropy
@@ -36,7 +39,7 @@ class PlainTrainer(Seq2SeqTrainer):
         if config.dropout is not None:
             use_sentence_dropout(model, config.dropout)
         lengths = list(zip(map(len, train_pairs["input_ids"]), map(len, train_pairs["labels"]), strict=True))
-        self.batch_sampler = ShapeBatchSampler(lengths, config.batch_tokens, config.seed)
+        self.batch_sampler = ShapeBatchSampler(lengths, config.batch_tokens, config.seed, *processes())
         steps = round(config.epochs * len(self.batch_sampler))
         steps = min(steps, config.max_steps) if config.max_steps else steps
         super().__init__(
@@ -48,6 +51,7 @@ class PlainTrainer(Seq2SeqTrainer):
             callbacks=[TrainingProgress()],
         )
         self.remove_callback(PrinterCallback)
+        self.model_accepts_loss_kwargs = False  # our losses are means over a batch, whatever transformers' own are
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         loader = DataLoader(
@@ -55,7 +59,13 @@ class PlainTrainer(Seq2SeqTrainer):
             batch_sampler=self.batch_sampler,
             collate_fn=self.data_collator,
         )
-        return self.accelerator.prepare(loader)
+        # As one process, because the sampler has already taken this process' share.
+        return prepare_data_loader(loader, self.accelerator.device, 1, 0, put_on_device=True)
+
+    def autocast_smart_context_manager(self, cache_enabled: bool | None = True) -> AbstractContextManager[Any]:
+        """bf16 where it is fast. The Trainer's own ``bf16`` would also copy every output, all logits, to float32."""
+        device = self.accelerator.device
+        return torch.autocast(device.type, torch.bfloat16, has_fast_bf16(device), cache_enabled)
 
     def compute_loss(
         self,
@@ -87,10 +97,3 @@ class PlainTrainer(Seq2SeqTrainer):
                 config.weight_decay,
             )
         return self.optimizer
-
-
-def last_checkpoint(out: Path) -> str | None:
-    """The newest whole checkpoint below ``out``, or None."""
-    found = (out / "checkpoints").glob("checkpoint-*/trainer_state.json")
-    newest = max(found, key=lambda state: int(state.parent.name.rpartition("-")[2]), default=None)
-    return str(newest.parent) if newest else None
