@@ -7,7 +7,6 @@ A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; the functi
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from itertools import groupby
@@ -69,11 +68,6 @@ def _scores(evaluation: TopicEvaluation, system: str) -> list[str]:
     return [f"{row.value:.1f} ({row.low:.1f} to {row.high:.1f})" for row in metrics]
 
 
-def read_sweep(folder: Path) -> Sweep:
-    content = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
-    return Sweep([SweepRow(**row) for row in content["rows"]], content["details"])
-
-
 def meets_aim(row: SweepRow) -> bool:
     """Recall at a tenth of what it was or less, and chrF on D_R down by less than 1."""
     return row.recall_after <= row.recall_before / 10 and row.retain_chrf_delta > -1
@@ -82,7 +76,7 @@ def meets_aim(row: SweepRow) -> bool:
 def chosen_on_validation() -> dict[str, int]:
     """Per topic the smallest S' that meets the aim on validation; else the one that forgets most at its cost or less."""
     chosen: dict[str, int] = {}
-    for topic, group in groupby(read_sweep(RESULTS / "validation").rows, key=lambda row: row.topic):
+    for topic, group in groupby(Sweep.load(RESULTS / "validation").rows, key=lambda row: row.topic):
         rows = list(group)
         best = [row for row in rows if meets_aim(row)] or sorted(
             [row for row in rows if row.retain_chrf_delta > -1] or rows, key=lambda row: row.recall_after
@@ -92,7 +86,7 @@ def chosen_on_validation() -> dict[str, int]:
 
 
 def forgetting(levels: Callable[[str], int]) -> str:
-    rows = [row for row in read_sweep(RESULTS).rows if row.s_prime == levels(row.topic)]
+    rows = [row for row in Sweep.load(RESULTS).rows if row.s_prime == levels(row.topic)]
     head = (
         "| topic | S' | codes | N search | N test | recall before | after (95 %) | chrF D'_T | chrF D_R (95 %) | aim |"
     )
@@ -112,13 +106,15 @@ def _forgetting_row(row: SweepRow) -> str:
 def overview() -> str:
     """What the README shows: the topics that can be judged, at the S' chosen on validation."""
     chosen = chosen_on_validation()
-    rows = [r for r in read_sweep(RESULTS).rows if r.s_prime == chosen[r.topic] and r.recall_before >= JUDGED_FROM]
+    rows = [r for r in Sweep.load(RESULTS).rows if r.s_prime == chosen[r.topic] and r.recall_before >= JUDGED_FROM]
     lines = [
-        f"| {row.topic} | {row.codes} | {row.recall_before:.0f} % -> {row.recall_after:.0f} % "
+        f"| {row.topic} | {row.n_forget} | {row.codes} | {row.recall_before:.0f} % -> {row.recall_after:.0f} % "
         f"| {row.retain_chrf_delta:+.1f} ({row.retain_low:+.1f} to {row.retain_high:+.1f}) |"
         for row in rows
     ]
-    return table("| topic | codes deleted | topic words in the output | chrF on unrelated text (95 %) |", lines)
+    return table(
+        "| topic | test sentences | codes deleted | topic words in the output | chrF on unrelated text (95 %) |", lines
+    )
 
 
 def joint_training() -> str:

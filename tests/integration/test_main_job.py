@@ -11,6 +11,7 @@ import pytest
 
 from codeunlearn.codebook import load_model
 from codeunlearn.evaluation.protocol import TopicEvaluation
+from codeunlearn.evaluation.sweep import Sweep
 
 
 def codeunlearn(*arguments: object, stdin: str | None = None, fails: bool = False) -> subprocess.CompletedProcess[str]:
@@ -48,6 +49,65 @@ def test_a_planted_topic_is_forgotten_and_the_rest_is_kept(work: Path) -> None:
     assert retained_after > retained_before - 10
     assert scores.score("plain", "retain", "chrf") > 40
     assert (work / "report" / "index.html").read_text(encoding="utf-8").count("data:image/png;base64") >= 1
+
+
+def test_a_sweep_goes_on_where_it_stopped_and_only_with_the_same_settings(work: Path) -> None:
+    options = ("--data", "stories", "--eval-size", 20, "--minimum", 5, "--s-primes", "2,8", "--out", work / "sweep")
+    codeunlearn("sweep", work / "model", "--topics", "captain", "--limit", 8000, *options)
+    (first, second) = Sweep.load(work / "sweep").rows
+    assert [first.s_prime, second.s_prime] == [2, 8]
+    assert first.codes < second.codes
+    assert first.recall_before == second.recall_before > first.recall_after
+    again = codeunlearn("sweep", work / "model", "--topics", "captain", "--limit", 8000, *options)
+    assert "values of S' done" not in again.stderr
+    refused = codeunlearn("sweep", work / "model", "--topics", "captain", "--limit", 7000, *options, fails=True)
+    assert "was made with another data" in " ".join(refused.stderr.split())
+
+
+def test_an_evaluation_records_what_every_system_cost(work: Path) -> None:
+    codeunlearn(
+        "evaluate", work / "model", "--data", "stories", "--limit", 8000, "--eval-size", 20, "--bypass",
+        "--json", work / "cost.json",
+    )  # fmt: skip
+    cost = TopicEvaluation.load(work / "cost.json").details["token_cost"]
+    assert set(cost) == {"codebook", "bypass"}
+    assert cost["codebook"]["source_tokens"] == cost["bypass"]["source_tokens"] > 20
+
+
+def test_what_a_user_can_get_wrong_is_said_in_one_sentence(work: Path) -> None:
+    (work / "a_file").write_text("", encoding="utf-8")
+    options = ("--topic", "captain", "--data", "stories")
+    few = ("--topic", "captain", "--data", "stories", "--limit", 8000, "--eval-size", 5, "--minimum", 2)
+    sweep = ("sweep", work / "model", "--topics", "captain", "--data", "stories", "--out", work / "none")
+    for said, arguments in {
+        "is a directory": ("forget", work / "model", *options, "--out", work),
+        "is a file": ("apply", work / "model", work / "captain.json", "--out", work / "a_file"),
+        "whole numbers separated by commas": (*sweep, "--s-primes", "8,x"),
+        "takes TOPIC=WORD,WORD": (*sweep, "--target-words", "amour"),
+        "should be greater than or equal to 0": (
+            "train",
+            "--data",
+            "stories",
+            "--base",
+            "tiny",
+            "--out",
+            "x",
+            "--learning-rate",
+            -1,
+        ),
+        "no bottleneck": ("forget", work / "model" / "plain", *options, "--out", work / "x.json"),
+        "a_file": ("evaluate", work / "model", *few, "--json", work / "a_file" / "x.json"),
+    }.items():
+        stderr = codeunlearn(*arguments, fails=True).stderr
+        assert "Traceback" not in stderr
+        assert said in " ".join(stderr.replace("│", " ").split())
+
+
+def test_input_that_is_not_utf_8_is_said_in_one_sentence(work: Path) -> None:
+    command = [sys.executable, "-m", "codeunlearn", "translate", work / "model"]
+    done = subprocess.run(command, input="a\n\xe9t\xe9\n".encode("latin-1"), capture_output=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith("Error: Line 2 of the input is not UTF-8")
 
 
 def test_an_applied_forget_set_changes_translations_and_can_be_undone(work: Path) -> None:

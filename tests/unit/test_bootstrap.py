@@ -8,9 +8,11 @@ import time
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import (
+    Resampled,
     SentenceSums,
     bootstrap_interval,
     interval,
@@ -19,6 +21,7 @@ from codeunlearn.evaluation.bootstrap import (
     resample,
     resample_statistic,
     sentence_mean,
+    wilson_interval,
 )
 from codeunlearn.evaluation.metrics import bleu, chrf
 
@@ -121,6 +124,19 @@ def test_a_ratio_over_noise_is_flagged_and_unbounded() -> None:
     stored = json.loads(json.dumps(drop.to_dict(), allow_nan=False))
     assert stored["low"] is None
     assert stored["denominator_within_noise"] is True
+
+
+def test_a_ratio_over_something_negative_is_flagged_too() -> None:
+    """A drop from a model that is worse than its zero point is no drop."""
+    worse = Resampled(-1.0, np.full(50, -1.0), (5, 0))
+    assert ratio(worse, worse).denominator_within_noise
+
+
+def test_a_rate_of_zero_or_one_still_has_a_width() -> None:
+    for found, n in ((0, 36), (36, 36), (5, 10)):
+        expected = binomtest(found, n).proportion_ci(method="wilson")
+        assert wilson_interval(found / n, n) == pytest.approx((expected.low, expected.high))
+    assert wilson_interval(0.0, 36)[1] > 0.05
 
 
 def test_a_ratio_over_exactly_zero_has_no_value() -> None:

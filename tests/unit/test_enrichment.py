@@ -105,6 +105,14 @@ def test_several_draws_divide_the_control_frequency_by_all_control_sentences() -
     np.testing.assert_allclose(three.r, one.r)
 
 
+def test_repeating_a_control_adds_no_evidence() -> None:
+    topic, control = random_batch(0), random_batch(1)
+    one = enrichment(counts_of(topic, control), 5)
+    three = enrichment(counts_of(topic, control, control, control), 5)
+    np.testing.assert_allclose(three.chi2, one.chi2)
+    np.testing.assert_allclose(three.p, one.p)
+
+
 def test_by_token_the_samples_are_tokens(planted_counts: CodeCounts) -> None:
     table = enrichment(planted_counts, 3, unit="token")
     assert table.n_topic == SENTENCES * LENGTH

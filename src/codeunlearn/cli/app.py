@@ -55,7 +55,7 @@ def main() -> None:
     try:
         app()
     except CodeUnlearnError as error:
-        screen.print(f"[bold red]Error:[/] {_escaped(str(error))}", highlight=False, soft_wrap=True)
+        _say(str(error))
         sys.exit(1)
     except _Interrupted:
         screen.print("\nStopped. What was finished is kept; the same command goes on from the last checkpoint.")
@@ -63,7 +63,11 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        _say(f"{error.filename or 'The system'}: {error.strerror or error}.")
+        sys.exit(1)
 
 
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")
+def _say(error: str) -> None:
+    escaped = error.replace("[", r"\[")
+    screen.print(f"[bold red]Error:[/] {escaped}", highlight=False, soft_wrap=True)

@@ -15,7 +15,7 @@ def run(
     model: Annotated[str, typer.Argument(help="A saved model with a bottleneck.")],
     topic: options.TopicName,
     data: options.Data,
-    out: Annotated[Path, typer.Option("--out", help="The forget set, a JSON file.")],
+    out: Annotated[Path, typer.Option("--out", help="The forget set, a JSON file.", dir_okay=False)],
     s_prime: Annotated[int, typer.Option(help="S', codes per token that are looked at.", min=1)] = 72,
     preset: Annotated[str, typer.Option(help="Recipe that chooses the codes.")] = "paper",
     forms: options.Forms = None,

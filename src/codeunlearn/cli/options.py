@@ -69,7 +69,7 @@ Neighbours = Annotated[
     str | None,
     typer.Option("--neighbours", help="Related words to report on, separated by commas; proposed if absent."),
 ]
-Out = Annotated[Path, typer.Option("--out", help="Where the result goes.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the result.", file_okay=False)]
 
 
 def given(**options: Any) -> dict[str, Any]:

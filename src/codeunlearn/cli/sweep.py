@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from codeunlearn.cli import options
 from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, screen
+from codeunlearn.errors import CodeUnlearnError
 
 if TYPE_CHECKING:
     from codeunlearn.corpus.topic_sets import TopicSets
@@ -29,7 +31,14 @@ def run(
     s_primes: Annotated[
         str | None, typer.Option(help="S' values, separated by commas; the paper's seven if absent.")
     ] = None,
-    mode: Annotated[str | None, typer.Option(help="refill, drop or anchor; the model's own if absent.")] = None,
+    mode: Annotated[
+        Literal["refill", "drop", "anchor"] | None,
+        typer.Option(help="What happens to a slot whose code is deleted; the model's own way if absent."),
+    ] = None,
+    target_words: Annotated[
+        list[str] | None,
+        typer.Option("--target-words", help="TOPIC=WORD,WORD on the target side; learned from the data if absent."),
+    ] = None,
     search_size: Annotated[int, typer.Option(help="Sentences to search with, at most.", min=1)] = 500,
     eval_size: Annotated[int, typer.Option(help="Sentences of each set, at most.", min=1)] = 300,
     minimum: Annotated[int, typer.Option(help="Fewer sentences than this are an error.", min=1)] = 20,
@@ -50,12 +59,16 @@ def run(
     quiet_libraries()
     from codeunlearn.cli.opening import open_model
     from codeunlearn.cli.topics import read_pools, read_topic, topic_sets
+    from codeunlearn.codebook import model_identity
     from codeunlearn.evaluation.sweep import Sweep, finished_rows
     from codeunlearn.evaluation.topic import EvaluationConfig, make_test_sets
     from codeunlearn.record import environment, public_name
     from codeunlearn.unlearning import S_PRIMES
 
-    pools = read_pools(options.data_config(data, data_config, source_column, target_column, limit))
+    levels = _whole_numbers(s_primes) or S_PRIMES
+    given_words = dict(_topic_words(entry) for entry in target_words or [])
+    text = options.data_config(data, data_config, source_column, target_column, limit)
+    pools = read_pools(text)
     settings = EvaluationConfig(num_beams=beams, seed=seed, device=device)
     sizes: dict[str, Any] = {
         "search_size": search_size,
@@ -65,10 +78,12 @@ def run(
         "seed": seed,
     }
     opened = open_model(model, device)
-    levels = tuple(int(level) for level in options.words(s_primes)) or S_PRIMES
     details = {
         "model": public_name(model),
-        "data": public_name(data),
+        "fingerprint": model_identity(opened[0]),
+        "data": asdict(replace(text, data=public_name(data))),
+        "target_words": given_words,
+        "minimum": minimum,
         "preset": preset,
         "mode": mode,
         "pool": pool,
@@ -82,7 +97,7 @@ def run(
     for name in options.words(topics):
         if any(row.topic == name for row in rows):
             continue
-        sets = topic_sets(pools, read_topic(name), **sizes)
+        sets = topic_sets(pools, read_topic(name), target=given_words.get(name), **sizes)
         tests = make_test_sets(sets, pools, pool)
         with progress(name) as show:
             found = _topic_rows(opened, sets, tests, settings, preset, levels, mode)
@@ -97,6 +112,22 @@ def run(
         output.print(result.to_markdown(), soft_wrap=True, markup=False, highlight=False)
 
 
+def _whole_numbers(listed: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in options.words(listed))
+    except ValueError:
+        raise CodeUnlearnError(
+            f"--s-primes takes whole numbers separated by commas, such as 8,24; got {listed}."
+        ) from None
+
+
+def _topic_words(entry: str) -> tuple[str, str]:
+    topic, equals, listed = entry.partition("=")
+    if not equals or not options.words(listed):
+        raise CodeUnlearnError(f"--target-words takes TOPIC=WORD,WORD, such as love=aimer,amour; got {entry}.")
+    return topic.strip(), listed
+
+
 def _topic_rows(
     opened: tuple[Any, Any],
     topic_sets: TopicSets,
@@ -108,7 +139,7 @@ def _topic_rows(
 ) -> Iterator[SweepRow]:
     from codeunlearn.evaluation.protocol import AFTER, BEFORE, evaluate_sets
     from codeunlearn.evaluation.sweep import sweep_row
-    from codeunlearn.evaluation.topic import translator
+    from codeunlearn.evaluation.topic import ModelTranslator
     from codeunlearn.unlearning import forgetting, search_s_primes
 
     model, tokenizer = opened
@@ -125,11 +156,13 @@ def _topic_rows(
         seed=settings.seed,
         paired=topic_sets.paired,
     )
-    texts = translator(model, tokenizer, settings)([source for s in tests for source in s.sources])
+    texts = ModelTranslator(model, tokenizer, settings)([source for s in tests for source in s.sources])
     for s_prime, result in found.items():
         systems = {
             BEFORE: lambda _: texts,
-            AFTER: translator(model, tokenizer, settings, lambda r=result: forgetting(model, r.forget_set, mode=mode)),
+            AFTER: ModelTranslator(
+                model, tokenizer, settings, lambda r=result: forgetting(model, r.forget_set, mode=mode)
+            ),
         }
         evaluation = evaluate_sets(topic_sets.topic.name, tests, systems, examples=0, seed=settings.seed)
         yield sweep_row(evaluation, s_prime, len(result.forget_set), len(topic_sets.search))

@@ -12,6 +12,7 @@ import typer
 
 from codeunlearn.cli import options
 from codeunlearn.cli.console import quiet_libraries
+from codeunlearn.errors import CodeUnlearnError
 
 LINES_AT_ONCE = 1024
 
@@ -31,11 +32,20 @@ def run(
 
     opened, tokenizer = open_model(model, device, forget or [])
     prefix = getattr(opened.config, "source_prefix", "")
-    for chunk in _chunks(sys.stdin):
-        lines = [line.rstrip("\n") for line in chunk]
+    for lines in _chunks(_decoded(sys.stdin.buffer)):
         texts = translate(opened, tokenizer, lines, num_beams=beams, batch_tokens=batch_tokens, prefix=prefix)
         sys.stdout.write("".join(f"{text}\n" for text in texts))
         sys.stdout.flush()
+
+
+def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise CodeUnlearnError(
+                f"Line {number} of the input is not UTF-8; convert it, for instance with iconv."
+            ) from None
 
 
 def _chunks(lines: Iterable[str]) -> Iterator[list[str]]:

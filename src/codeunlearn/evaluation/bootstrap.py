@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,8 +89,8 @@ class Ratio:
         interval: The ratio. Its bounds are infinite where the denominator is within noise: near a denominator
             of zero a ratio can be anything (Fieller 1954), and the spread of the draws would understate that.
         denominator: The denominator alone.
-        denominator_within_noise: The interval of the denominator contains 0, so the ratio says nothing; look
-            at the raw difference.
+        denominator_within_noise: The denominator is not above 0 with its whole interval, so the ratio says
+            nothing; look at the raw difference.
     """
 
     interval: Interval
@@ -169,6 +170,17 @@ def interval(resampled: Resampled, *, level: float = LEVEL) -> Interval:
     return Interval(resampled.value, float(low), float(high), level, len(resampled.draws))
 
 
+def wilson_interval(share: float, n: int, *, level: float = LEVEL) -> tuple[float, float]:
+    """The score interval of a share of ``n`` independent sentences (Wilson 1927).
+
+    It has a width at 0 and 1 too, where every bootstrap sample is the same and its interval would claim certainty.
+    """
+    z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n**2))) / (1 + z2 / n)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
 def bootstrap_interval(
     statistic: Callable[[Indices], float], n: int, *, draws: int = DRAWS, seed: int = 0, level: float = LEVEL
 ) -> Interval:
@@ -179,11 +191,11 @@ def bootstrap_interval(
 def ratio(numerator: Resampled, denominator: Resampled, *, level: float = LEVEL) -> Ratio:
     """The ratio of two statistics of the same sentences, from one joint bootstrap.
 
-    See `Ratio` for what happens when the interval of the denominator contains 0.
+    See `Ratio` for what happens when the interval of the denominator reaches 0 or below.
     """
     _require_paired(numerator, denominator)
     below = interval(denominator, level=level)
-    within_noise = below.contains(0.0)
+    within_noise = not below.low > 0
     value = numerator.value / denominator.value if denominator.value else math.nan
     if within_noise:
         unbounded = Interval(value, -math.inf, math.inf, level, len(denominator.draws))

@@ -48,6 +48,7 @@ class Score:
             chrF and METEOR are not the mean of these.
         higher_is_better: As a measure of translation quality; None for a metric with an optimum inside its
             range.
+        is_rate: The score is the percentage of `count` sentences of which something is true.
         sums: The sentences as rows of sums, for `bootstrap.resample`.
     """
 
@@ -58,6 +59,7 @@ class Score:
     per_sentence: list[float] | None
     sums: SentenceSums = field(repr=False, compare=False)
     higher_is_better: bool | None = True
+    is_rate: bool = False
 
     def to_dict(self, *, sentences: bool = False) -> dict[str, object]:
         """Plain values for JSON, undefined numbers as None; `sentences` adds the score of each one."""
@@ -136,7 +138,7 @@ def topic_word_recall(hypotheses: Sequence[str], references: References, /, *, w
     listed = "\n".join(sorted(" ".join(phrase) for phrase in phrases))
     digest = hashlib.sha256(listed.encode()).hexdigest()[:8]
     signature = f"nrefs:{_reference_count(references)}|words:{len(phrases)}-{digest}|norm:{TYPOGRAPHY_VERSION}"
-    return Score("topic_word_recall", sums.value, signature, sum(expected), sums.per_sentence, sums)
+    return Score("topic_word_recall", sums.value, signature, sum(expected), sums.per_sentence, sums, is_rate=True)
 
 
 def degenerate_rate(hypotheses: Sequence[str], references: References, /) -> Score:
@@ -148,7 +150,7 @@ def degenerate_rate(hypotheses: Sequence[str], references: References, /) -> Sco
     ]
     sums = sentence_mean(flags)
     signature = f"phrase<={_LONGEST_LOOP}words-x{_LOOPS}|in-word-x{_LETTER_LOOPS}|norm:{TYPOGRAPHY_VERSION}"
-    return Score("degenerate_rate", sums.value, signature, len(sums), flags, sums, higher_is_better=False)
+    return Score("degenerate_rate", sums.value, signature, len(sums), flags, sums, higher_is_better=False, is_rate=True)
 
 
 def length_ratio(hypotheses: Sequence[str], references: References, /) -> Score:

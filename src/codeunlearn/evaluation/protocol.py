@@ -17,7 +17,7 @@ from typing import Any
 
 from codeunlearn.corpus.topic_sets import Pair
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.bootstrap import Resampled, interval, ratio, resample
+from codeunlearn.evaluation.bootstrap import Resampled, interval, ratio, resample, wilson_interval
 from codeunlearn.evaluation.metrics import METRICS, Metric, Score, score_all, topic_word_recall
 from codeunlearn.record import write_json
 
@@ -59,7 +59,7 @@ class TestSet:
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """One metric of one system on one set, with its 95 % bootstrap interval."""
+    """One metric of one system on one set, with its 95 % interval: bootstrap, or Wilson's at a rate of 0 or 100."""
 
     system: str
     set: str
@@ -78,7 +78,8 @@ class DeltaRow:
     Attributes:
         normalised: the paper's improvement drop in per cent: 0 is the codebook model, -100 the zero-shot model. None
             for metrics that do not measure quality.
-        denominator_within_noise: codebook and zero-shot model cannot be told apart, so ``normalised`` says nothing.
+        denominator_within_noise: the codebook model is not surely better than the zero-shot model, so ``normalised``
+            says nothing.
     """
 
     set: str
@@ -229,7 +230,10 @@ def _zero_scores(
 
 def _row(system: str, set_name: str, score: Score, seed: int) -> ScoreRow:
     bounds = interval(resample(score.sums, seed=seed))
-    return ScoreRow(system, set_name, score.name, score.value, bounds.low, bounds.high, score.count, score.signature)
+    low, high = bounds.low, bounds.high
+    if score.is_rate and score.count and score.value in (0.0, 100.0):
+        low, high = (100 * bound for bound in wilson_interval(score.value / 100, score.count))
+    return ScoreRow(system, set_name, score.name, score.value, low, high, score.count, score.signature)
 
 
 def _delta(set_name: str, before: Score, after: Score, zero: Score | None, seed: int) -> DeltaRow:

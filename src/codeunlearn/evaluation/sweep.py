@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,12 @@ class Sweep:
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
+    @classmethod
+    def load(cls, directory: Path) -> Sweep:
+        """Reads ``sweep.json``; what JSON could not hold is nan again."""
+        content = json.loads((directory / "sweep.json").read_text(encoding="utf-8"))
+        return cls([_with_nan(row) for row in content["rows"]], content["details"])
+
     def save(self, directory: Path) -> None:
         """``sweep.json``, ``sweep.csv`` and ``sweep.md``."""
         write_json(directory / "sweep.json", self.to_dict())
@@ -67,6 +74,13 @@ class Sweep:
             "| BLEU D_R | chrF neighbours |\n|---|---|---|---|---|---|---|---|---|---|---|\n"
         )
         return head + "".join(_markdown_row(row) for row in self.rows)
+
+
+def _with_nan(row: dict[str, Any]) -> SweepRow:
+    numbers: dict[str, Any] = {
+        key: math.nan if value is None and key != "neighbour_chrf_delta" else value for key, value in row.items()
+    }
+    return SweepRow(**numbers)
 
 
 def _markdown_row(row: SweepRow) -> str:
@@ -88,15 +102,20 @@ def finished_rows(directory: Path, details: dict[str, Any]) -> list[SweepRow]:
     path = directory / "sweep.json"
     if not path.exists():
         return []
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if differing := [key for key, value in details.items() if content["details"].get(key) != value]:
+    earlier = Sweep.load(directory)
+    if differing := [key for key, value in details.items() if earlier.details.get(key) != value]:
         raise CodeUnlearnError(f"{path} was made with another {differing[0]}; choose another --out or remove it.")
-    return [SweepRow(**row) for row in content["rows"]]
+    return earlier.rows
 
 
 def sweep_row(evaluation: TopicEvaluation, s_prime: int, codes: int, n_search: int) -> SweepRow:
     """The row of one evaluation of ``codebook`` against ``unlearned``."""
     deltas = {(delta.set, delta.metric): delta for delta in evaluation.deltas}
+    if (FORGET, RECALL) not in deltas:
+        raise CodeUnlearnError(
+            f"No words for {evaluation.topic!r} were found on the target side; give them: --target-words "
+            f"{evaluation.topic}=WORD,WORD."
+        )
     after = next(r for r in evaluation.scores if (r.system, r.set, r.metric) == (AFTER, FORGET, RECALL))
     retain = deltas[RETAIN, "chrf"]
     near = [d.delta for (name, metric), d in deltas.items() if metric == "chrf" and name not in (FORGET, RETAIN)]

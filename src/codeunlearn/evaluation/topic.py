@@ -27,7 +27,7 @@ from codeunlearn.evaluation.protocol import (
     Translator,
     evaluate_sets,
 )
-from codeunlearn.evaluation.translate import translate
+from codeunlearn.evaluation.translate import DecodingConfig, TokenCost, translate_counted
 from codeunlearn.record import environment
 from codeunlearn.unlearning import ForgetSet, forgetting, undeleted
 
@@ -98,7 +98,7 @@ def evaluate_topic(
     systems = _systems(model, tokenizer, forget_sets, bypass, config)
     for name, other in (comparisons or {}).items():
         compared = load_model(other).to(model.device)
-        systems[name] = translator(compared, load_tokenizer(other), config, prefix=(prefixes or {}).get(name))
+        systems[name] = ModelTranslator(compared, load_tokenizer(other), config, prefix=(prefixes or {}).get(name))
     details = {
         "config": asdict(config),
         "forget_sets": [
@@ -108,44 +108,57 @@ def evaluate_topic(
         "environment": environment(),
     }
     counted = {name: _reporting(t, i, len(systems), progress) for i, (name, t) in enumerate(systems.items())}
-    return evaluate_sets(topic, sets, counted, seed=config.seed, details=details)
+    evaluation = evaluate_sets(topic, sets, counted, seed=config.seed, details=details)
+    details["token_cost"] = {name: asdict(system.cost) for name, system in systems.items() if system.cost}
+    return evaluation
 
 
 def _systems(
     model: Any, tokenizer: Any, forget_sets: Sequence[ForgetSet], bypass: bool, config: EvaluationConfig
-) -> dict[str, Translator]:
+) -> dict[str, ModelTranslator]:
     bottleneck = find_bottleneck(model)
     if bottleneck is None:
-        return {"model": translator(model, tokenizer, config)}
-    systems: dict[str, Translator] = {}
+        return {"model": ModelTranslator(model, tokenizer, config)}
+    systems: dict[str, ModelTranslator] = {}
     already = bool(bottleneck.codebook.deleted.any())
     if forget_sets:
-        systems[BEFORE] = translator(model, tokenizer, config)
-        systems[AFTER] = translator(model, tokenizer, config, lambda: forgetting(model, *forget_sets))
+        systems[BEFORE] = ModelTranslator(model, tokenizer, config)
+        systems[AFTER] = ModelTranslator(model, tokenizer, config, lambda: forgetting(model, *forget_sets))
     else:
-        systems[BEFORE] = translator(model, tokenizer, config, lambda: undeleted(model))
+        systems[BEFORE] = ModelTranslator(model, tokenizer, config, lambda: undeleted(model))
         if already:
-            systems[AFTER] = translator(model, tokenizer, config)
+            systems[AFTER] = ModelTranslator(model, tokenizer, config)
     if bypass:
-        systems[BYPASS] = translator(model, tokenizer, config, lambda: skip_bottleneck(model))
+        systems[BYPASS] = ModelTranslator(model, tokenizer, config, lambda: skip_bottleneck(model))
     return systems
 
 
-def translator(
-    model: Any,
-    tokenizer: Any,
-    config: EvaluationConfig,
-    state: Callable[[], Any] = nullcontext,
-    prefix: str | None = None,
-) -> Translator:
-    """A model as a function of sentences; ``prefix`` is its configuration's own when absent."""
-    before: str = getattr(model.config, "source_prefix", "") if prefix is None else prefix
+class ModelTranslator:
+    """A model as a function of sentences, which knows what its last call cost.
 
-    def run(sentences: Sequence[str]) -> list[str]:
-        with state():
-            return translate(model, tokenizer, sentences, num_beams=config.num_beams, prefix=before)
+    Args:
+        state: entered while it translates, such as ``lambda: forgetting(model, forget_set)``.
+        prefix: put before every sentence; what the model's configuration says when absent.
+    """
 
-    return run
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        config: EvaluationConfig,
+        state: Callable[[], Any] = nullcontext,
+        prefix: str | None = None,
+    ) -> None:
+        self.model, self.tokenizer, self.state = model, tokenizer, state
+        own: str = getattr(model.config, "source_prefix", "")
+        self.decoding = DecodingConfig(num_beams=config.num_beams, prefix=own if prefix is None else prefix)
+        self.cost: TokenCost | None = None
+
+    def __call__(self, sentences: Sequence[str]) -> list[str]:
+        with self.state():
+            done = translate_counted(self.model, self.tokenizer, sentences, self.decoding)
+        self.cost = done.cost
+        return done.texts
 
 
 def _reporting(

@@ -139,7 +139,9 @@ def enrichment(
     seen = seen[np.argsort(counts.code_ids[seen], kind="stable")]
     topic, control, ids = topic[seen], control[seen], counts.code_ids[seen]
     f_topic, f_control = topic / n_topic, control / n_control
-    statistic, p = chi_squared(topic, n_topic, control, n_control, yates=yates)
+    # Several controls of one sentence are no independent evidence: together they weigh as much as one.
+    draws = counts.draws
+    statistic, p = chi_squared(topic, n_topic, control / draws, n_control / draws, yates=yates)
     pairs = counts.paired_table(s_prime) if counts.paired else None
     tokens = counts.top_tokens(s_prime)
     return EnrichmentTable(
@@ -164,13 +166,13 @@ def enrichment(
 
 
 def chi_squared(
-    topic: IntArray, n_topic: int, control: IntArray, n_control: int, *, yates: bool = False
+    topic: IntArray, n_topic: int, control: IntArray | FloatArray, n_control: float, *, yates: bool = False
 ) -> tuple[FloatArray, FloatArray]:
     """Pearson's chi-squared test of many 2 x 2 tables (present or absent, topic or control) in closed form.
 
     Args:
         topic: [M] units of the topic with the code, at most ``n_topic``.
-        control: [M] units of the control with the code, at most ``n_control``.
+        control: [M] units of the control with the code, at most ``n_control``; a mean over draws need not be whole.
         yates: continuity correction, as ``scipy.stats.chi2_contingency(correction=True)`` has it.
 
     Returns:

@@ -131,7 +131,7 @@ class ForgetSet:
             CodeUnlearnError: the content is not a forget set, or of a newer format.
         """
         if content.get("format") != FORMAT:
-            raise CodeUnlearnError("This is not a forget set; make one with `codeunlearn search`.")
+            raise CodeUnlearnError("This is not a forget set; make one with `codeunlearn forget`.")
         if content.get("format_version", 1) > FORMAT_VERSION:
             raise CodeUnlearnError("This forget set was written by a newer codeunlearn; update codeunlearn to read it.")
         values = _known(cls, {k: v for k, v in content.items() if k not in ("format", "format_version")})
@@ -162,11 +162,11 @@ class ForgetSet:
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise CodeUnlearnError(f"There is no file {path}; make a forget set with `codeunlearn search`.") from error
+            raise CodeUnlearnError(f"There is no file {path}; make a forget set with `codeunlearn forget`.") from error
         except (OSError, ValueError) as error:
             raise CodeUnlearnError(f"{path} cannot be read as JSON ({error}); search the topic again.") from error
         if not isinstance(content, dict):
-            raise CodeUnlearnError(f"{path} is not a forget set; make one with `codeunlearn search`.")
+            raise CodeUnlearnError(f"{path} is not a forget set; make one with `codeunlearn forget`.")
         try:
             return cls.from_dict(cast(dict[str, Any], content))
         except CodeUnlearnError as error:
