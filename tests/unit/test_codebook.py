@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import Tensor
@@ -104,3 +106,41 @@ def test_removing_deleted_rows_changes_no_output_and_keeps_the_ids(activation: T
     assert book.num_codes == 2
     assert book.code_ids.tolist() == [1, 3]
     assert not book.deleted.any()
+
+
+def test_prepared_codes_are_kept_until_weights_or_deletions_change(activation: Tensor) -> None:
+    book = codebook().eval()
+    with torch.no_grad():
+        before = book.search(activation, 1)
+        kept = book._kept
+        assert torch.equal(book.search(activation, 1).ids, before.ids)
+        assert book._kept is kept is not None
+        book.deleted[0] = True
+        assert book.search(activation, 1).ids.tolist() == [[1]]
+        book.weight[2] = activation[0]
+        assert book.search(activation, 1).ids.tolist() == [[2]]
+        book.load_state_dict(codebook().state_dict())
+        assert book.search(activation, 1).ids.tolist() == [[0]]
+
+
+def test_an_optimizer_step_is_seen_in_evaluation_mode(activation: Tensor) -> None:
+    """A fused optimizer writes to the weights without torch counting it."""
+    book = codebook().eval()
+    with torch.no_grad():
+        book.search(activation, 1)
+    book.combine(book.search(activation, 1)).sum().backward()
+    book.weight.grad = torch.zeros(4, 4)
+    book.weight.grad[0, 0] = 1.0
+    torch.optim.AdamW([book.weight], lr=100.0, weight_decay=0.0, fused=True).step()
+    with torch.no_grad():
+        assert book.search(activation, 1).ids.tolist() == [[1]]
+
+
+def test_copies_do_not_carry_prepared_codes(activation: Tensor) -> None:
+    book = codebook().eval()
+    with torch.no_grad():
+        book.search(activation, 1)
+    assert book._kept is not None
+    copied = deepcopy(book)
+    assert copied._kept is None
+    assert copied.search(activation, 1).ids.tolist() == [[0]]

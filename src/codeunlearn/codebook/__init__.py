@@ -2,6 +2,7 @@
 
 from codeunlearn.codebook.bottleneck import BottleneckConfig, BottleneckOutput, ConceptBottleneck
 from codeunlearn.codebook.codebook import DELETION_MODES, Codebook, DeletionMode
+from codeunlearn.codebook.fast_search import PreparedCodes, top_s
 from codeunlearn.codebook.modeling import (
     CodeUnlearnMT5Config,
     CodeUnlearnMT5ForConditionalGeneration,
@@ -14,7 +15,7 @@ from codeunlearn.codebook.modeling import (
 )
 from codeunlearn.codebook.pipeline import TranslationPipeline
 from codeunlearn.codebook.probing import evaluating, run_to_site, skip_bottleneck
-from codeunlearn.codebook.search import Selection, top_s, top_s_reference
+from codeunlearn.codebook.search import Selection, top_s_reference
 from codeunlearn.codebook.storage import fingerprint, load_model, load_tokenizer, model_identity
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Codebook",
     "ConceptBottleneck",
     "DeletionMode",
+    "PreparedCodes",
     "Selection",
     "TranslationPipeline",
     "attach",
