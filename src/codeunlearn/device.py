@@ -23,7 +23,9 @@ def pick_device(name: str) -> torch.device:
         raise CodeUnlearnError(f"Unknown device {name!r}; use auto, cpu or cuda.")
     if name == "cuda" and not torch.cuda.is_available():
         raise CodeUnlearnError("No CUDA device can be seen here; use --device cpu.")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+    if name == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ["LOCAL_RANK"])) if "LOCAL_RANK" in os.environ else torch.device("cuda")
 
 
 class Processes(NamedTuple):
@@ -35,6 +37,16 @@ class Processes(NamedTuple):
 
 def processes() -> Processes:
     return Processes(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+
+
+def join_processes(device: torch.device) -> Processes:
+    """Lets processes that were started together exchange data (gloo on processors, NCCL on GPUs)."""
+    found = processes()
+    if found.number > 1:
+        from accelerate import PartialState
+
+        PartialState(cpu=device.type == "cpu")
+    return found
 
 
 def has_fast_bf16(device: torch.device) -> bool:

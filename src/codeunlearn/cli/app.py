@@ -12,8 +12,9 @@ import sys
 import typer
 
 from codeunlearn import __version__
-from codeunlearn.cli import apply, build, demo, evaluate, forget, restore, show, sweep, train, translate
-from codeunlearn.cli.console import screen
+from codeunlearn.cli import apply, build, demo, evaluate, forget, index, restore, show, sweep, train, translate
+from codeunlearn.cli.console import output, screen
+from codeunlearn.device import processes
 from codeunlearn.errors import CodeUnlearnError
 
 app = typer.Typer(
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (demo, train, build, translate, forget, evaluate, sweep, apply, restore, show):
+for command in (demo, train, build, translate, index, forget, evaluate, sweep, apply, restore, show):
     app.command(name=command.__name__.rpartition(".")[2])(command.run)
 
 
@@ -52,6 +53,7 @@ def _interrupt(*_: object) -> None:
 def main() -> None:
     """Entry point: a user's mistake is one sentence on the screen, Ctrl-C a clean stop."""
     signal.signal(signal.SIGINT, _interrupt)
+    screen.quiet = output.quiet = processes().rank > 0  # of several processes, the first speaks
     try:
         app()
     except CodeUnlearnError as error:

@@ -24,6 +24,7 @@ def run(
     search_size: Annotated[int, typer.Option(help="Sentences to search with, at most.", min=1)] = 500,
     minimum: Annotated[int, typer.Option(help="Fewer sentences than this are an error.", min=1)] = 20,
     draws: Annotated[int, typer.Option(help="Control sentences for each sentence.", min=1)] = 1,
+    index: options.Index = None,
     config: options.Config = None,
     data_config: options.DataSetConfig = None,
     source_column: options.SourceColumn = None,
@@ -39,9 +40,10 @@ def run(
     The model is not changed: `apply` and `translate --forget` use the forget set.
     """
     quiet_libraries()
-    from codeunlearn.cli.opening import open_model
+    from codeunlearn.cli.opening import open_index, open_model
     from codeunlearn.cli.topics import read_pools, read_topic, topic_sets
     from codeunlearn.codebook import require_bottleneck
+    from codeunlearn.device import processes
     from codeunlearn.reporting.report import write_report
     from codeunlearn.reporting.tables import forget_set_table
     from codeunlearn.unlearning import search_topic
@@ -73,8 +75,11 @@ def run(
             s_prime=s_prime,
             seed=seed,
             paired=sets.paired,
+            known=open_index(index, opened),
             progress=show,
         )
+    if processes().rank:
+        return
     found.forget_set.save(out)
     emit_json(json, found.forget_set.to_dict())
     if json != "-":

@@ -13,7 +13,7 @@ from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.record import write_json
 from codeunlearn.reporting.model_card import write_model_card
 from codeunlearn.training.resuming import RECORD
-from codeunlearn.unlearning import ForgetSet, forget
+from codeunlearn.unlearning import CorpusIndex, ForgetSet, forget
 
 
 def open_model(name: str, device: str, forget_sets: Sequence[Path] = ()) -> tuple[Any, Any]:
@@ -22,6 +22,11 @@ def open_model(name: str, device: str, forget_sets: Sequence[Path] = ()) -> tupl
     if forget_sets:
         forget(model, *map(ForgetSet.load, forget_sets))
     return model.to(pick_device(device)), tokenizer
+
+
+def open_index(folder: Path | None, model: Any) -> CorpusIndex | None:
+    """The corpus index, if one is named."""
+    return None if folder is None else CorpusIndex.open(folder, model)
 
 
 def save_copy(model: Any, origin: str, out: Path) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from codeunlearn.evaluation.protocol import TestSet
     from codeunlearn.evaluation.sweep import SweepRow
     from codeunlearn.evaluation.topic import EvaluationConfig
+    from codeunlearn.unlearning import KnownCodes
 
 
 def run(
@@ -43,6 +44,7 @@ def run(
     eval_size: Annotated[int, typer.Option(help="Sentences of each set, at most.", min=1)] = 300,
     minimum: Annotated[int, typer.Option(help="Fewer sentences than this are an error.", min=1)] = 20,
     beams: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.", min=1)] = 1,
+    index: options.Index = None,
     config: options.Config = None,
     data_config: options.DataSetConfig = None,
     source_column: options.SourceColumn = None,
@@ -57,7 +59,7 @@ def run(
     Topics that are finished are kept: the same command goes on after an interruption.
     """
     quiet_libraries()
-    from codeunlearn.cli.opening import open_model
+    from codeunlearn.cli.opening import open_index, open_model
     from codeunlearn.cli.topics import read_pools, read_topic, topic_sets
     from codeunlearn.codebook import model_identity
     from codeunlearn.evaluation.sweep import Sweep, finished_rows
@@ -78,6 +80,7 @@ def run(
         "seed": seed,
     }
     opened = open_model(model, device)
+    known = open_index(index, opened[0])
     details = {
         "model": public_name(model),
         "fingerprint": model_identity(opened[0]),
@@ -100,7 +103,7 @@ def run(
         sets = topic_sets(pools, read_topic(name), target=given_words.get(name), **sizes)
         tests = make_test_sets(sets, pools, pool)
         with progress(name) as show:
-            found = _topic_rows(opened, sets, tests, settings, preset, levels, mode)
+            found = _topic_rows(opened, sets, tests, settings, preset, levels, mode, known)
             for done, row in enumerate(found, start=1):
                 rows.append(row)
                 show(done, len(levels))
@@ -136,6 +139,7 @@ def _topic_rows(
     preset: str,
     levels: tuple[int, ...],
     mode: Any,
+    known: KnownCodes | None,
 ) -> Iterator[SweepRow]:
     from codeunlearn.evaluation.protocol import AFTER, BEFORE, evaluate_sets
     from codeunlearn.evaluation.sweep import sweep_row
@@ -155,6 +159,7 @@ def _topic_rows(
         s_primes=levels,
         seed=settings.seed,
         paired=topic_sets.paired,
+        known=known,
     )
     texts = ModelTranslator(model, tokenizer, settings)([source for s in tests for source in s.sources])
     for s_prime, result in found.items():

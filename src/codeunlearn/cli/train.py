@@ -28,6 +28,9 @@ def run(
     max_steps: Annotated[int | None, typer.Option(help="Stop after so many optimizer steps.", min=1)] = None,
     batch_tokens: Annotated[int | None, typer.Option(help="Padded tokens of a batch, both sides.", min=1)] = None,
     max_tokens: Annotated[int | None, typer.Option(help="A longer side is cut.", min=2)] = None,
+    gradient_accumulation_steps: Annotated[
+        int | None, typer.Option(help="Batches whose gradients make one step.", min=1)
+    ] = None,
     optimizer: Annotated[Literal["muon", "adamw"] | None, typer.Option(help="muon or adamw.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.", min=0.0)] = None,
     bottleneck_learning_rate: Annotated[float | None, typer.Option(help="Peak for the bottleneck.", min=0.0)] = None,
@@ -82,6 +85,7 @@ def run(
     pairs = options.data_config(data, data_config, source_column, target_column, limit)
     common = options.given(
         batch_tokens=batch_tokens,
+        gradient_accumulation_steps=gradient_accumulation_steps,
         max_tokens=max_tokens,
         source_prefix=source_prefix,
         save_steps=save_steps,
@@ -132,8 +136,11 @@ def _placed(shape: dict[str, Any], layer: int | None) -> dict[str, Any]:
 
 def finish(record: dict[str, Any], out: Path, attribution: str | None, json: str | None = None) -> None:
     """Model card, machine-readable record, and a line that says what lies where."""
+    from codeunlearn.device import processes
     from codeunlearn.reporting.model_card import write_model_card
 
+    if processes().rank:
+        return
     write_model_card(out, record, [], attribution=attribution)
     emit_json(json, record)
     screen.print(f"The model is in {out}.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, set_seed
 
@@ -13,6 +14,7 @@ from codeunlearn.codebook.bottleneck import BottleneckConfig
 from codeunlearn.codebook.modeling import find_bottleneck
 from codeunlearn.codebook.sites import DEFAULT_LAYER, family_of
 from codeunlearn.codebook.storage import load_model, load_tokenizer
+from codeunlearn.device import processes
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.training.sizes import SIZES
 from codeunlearn.training.tokenizer import train_tokenizer
@@ -45,6 +47,8 @@ def load_base(name: str, train_pool: Dataset, seed: int) -> Base:
         set_seed(seed)
         size = SIZES[name]
         tokenizer = train_tokenizer(chain(train_pool["source"], train_pool["target"]), size.vocab_size)
+        if processes().number > 1:
+            (tokenizer,) = broadcast_object_list([tokenizer])  # each process has trained its own, perhaps not the same
         return Base(size.model(len(tokenizer)), tokenizer, size.bottleneck(), from_scratch=True)
     model, tokenizer = load_model(name), load_tokenizer(name)
     if find_bottleneck(model) is not None:

@@ -21,6 +21,7 @@ class TrainConfig:
         epochs: passes over the train pool.
         max_steps: stop earlier, after this many optimizer steps.
         batch_tokens: padded tokens of a batch, source and target together.
+        gradient_accumulation_steps: batches whose gradients make one optimizer step.
         max_tokens: a longer side is cut.
         optimizer: ``muon`` learns a small model from scratch in far fewer steps; ``adamw`` suits fine-tuning.
         learning_rate: peak; rises over the warm-up and falls linearly to zero.
@@ -43,6 +44,7 @@ class TrainConfig:
     epochs: float = 3.0
     max_steps: int | None = None
     batch_tokens: int = 6000
+    gradient_accumulation_steps: int = 1
     max_tokens: int = 128
     optimizer: Literal["muon", "adamw"] = "muon"
     learning_rate: float = 6e-3
@@ -85,6 +87,7 @@ class TrainConfig:
             "output_dir": str(out / "checkpoints"),
             "num_train_epochs": self.epochs,
             "max_steps": total_steps,
+            "gradient_accumulation_steps": self.gradient_accumulation_steps,
             "learning_rate": self.learning_rate,
             "lr_scheduler_type": "linear",
             "warmup_steps": max(1, round(self.warmup_share * total_steps)),

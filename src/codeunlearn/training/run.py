@@ -21,7 +21,7 @@ from codeunlearn.codebook.bottleneck import BottleneckConfig
 from codeunlearn.codebook.modeling import attach
 from codeunlearn.corpus.loading import DataConfig, LoadedPairs, load_pairs
 from codeunlearn.corpus.pools import split_pools
-from codeunlearn.device import processes
+from codeunlearn.device import join_processes, pick_device, processes
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.record import environment, public_name, write_json
 from codeunlearn.training.base import load_base
@@ -44,6 +44,7 @@ def train_plain(data: DataConfig, base: str, out: Path, config: TrainConfig, *, 
     Returns:
         the record that is also written to ``out/training.json``.
     """
+    join_processes(pick_device(config.device))
     loaded = load_pairs(data)
     finished = begin(out, _request("plain", data, base, loaded, config=asdict(config)), reuse=reuse)
     if finished:
@@ -97,6 +98,7 @@ def train_joint(
     reuse: bool = False,
 ) -> dict[str, Any]:
     """Trains model and bottleneck together (eq. 8) from a trained base, starting where `build` ends."""
+    join_processes(pick_device(config.device))
     loaded = load_pairs(data)
     request = _request("joint", data, base, loaded, config=asdict(config), build=asdict(build_config), shape=shape)
     finished = begin(out, request, reuse=reuse)

@@ -40,7 +40,7 @@ class PlainTrainer(Seq2SeqTrainer):
             use_sentence_dropout(model, config.dropout)
         lengths = list(zip(map(len, train_pairs["input_ids"]), map(len, train_pairs["labels"]), strict=True))
         self.batch_sampler = ShapeBatchSampler(lengths, config.batch_tokens, config.seed, *processes())
-        steps = round(config.epochs * len(self.batch_sampler))
+        steps = round(config.epochs * len(self.batch_sampler) / config.gradient_accumulation_steps)
         steps = min(steps, config.max_steps) if config.max_steps else steps
         super().__init__(
             model=model,  # pyright: ignore[reportArgumentType]

@@ -1,6 +1,8 @@
 """Counting, enrichment, selection and deletion: from a topic's sentences to a model that has forgotten it."""
 
-from codeunlearn.unlearning.counting import S_PRIMES, CodeBatch, CodeCounter, count_codes
+from codeunlearn.unlearning.code_batches import CodeBatch, KnownCodes
+from codeunlearn.unlearning.corpus_index import CorpusIndex, build_index
+from codeunlearn.unlearning.counting import S_PRIMES, CodeCounter, count_codes
 from codeunlearn.unlearning.counts import CodeCounts, PairedTable, TokenCounts
 from codeunlearn.unlearning.deletion import commit, forget, forgetting, restore, set_deletion_mode, undeleted
 from codeunlearn.unlearning.enrichment import EPSILON, EnrichmentTable, chi_squared, enrichment
@@ -17,14 +19,17 @@ __all__ = [
     "CodeCounter",
     "CodeCounts",
     "CodeEvidence",
+    "CorpusIndex",
     "EnrichmentTable",
     "ForgetSet",
     "ForgetUnion",
+    "KnownCodes",
     "PairedTable",
     "PaperPreset",
     "Preset",
     "TokenCounts",
     "TopicSearch",
+    "build_index",
     "chi_squared",
     "commit",
     "count_codes",

@@ -7,39 +7,25 @@ sentences, give the counts of one pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple, cast
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
+from accelerate.utils import gather_object
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from codeunlearn.codebook import evaluating, require_bottleneck, run_to_site
+from codeunlearn.codebook import evaluating, require_bottleneck
+from codeunlearn.device import join_processes
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.training.batches import round_up
+from codeunlearn.unlearning.code_batches import CodeBatch, CodeReader, KnownCodes
 from codeunlearn.unlearning.counts import CodeCounts, IntArray, TokenCounts
 
 S_PRIMES = (8, 24, 40, 56, 72, 88, 104)
-MAX_TOKENS = 512
 Group = Literal["topic", "control"]
 Progress = Callable[[int, int], None]
 """Called with the number of sentences read so far and of all sentences."""
-
-
-class CodeBatch(NamedTuple):
-    """The codes of a batch of sentences.
-
-    Attributes:
-        ids: [B, L, S'] rows of the codebook, best first; S' is the largest that is counted.
-        mask: [B, L], nonzero at real tokens. Padding is counted nowhere; the end-of-sentence token is a
-            token.
-        tokens: [B, L] token ids.
-    """
-
-    ids: Tensor
-    mask: Tensor
-    tokens: Tensor
 
 
 class CodeCounter:
@@ -185,13 +171,15 @@ def count_codes(
     s_primes: Sequence[int] = S_PRIMES,
     batch_tokens: int = 4096,
     paired: bool = True,
+    known: KnownCodes | None = None,
     progress: Progress | None = None,
 ) -> CodeCounts:
     """Counts the codes of a topic's sentences and of their controls in one pass.
 
     The encoder runs up to the bottleneck, in the model's own precision without autocast and without dropout;
     what lies behind it never runs. Deletions are ignored: a model that has forgotten something gives the
-    counts it gave before. Code ids, not rows, are reported, so they stay valid after a commit. With several
+    counts it gave before. Processes that were started together (``accelerate launch``) read a share each, and all
+    return the counts of all. Code ids, not rows, are reported, so they stay valid after a commit. With several
     draws every control sentence counts once, so a control frequency is over draws x sentences.
 
     Args:
@@ -201,6 +189,7 @@ def count_codes(
         batch_tokens: bound on the padded tokens of a batch; a longer pair goes alone.
         paired: sentence i of every draw is the control of topic sentence i, and the paired table is kept.
             Otherwise the two groups are unrelated and may differ in size.
+        known: an index of the corpus; groups whose sentences it holds need no forward pass.
 
     Raises:
         CodeUnlearnError: no bottleneck, no sentences, unequal numbers of paired sentences, or S' larger than
@@ -210,7 +199,9 @@ def count_codes(
     draws = _as_draws(controls)
     _check_sentences(topic_sentences, draws, paired)
     counter = CodeCounter(codebook.num_codes, s_primes)
-    reader = _Reader(model, tokenizer, counter.s_primes[-1], batch_tokens)
+    rank, number = join_processes(model.device)
+    topic_sentences, *draws = [column[rank::number] for column in (topic_sentences, *draws)]
+    reader = CodeReader(model, tokenizer, counter.s_primes[-1], batch_tokens, known)
     report = _Reporter(len(topic_sentences) + sum(map(len, draws)), progress)
     with evaluating(model), torch.no_grad(), torch.autocast(model.device.type, enabled=False):
         if paired:
@@ -223,6 +214,8 @@ def count_codes(
                 for (batch,) in reader.read([sentences]):
                     counter.update(batch, group)
                     report(len(batch.ids))
+    if number > 1:
+        counter = sum(gather_object([counter]), start=CodeCounter(codebook.num_codes, s_primes))
     return counter.result(codebook.code_ids, lambda token: str(tokenizer.convert_ids_to_tokens(token)))
 
 
@@ -240,52 +233,6 @@ def _check_sentences(topic: Sequence[str], draws: Sequence[Sequence[str]], paire
             f"There are {len(topic)} topic sentences and {sizes[0]} controls; give one control per sentence, "
             "or count with paired=False."
         )
-
-
-class _Reader:
-    """Turns aligned lists of sentences into batches of codes, sorted by length."""
-
-    def __init__(self, model: Any, tokenizer: PreTrainedTokenizerBase, s: int, batch_tokens: int) -> None:
-        self.model = model
-        self.tokenizer = tokenizer
-        self.s = s
-        self.batch_tokens = batch_tokens
-        self.prefix = getattr(model.config, "source_prefix", None) or ""
-
-    def read(self, columns: Sequence[Sequence[str]]) -> Iterator[list[CodeBatch]]:
-        """Batches of aligned sentences, one `CodeBatch` per column; sentences are cut at `MAX_TOKENS`."""
-        encoded = [self._tokenize(column) for column in columns]
-        lengths = [max(len(ids) for ids in row) for row in zip(*encoded, strict=True)]
-        for members in _batches(lengths, self.batch_tokens // len(columns)):
-            rows = [column[i] for column in encoded for i in members]
-            codes = self._codes(rows)
-            parts = (tensor.chunk(len(columns)) for tensor in codes)
-            yield [CodeBatch(*part) for part in zip(*parts, strict=True)]
-
-    def _tokenize(self, sentences: Sequence[str]) -> list[list[int]]:
-        texts = [self.prefix + sentence for sentence in sentences]
-        return self.tokenizer(texts, truncation=True, max_length=MAX_TOKENS)["input_ids"]
-
-    def _codes(self, rows: Sequence[list[int]]) -> CodeBatch:
-        lengths = torch.tensor([len(ids) for ids in rows])
-        tokens = torch.zeros((len(rows), round_up(int(lengths.max()))), dtype=torch.int64)
-        mask = torch.arange(tokens.shape[1])[None] < lengths[:, None]
-        tokens[mask] = torch.tensor([token for ids in rows for token in ids])
-        tokens, mask = tokens.to(self.model.device), mask.to(self.model.device)
-        activations = run_to_site(self.model, tokens, mask.long())
-        found = require_bottleneck(self.model).select(activations, self.s, ignore_deleted=True)
-        return CodeBatch(found.ids, mask, tokens)
-
-
-def _batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Indices in batches of similar length whose padded tokens stay within the bound."""
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda i: lengths[i]):
-        if batch and (len(batch) + 1) * round_up(lengths[index]) > batch_tokens:
-            yield batch
-            batch = []
-        batch.append(index)
-    yield batch
 
 
 class _Reporter:

@@ -10,6 +10,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook import model_identity
+from codeunlearn.unlearning.code_batches import KnownCodes
 from codeunlearn.unlearning.counting import S_PRIMES, Progress, count_codes
 from codeunlearn.unlearning.counts import CodeCounts
 from codeunlearn.unlearning.enrichment import EnrichmentTable
@@ -48,6 +49,7 @@ def search_topic(
     seed: int = 0,
     paired: bool = True,
     batch_tokens: int = 4096,
+    known: KnownCodes | None = None,
     created: str | None = None,
     progress: Progress | None = None,
 ) -> TopicSearch:
@@ -65,6 +67,7 @@ def search_topic(
         seed=seed,
         paired=paired,
         batch_tokens=batch_tokens,
+        known=known,
         created=created,
         progress=progress,
     )
@@ -85,6 +88,7 @@ def search_s_primes(
     seed: int = 0,
     paired: bool = True,
     batch_tokens: int = 4096,
+    known: KnownCodes | None = None,
     created: str | None = None,
     progress: Progress | None = None,
 ) -> dict[int, TopicSearch]:
@@ -101,6 +105,7 @@ def search_s_primes(
         target_forms: the topic's words on the target side, for the record.
         preset: name of a recipe, or a recipe with options of its own.
         seed: of the sentences and controls, for the record.
+        known: an index of the corpus, see `count_codes`.
         created: ISO time for the record; now when absent.
 
     Raises:
@@ -115,6 +120,7 @@ def search_s_primes(
         s_primes=s_primes,
         batch_tokens=batch_tokens,
         paired=paired,
+        known=known,
         progress=progress,
     )
     record: dict[str, Any] = {
