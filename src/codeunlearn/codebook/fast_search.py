@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -52,6 +53,11 @@ class PreparedCodes:
         self.unit = F.normalize((self.raw if deleted is None else self.raw[self.ids]).float(), dim=-1)
         self.low = self.unit.to(low or (torch.bfloat16 if has_fast_bf16(codes.device) else torch.float32))
         self.lost = _largest_distance(self.unit, self.low)
+
+    @cached_property
+    def lengths(self) -> Tensor:
+        """[K] float64: the lengths of the codes as they came."""
+        return torch.linalg.vector_norm(self.raw, dim=-1, dtype=torch.float64).clamp_min(1e-12)
 
 
 @torch.no_grad()
@@ -175,13 +181,19 @@ def _in_order(scores: Tensor, columns: Tensor, h: Tensor, codes: PreparedCodes, 
     ids = codes.ids[columns.gather(1, order)]
     row, place = _too_near(scores, s, nearness).nonzero(as_tuple=True)
     if len(row):
-        pairs = F.normalize(h[row].double(), dim=-1) * F.normalize(codes.raw[ids[row, place]].double(), dim=-1)
-        scores[row, place] = pairs.sum(-1).float()
+        scores[row, place] = _exactly(h, row, codes, ids[row, place])
         touched = row.unique_consecutive()
         some, by_id = ids[touched].sort(dim=-1)
         best, by_score = scores[touched].gather(1, by_id).sort(dim=-1, descending=True, stable=True)
         ids[touched], scores[touched] = some.gather(1, by_score), best
     return Selection(ids[:, :s], scores[:, :s])
+
+
+def _exactly(h: Tensor, row: Tensor, codes: PreparedCodes, ids: Tensor) -> Tensor:
+    """Similarities of pairs of an activation and a code, in float64 and then rounded, as the reference has them."""
+    products = torch.linalg.vecdot(h[row].double(), codes.raw[ids].double())
+    lengths = torch.linalg.vector_norm(h, dim=-1, dtype=torch.float64).clamp_min(1e-12)
+    return (products / (lengths[row] * codes.lengths[ids])).float()
 
 
 def _too_near(scores: Tensor, s: int, nearness: float) -> Tensor:
