@@ -1,111 +1,157 @@
-"""Times the fast top-S search against its reference and against one plain matrix product with ``topk``.
+"""Times the codebook search against what else could be used, round by round on the same data.
 
-Prints one line per size and writes all timings to ``search.json``. Run it on an idle machine: ``make bench``.
+Each contender runs in a process of its own and is started once per round, so that all see the same machine. Prints one line
+per size and writes ratios with their spread to ``search.json``. Run it on an idle machine: ``make bench``.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
-import time
-from collections.abc import Callable
+import subprocess
+import sys
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
-from codeunlearn.codebook import PreparedCodes, Selection, top_s, top_s_reference
+from codeunlearn.codebook import top_s_reference
 from codeunlearn.record import environment, write_json
 
-TOP_S = 8
-Search = Callable[[Tensor, Tensor, int], Selection]
+OURS = "fast"
+CONTENDERS = (OURS, "naive", "product", "faiss")
+PEERS = {"faiss": "faiss-cpu==1.15.1"}
+CHECKED_ROWS = 64
 
 
 @dataclass(frozen=True)
 class Size:
-    """N activations against K codes of F numbers."""
+    """N activations against K codes of F numbers, S codes each."""
 
-    activations: int
-    codes: int
-    code_dim: int
-
-
-SIZES = (Size(512, 2048, 128), Size(1024, 8192, 256), Size(1024, 25_000, 512))
+    n: int
+    k: int
+    s: int
+    f: int = 512
 
 
-def naive(h: Tensor, codes: Tensor, s: int) -> Selection:
-    """What one would write first; it holds all similarities at once and does not settle ties."""
-    best = (F.normalize(h, dim=-1) @ F.normalize(codes, dim=-1).T).topk(s, dim=-1)
-    return Selection(best.indices, best.values)
+SIZES = tuple(
+    Size(n, k, s)
+    for s in (8, 104)
+    for n, k in ((256, 25_000), (1024, 4096), (1024, 25_000), (1024, 100_000), (4096, 25_000), (16_384, 25_000))
+)
 
 
-def fast(h: Tensor, codes: Tensor, s: int) -> Selection:
-    """What the codebook does; the codes are prepared anew each time, as in training."""
-    return top_s(h, PreparedCodes(codes), s)
+class Worker:
+    """A contender in its own process: ``go`` lets it search once."""
+
+    def __init__(self, contender: str, folder: Path, s: int, peers: Path) -> None:
+        command = [sys.executable, str(Path(__file__).with_name("search_worker.py")), contender, str(folder), str(s)]
+        own = peers / contender
+        paths = os.environ.get("PYTHONPATH", "")
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": f"{own}{os.pathsep}{paths}"},
+        )
+        self.go()  # the first run warms up
+
+    def go(self) -> float:
+        """Seconds of one search."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+    def stop(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
 
 
-SEARCHES: dict[str, Search] = {
-    "fast": fast,
-    "naive": naive,
-    "reference": top_s_reference,
-}
+def install(peers: Path) -> list[str]:
+    """Other libraries, each in a folder of its own; returns those that could not be had."""
+    missing: list[str] = []
+    for name, requirement in PEERS.items():
+        if (peers / name).exists():
+            continue
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(peers / name)]
+        if subprocess.run([*command, requirement], check=False).returncode:
+            missing.append(name)
+    return missing
 
 
-def timed(search: Search, h: Tensor, codes: Tensor, repeats: int) -> tuple[Selection, list[float]]:
-    """What the search finds, and the wall seconds of each repeat after one that is not counted."""
-    found = search(h, codes, TOP_S)
-    timings: list[float] = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        found = search(h, codes, TOP_S)
-        if h.is_cuda:
-            torch.cuda.synchronize()
-        timings.append(time.perf_counter() - began)
-    return found, timings
-
-
-def measure(size: Size, repeats: int, device: str, seed: int) -> dict[str, Any]:
-    """Medians and ratios for one size; the fast ids are checked against the reference's."""
+def make_data(size: Size, seed: int, folder: Path) -> None:
+    """Encodings as the bottleneck makes them: rectified, normalised, the activations near to some of the codes."""
     generator = torch.Generator().manual_seed(seed)
-    h = torch.randn(size.activations, size.code_dim, generator=generator).to(device)
-    codes = torch.randn(size.codes, size.code_dim, generator=generator).to(device)
-    results = {name: timed(search, h, codes, repeats) for name, search in SEARCHES.items()}
-    medians = {name: statistics.median(seconds) for name, (_, seconds) in results.items()}
-    same = (results["fast"][0].ids == results["reference"][0].ids).float().mean()
-    return {
-        **asdict(size),
-        "median_seconds": medians,
-        "speedup_over_reference": medians["reference"] / medians["fast"],
-        "speedup_over_naive": medians["naive"] / medians["fast"],
-        "ids_equal_to_reference": float(same),
-        "seconds": {name: seconds for name, (_, seconds) in results.items()},
+    codes = F.layer_norm(torch.randn(size.k, size.f, generator=generator).relu(), (size.f,))
+    origin = torch.randint(size.k, (size.n,), generator=generator)
+    h = F.layer_norm(codes[origin] + torch.randn(size.n, size.f, generator=generator), (size.f,))
+    np.save(folder / "codes.npy", codes.numpy())
+    np.save(folder / "h.npy", h.numpy())
+
+
+def agreement(folder: Path, contender: str, s: int) -> float | None:
+    """Share of rows whose ids are the reference's, in order; None for a contender that finds none."""
+    path = folder / f"{contender}.npy"
+    if not path.exists():
+        return None
+    h, codes = (torch.from_numpy(np.load(folder / name)) for name in ("h.npy", "codes.npy"))
+    expected = top_s_reference(h[:CHECKED_ROWS], codes, s).ids.numpy()
+    return float((np.load(path)[:CHECKED_ROWS] == expected).all(1).mean())
+
+
+def measure(size: Size, contenders: list[str], rounds: int, seed: int, peers: Path) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_data(size, seed, folder)
+        workers = {contender: Worker(contender, folder, size.s, peers) for contender in contenders}
+        seconds: dict[str, list[float]] = {contender: [] for contender in contenders}
+        for _ in range(rounds):
+            for contender, worker in workers.items():
+                seconds[contender].append(worker.go())
+        for worker in workers.values():
+            worker.stop()
+        same = {contender: agreement(folder, contender, size.s) for contender in contenders}
+    ratios = {
+        contender: spread([other / ours for other, ours in zip(times, seconds[OURS], strict=True)])
+        for contender, times in seconds.items()
+        if contender != OURS
     }
+    return {**asdict(size), "time_over_ours": ratios, "ids_as_reference": same, "seconds": seconds}
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    return {"median": statistics.median(values), "low": min(values), "high": max(values)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder for search.json")
-    parser.add_argument("--repeats", type=int, default=3, help="timed repeats per search and size")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--rounds", type=int, default=5, help="timed rounds per size")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    print(f"{'N':>6} {'K':>6} {'F':>4}   {'fast':>9} {'naive':>9} {'reference':>9}   median milliseconds")
+    peers = options.out / "peers"
+    missing = install(peers)
+    contenders = [name for name in CONTENDERS if name not in missing]
+    print(f"{'N':>6} {'K':>7} {'S':>4}   time of others over ours: median (lowest to highest round)")
     rows: list[dict[str, Any]] = []
     for size in SIZES:
-        row = measure(size, options.repeats, options.device, options.seed)
+        row = measure(size, contenders, options.rounds, options.seed, peers)
         rows.append(row)
-        cells = " ".join(f"{1000 * row['median_seconds'][name]:9.1f}" for name in SEARCHES)
-        print(
-            f"{size.activations:6} {size.codes:6} {size.code_dim:4}   {cells}   "
-            f"{row['speedup_over_naive']:.2f}x naive, {row['speedup_over_reference']:.2f}x reference"
+        cells = "   ".join(
+            f"{name} {r['median']:.2f} ({r['low']:.2f} to {r['high']:.2f})" for name, r in row["time_over_ours"].items()
         )
-    write_json(
-        options.out / "search.json",
-        {"top_s": TOP_S, "device": options.device, "environment": environment(), "sizes": rows},
-    )
+        print(f"{size.n:6} {size.k:7} {size.s:4}   {cells}   same ids {row['ids_as_reference'][OURS]:.0%}", flush=True)
+        content = {"peers": PEERS, "rounds": options.rounds, "seed": options.seed, "environment": environment()}
+        write_json(options.out / "search.json", {**content, "sizes": rows})
     print(f"written to {options.out / 'search.json'}")
 
 

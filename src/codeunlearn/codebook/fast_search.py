@@ -136,12 +136,12 @@ def _largest_distance(unit: Tensor, low: Tensor) -> float:
 
 
 def _slack(width: int) -> float:
-    """Bound on the error of a float32 product of two unit vectors of this width, errors of their lengths included.
+    """How far a float32 product of two unit vectors of this width may be off: nine standard deviations.
 
-    Rounding errors grow with the root of the number of terms; eight times that is exceeded with a probability below
-    1e-13 (Higham and Mary 2019, theorem 2.4).
+    Rounding errors act as independent ones do (Higham and Mary 2019), each uniform within half a unit of a partial sum
+    that grows to at most 1: their standard deviation is sqrt(F) / 3 units. Errors of the lengths are smaller.
     """
-    return 2 * 8 * math.sqrt(width) * 2.0**-24
+    return 9 * math.sqrt(width) / 3 * 2.0**-24
 
 
 def best_columns(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
