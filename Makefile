@@ -21,8 +21,9 @@ lint: $(VENV)/.installed-dev  ## check style, formatting and types
 	@$(BIN)/ruff format --check
 	@$(BIN)/basedpyright
 
-bench: $(VENV)/.installed  ## time the codebook search against its reference
+bench: $(VENV)/.installed  ## time the codebook search and a training step against others
 	@$(BIN)/python benchmarks/search.py --out runs/bench
+	@$(BIN)/python benchmarks/training.py --out runs/bench
 
 docs: $(VENV)/.installed-docs  ## build the documentation into site/
 	@$(BIN)/mkdocs build --strict --quiet

@@ -7,17 +7,25 @@ A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; the functi
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from codeunlearn.evaluation.protocol import TopicEvaluation
 from codeunlearn.evaluation.sweep import Sweep, SweepRow
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs/results/en-fr-mini"
-PAGES = (ROOT / "README.md", ROOT / "docs/training.md", ROOT / "docs/results/en-fr-mini.md")
+PERFORMANCE = ROOT / "docs/results/performance"
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "docs/training.md",
+    ROOT / "docs/performance.md",
+    ROOT / "docs/results/en-fr-mini.md",
+)
 FIXED_S_PRIME = 24  # chosen before the first of these models was trained
 JUDGED_FROM = 20.0  # a topic that the model translates more rarely than this, in per cent, cannot be judged
 
@@ -121,6 +129,49 @@ def joint_training() -> str:
     return (RESULTS.parent / "joint-training/results.md").read_text(encoding="utf-8")
 
 
+def _measured(name: str) -> Any:
+    return json.loads((PERFORMANCE / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def _ratio(found: dict[str, float]) -> str:
+    return f"{found['median']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
+
+
+def search_times() -> str:
+    rows = [
+        f"| {size['n']:,} | {size['k']:,} | {size['s']} | "
+        + " | ".join(_ratio(size["time_over_ours"][name]) for name in ("naive", "faiss", "product"))
+        + f" | {100 * size['ids_as_reference']['fast']:.0f} % |"
+        for size in _measured("search")["sizes"]
+    ]
+    return table("| N | K | S | naive | FAISS | product | reference's ids |", rows)
+
+
+def training_step() -> str:
+    found = _measured("training")
+    peak = found["peak_megabytes"]
+    return (
+        f"A joint step takes {_ratio(found['ratio'])} times a plain one; peak memory {peak['joint'] / 1000:.1f} GB against "
+        f"{peak['plain'] / 1000:.1f} GB.\n"
+    )
+
+
+def topic_times() -> str:
+    found = _measured("topics")
+    index, applied = found["index"], found["forget_set"]
+    rows = [
+        f"| {row['topic']} | {row['sentences']} | {row['seconds']:.2f} s | {row['with_index']:.2f} s "
+        f"| {'yes' if row['same'] else 'no'} |"
+        for row in found["topics"]
+    ]
+    about = (
+        f"The index holds {index['tokens']:,} tokens in {index['bytes'] / 1e6:.0f} MB; it was built in {index['seconds']:.0f} s. "
+        f"A forget set of {applied['codes']} codes ({applied['bytes'] / 1000:.0f} kB) is applied in {applied['apply']:.2f} s, "
+        f"undone in {applied['undo']:.2f} s and committed in {applied['commit']:.2f} s.\n"
+    )
+    return table("| topic | sentences | without index | with index | same forget sets |", rows) + "\n" + about
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "translation": translation,
     "quality": quality,
@@ -128,6 +179,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "forgetting, fixed S'": lambda: forgetting(lambda _: FIXED_S_PRIME),
     "overview": overview,
     "joint training": joint_training,
+    "search": search_times,
+    "training step": training_step,
+    "topics": topic_times,
 }
 
 
