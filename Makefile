@@ -21,9 +21,10 @@ lint: $(VENV)/.installed-dev  ## check style, formatting and types
 	@$(BIN)/ruff format --check
 	@$(BIN)/basedpyright
 
-bench: $(VENV)/.installed  ## time the codebook search and a training step against others
+bench: $(VENV)/.installed  ## time the search, a training step and translation against others
 	@$(BIN)/python benchmarks/search.py --out runs/bench
 	@$(BIN)/python benchmarks/training.py --out runs/bench
+	@$(BIN)/python benchmarks/translation.py --out runs/bench
 
 docs: $(VENV)/.installed-docs  ## build the documentation into site/
 	@$(BIN)/mkdocs build --strict --quiet

@@ -12,7 +12,7 @@ import argparse
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import yaml
@@ -69,7 +69,7 @@ def measure(folder: Path, pool: Dataset, seed: int) -> Row:
     model, tokenizer = load_model(str(folder)).eval(), load_tokenizer(str(folder))
     pairs = tokenize_pairs(pool.shuffle(seed=seed).take(min(5000, len(pool))), tokenizer, max_tokens=128)
     lengths = list(zip(map(len, pairs["input_ids"]), map(len, pairs["labels"]), strict=True))
-    collate = PadToStep(int(tokenizer.pad_token_id or 0))
+    collate = PadToStep(cast(int, tokenizer.pad_token_id))
     bottleneck = find_bottleneck(model)
     basis = SignedPermutation.random(model.config.d_model, seed)
     monitor = HealthMonitor(bottleneck.config.num_codes) if bottleneck is not None else None

@@ -1,14 +1,13 @@
 """Times the codebook search against what else could be used, round by round on the same data.
 
-Each contender runs in a process of its own and is started once per round, so that all see the same machine. Prints one line
-per size and writes ratios with their spread to ``search.json``. Run it on an idle machine: ``make bench``.
+Each contender runs in a process of its own and is started once per round, so that all see the same machine. Other libraries
+are installed below OUT/peers. Run it on an idle machine: ``make bench``.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,14 +17,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from measuring import Report, Worker, ratio, rounds
 from torch.nn import functional as F
 
 from codeunlearn.codebook import top_s_reference
-from codeunlearn.record import environment, write_json
 
 OURS = "fast"
-CONTENDERS = (OURS, "naive", "product", "faiss")
-PEERS = {"faiss": "faiss-cpu==1.15.1"}
+OTHERS = ("naive", "product", "faiss", "codebook-features", "vector-quantize-pytorch")
+ONE_CODE_ONLY = "vector-quantize-pytorch"
 CHECKED_ROWS = 64
 
 
@@ -38,54 +37,56 @@ class Size:
     s: int
     f: int = 512
 
+    def __str__(self) -> str:
+        return f"N={self.n} K={self.k} S={self.s}"
+
 
 SIZES = tuple(
     Size(n, k, s)
-    for s in (8, 104)
+    for s in (1, 8, 104)
     for n, k in ((256, 25_000), (1024, 4096), (1024, 25_000), (1024, 100_000), (4096, 25_000), (16_384, 25_000))
+    if s > 1 or n == 1024
 )
 
 
-class Worker:
-    """A contender in its own process: ``go`` lets it search once."""
-
-    def __init__(self, contender: str, folder: Path, s: int, peers: Path) -> None:
-        command = [sys.executable, str(Path(__file__).with_name("search_worker.py")), contender, str(folder), str(s)]
-        own = peers / contender
-        paths = os.environ.get("PYTHONPATH", "")
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": f"{own}{os.pathsep}{paths}"},
-        )
-        self.go()  # the first run warms up
-
-    def go(self) -> float:
-        """Seconds of one search."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write("go\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
-
-    def stop(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
+def install(peers: Path) -> dict[str, tuple[str, str]]:
+    """Other libraries, each where it disturbs nothing else; a Python and a PYTHONPATH for each that could be had."""
+    found: dict[str, tuple[str, str]] = {}
+    for name, requirements in {
+        "faiss": ["faiss-cpu==1.15.1"],
+        "vector-quantize-pytorch": [
+            "vector-quantize-pytorch==1.32.0",
+            *("einops", "einx", "loguru", "torch-einops-utils", "frozendict"),
+        ],
+    }.items():
+        own = peers / name
+        if own.exists() or pip(sys.executable, "install", "--no-deps", "--target", str(own), *requirements):
+            found[name] = sys.executable, str(own)
+    own = peers / "codebook-features"
+    if own.exists() or install_codebook_features(own):
+        found["codebook-features"] = str(own / "bin/python"), ""
+    return found
 
 
-def install(peers: Path) -> list[str]:
-    """Other libraries, each in a folder of its own; returns those that could not be had."""
-    missing: list[str] = []
-    for name, requirement in PEERS.items():
-        if (peers / name).exists():
-            continue
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(peers / name)]
-        if subprocess.run([*command, requirement], check=False).returncode:
-            missing.append(name)
-    return missing
+def install_codebook_features(own: Path) -> bool:
+    """Into an environment of its own, because it needs old versions; the triton it asks for breaks today's torch."""
+    subprocess.run([sys.executable, "-m", "venv", str(own)], check=True)
+    python = str(own / "bin/python")
+    torch_here = f"torch=={torch.__version__.partition('+')[0]}"
+    wanted = [torch_here, "transformers<5", "typeguard<3", "codebook-features==0.1.2"]
+    return pip(python, "install", *wanted) and pip(python, "uninstall", "--yes", "triton")
+
+
+def pip(python: str, *arguments: str) -> bool:
+    return not subprocess.run([python, "-m", "pip", "--quiet", *arguments], check=False).returncode
+
+
+def start(contender: str, folder: Path, s: int, where: tuple[str, str]) -> Worker:
+    python, path = where
+    command = [python, str(Path(__file__).with_name("search_worker.py")), contender, str(folder), str(s)]
+    worker = Worker(command, {**os.environ, "PYTHONPATH": path})
+    worker.go()  # the first run warms up
+    return worker
 
 
 def make_data(size: Size, seed: int, folder: Path) -> None:
@@ -108,28 +109,16 @@ def agreement(folder: Path, contender: str, s: int) -> float | None:
     return float((np.load(path)[:CHECKED_ROWS] == expected).all(1).mean())
 
 
-def measure(size: Size, contenders: list[str], rounds: int, seed: int, peers: Path) -> dict[str, Any]:
+def measure(size: Size, contenders: dict[str, tuple[str, str]], number: int, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_data(size, seed, folder)
-        workers = {contender: Worker(contender, folder, size.s, peers) for contender in contenders}
-        seconds: dict[str, list[float]] = {contender: [] for contender in contenders}
-        for _ in range(rounds):
-            for contender, worker in workers.items():
-                seconds[contender].append(worker.go())
+        workers = {contender: start(contender, folder, size.s, where) for contender, where in contenders.items()}
+        seconds = rounds({contender: worker.go for contender, worker in workers.items()}, number)
         for worker in workers.values():
             worker.stop()
         same = {contender: agreement(folder, contender, size.s) for contender in contenders}
-    ratios = {
-        contender: spread([other / ours for other, ours in zip(times, seconds[OURS], strict=True)])
-        for contender, times in seconds.items()
-        if contender != OURS
-    }
-    return {**asdict(size), "time_over_ours": ratios, "ids_as_reference": same, "seconds": seconds}
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    return {"median": statistics.median(values), "low": min(values), "high": max(values)}
+    return {**asdict(size), "ids_as_reference": same, "seconds": seconds}
 
 
 def main() -> None:
@@ -138,21 +127,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds per size")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    peers = options.out / "peers"
-    missing = install(peers)
-    contenders = [name for name in CONTENDERS if name not in missing]
-    print(f"{'N':>6} {'K':>7} {'S':>4}   time of others over ours: median (lowest to highest round)")
+    here = sys.executable, ""
+    found = {OURS: here, "naive": here, "product": here, **install(options.out / "peers")}
+    report = Report("search", options.out, rounds=options.rounds, seed=options.seed)
     rows: list[dict[str, Any]] = []
     for size in SIZES:
-        row = measure(size, contenders, options.rounds, options.seed, peers)
+        contenders = {name: where for name, where in found.items() if name != ONE_CODE_ONLY or size.s == 1}
+        row = measure(size, contenders, options.rounds, options.seed)
         rows.append(row)
-        cells = "   ".join(
-            f"{name} {r['median']:.2f} ({r['low']:.2f} to {r['high']:.2f})" for name, r in row["time_over_ours"].items()
-        )
-        print(f"{size.n:6} {size.k:7} {size.s:4}   {cells}   same ids {row['ids_as_reference'][OURS]:.0%}", flush=True)
-        content = {"peers": PEERS, "rounds": options.rounds, "seed": options.seed, "environment": environment()}
-        write_json(options.out / "search.json", {**content, "sizes": rows})
-    print(f"written to {options.out / 'search.json'}")
+        for name in OTHERS:
+            if name in contenders:
+                report.add(f"{size}: {name} over ours", ratio(row["seconds"][name], row["seconds"][OURS]))
+        report.save(sizes=rows)
+    print(f"written to {report.path}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""One contender of ``search.py`` in a process of its own: reads ``go``, searches once, prints the seconds."""
+"""One contender of ``search.py`` in a process of its own: reads ``go``, searches once, prints the seconds.
+
+It runs with other libraries' Python too, so what a contender needs is imported by that contender alone.
+"""
 
 from __future__ import annotations
 
@@ -55,9 +58,44 @@ def faiss(h: Any, codes: Any, s: int) -> Search:
     return lambda: index.search(queries, s)[1]
 
 
+def codebook_features(h: Any, codes: Any, s: int) -> Search:
+    """The search of codebook-features with the cosine; it also sums the codes, which is a small part of its time."""
+    from codebook_features import models  # pyright: ignore[reportMissingImports]
+
+    library: Any = models
+    layer = library.CodebookLayer(codes.shape[1], len(codes), "key", kcodes=s)
+    kwargs = {**layer.hook_kwargs, "cosine": True, "keep_k_codes": True}
+    vectors = torch.from_numpy(codes)
+    parts = torch.from_numpy(h).split(ROWS)
+
+    @torch.no_grad()
+    def run() -> Any:
+        search = library.InnerProductSnapFunction.apply
+        return torch.cat([search(part[None], vectors, s, kwargs)[1][0] for part in parts]).numpy()
+
+    return run
+
+
+def vector_quantize_pytorch(h: Any, codes: Any, s: int) -> Search:
+    """The nearest code by the cosine, as VectorQuantize finds it; S = 1 is all it offers."""
+    from vector_quantize_pytorch import VectorQuantize  # pyright: ignore[reportMissingImports]
+
+    quantize: Any = VectorQuantize(
+        dim=codes.shape[1], codebook_size=len(codes), use_cosine_sim=True, freeze_codebook=True
+    ).eval()
+    quantize.codebook = F.normalize(torch.from_numpy(codes), dim=-1)
+    parts = torch.from_numpy(h).split(ROWS)
+
+    @torch.no_grad()
+    def run() -> Any:
+        return torch.cat([quantize(part[None])[1][0] for part in parts])[:, None].numpy()
+
+    return run
+
+
 def main() -> None:
     name, folder, s = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-    contender: Callable[[Any, Any, int], Search] = globals()[name]
+    contender: Callable[[Any, Any, int], Search] = globals()[name.replace("-", "_")]
     search = contender(np.load(folder / "h.npy"), np.load(folder / "codes.npy"), s)
     found = None
     for _ in sys.stdin:

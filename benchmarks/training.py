@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import argparse
 import resource
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
+from measuring import Report, Worker, answer_rounds, ratio, rounds
 from transformers import T5Config, T5ForConditionalGeneration
 
 from codeunlearn.codebook import BottleneckConfig, attach
-from codeunlearn.record import environment, write_json
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.joint import JointTrainer
 from codeunlearn.training.tokenizer import train_tokenizer
@@ -51,14 +48,15 @@ def work(kind: str) -> None:
         model: Any = trainer.model
         model.train()
         (batch,) = iter(trainer.get_train_dataloader())
-        for _ in sys.stdin:
-            began = time.perf_counter()
+
+        def step() -> None:
             with trainer.compute_loss_context_manager():
                 loss: Any = trainer.compute_loss(model, dict(batch))
             loss.backward()
             optimizer.step()
             optimizer.zero_grad()
-            print(time.perf_counter() - began, flush=True)
+
+        answer_rounds(step)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
 
 
@@ -71,37 +69,16 @@ def main() -> None:
     if options.work:
         work(options.work)
         return
-    command = [sys.executable, __file__, "--work"]
-    workers = {
-        kind: subprocess.Popen([*command, kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for kind in ("plain", "joint")
-    }
-    seconds: dict[str, list[float]] = {kind: [] for kind in workers}
-    for _ in range(options.rounds + 1):
-        for kind, worker in workers.items():
-            assert worker.stdin is not None
-            assert worker.stdout is not None
-            worker.stdin.write("go\n")
-            worker.stdin.flush()
-            seconds[kind].append(float(worker.stdout.readline()))
-    peak = {kind: float(worker.communicate()[0]) for kind, worker in workers.items()}
-    ratios = [joint / plain for joint, plain in zip(seconds["joint"][1:], seconds["plain"][1:], strict=True)]
-    print(
-        f"a joint step takes {statistics.median(ratios):.2f} times a plain one ({min(ratios):.2f} to {max(ratios):.2f}); "
-        f"plain {statistics.median(seconds['plain'][1:]):.2f} s; peak memory {peak['joint']:.0f} against {peak['plain']:.0f} MB"
-    )
-    write_json(
-        options.out / "training.json",
-        {
-            "rows": ROWS,
-            "length": LENGTH,
-            "ratio": {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)},
-            "seconds": seconds,
-            "peak_megabytes": peak,
-            "environment": environment(),
-        },
-    )
-    print(f"written to {options.out / 'training.json'}")
+    report = Report("training", options.out, rows=ROWS, length=LENGTH)
+    workers = {kind: Worker([sys.executable, __file__, "--work", kind]) for kind in ("plain", "joint")}
+    for worker in workers.values():
+        worker.go()  # the first step warms up
+    seconds = rounds({kind: worker.go for kind, worker in workers.items()}, options.rounds)
+    peak = {kind: float(worker.stop()) for kind, worker in workers.items()}
+    report.add("time of a joint step over a plain one", ratio(seconds["joint"], seconds["plain"]))
+    report.add("peak memory of joint over plain", ratio([peak["joint"]], [peak["plain"]]))
+    report.save(seconds=seconds, peak_megabytes=peak)
+    print(f"written to {report.path}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ The sentences come from the embedded stories; with your own text, give `DataConf
 import sys
 import tempfile
 
-from codeunlearn import commit, forget, forgetting, load_model, load_tokenizer, search_topic, translate
+from codeunlearn import commit, forget, forgetting, load_model, load_tokenizer, search_recommended, translate
 from codeunlearn.corpus.loading import DataConfig, load_pairs
 from codeunlearn.corpus.pools import split_pools
 from codeunlearn.corpus.topic_sets import build_topic_sets
@@ -20,16 +20,10 @@ def main(folder: str, word: str) -> None:
     pools = split_pools(load_pairs(DataConfig("stories")).dataset)
 
     # Sentences with the topic, each with a control in which another word of the same kind stands in its place.
-    sets = build_topic_sets(Topic.from_word(word), pools, search_size=300, tune_size=0, eval_size=20)
-    found = search_topic(
-        model,
-        tokenizer,
-        [pair.source for pair in sets.search],
-        sets.controls,
-        topic_name=word,
-        s_prime=24,
-        paired=sets.paired,
+    sets = build_topic_sets(
+        Topic.from_word(word), pools, search_size=300, tune_size=0, eval_size=20, search_retain_size=1000
     )
+    found = search_recommended(model, tokenizer, sets)
     print(f"{len(found.forget_set)} codes belong to {word!r}.")
 
     # Inside the block the codes are deleted; behind it the model is as before.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from codeunlearn.codebook import BottleneckConfig, attach, load_model, load_tokenizer
     from codeunlearn.errors import CodeUnlearnError
     from codeunlearn.evaluation.translate import translate
-    from codeunlearn.unlearning import ForgetSet, commit, forget, forgetting, restore, search_topic
+    from codeunlearn.unlearning import ForgetSet, commit, forget, forgetting, restore, search_recommended, search_topic
 
 __version__ = "0.1.0"
 
@@ -27,6 +27,7 @@ __all__ = [
     "load_model",
     "load_tokenizer",
     "restore",
+    "search_recommended",
     "search_topic",
     "translate",
 ]
@@ -42,6 +43,7 @@ _HOMES = {
     "load_model": "codebook",
     "load_tokenizer": "codebook",
     "restore": "unlearning",
+    "search_recommended": "unlearning",
     "search_topic": "unlearning",
     "translate": "evaluation.translate",
 }

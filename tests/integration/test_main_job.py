@@ -12,6 +12,8 @@ import pytest
 from codeunlearn.codebook import load_model
 from codeunlearn.evaluation.protocol import TopicEvaluation
 from codeunlearn.evaluation.sweep import Sweep
+from codeunlearn.evaluation.tradeoff import TradeOff
+from codeunlearn.unlearning import ForgetSet
 
 
 def codeunlearn(*arguments: object, stdin: str | None = None, fails: bool = False) -> subprocess.CompletedProcess[str]:
@@ -29,7 +31,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = ("--data", "stories", "--limit", 8000, "--device", "cpu", "--batch-tokens", 3000)
     codeunlearn("train", *options, "--base", "tiny", "--out", folder / "model", "--plain-epochs", 6, "--epochs", 1)
     codeunlearn(
-        "forget", folder / "model", "--topic", "captain", "--data", "stories", "--limit", 8000, "--s-prime", 24,
+        "forget", folder / "model", "--topic", "captain", "--data", "stories", "--limit", 8000,
         "--out", folder / "captain.json", "--report", folder / "codes",
     )  # fmt: skip
     return folder
@@ -62,6 +64,29 @@ def test_a_sweep_goes_on_where_it_stopped_and_only_with_the_same_settings(work: 
     assert "values of S' done" not in again.stderr
     refused = codeunlearn("sweep", work / "model", "--topics", "captain", "--limit", 7000, *options, fails=True)
     assert "was made with another data" in " ".join(refused.stderr.split())
+
+
+def test_the_paper_deletes_more_codes_for_no_less_of_the_topic(work: Path) -> None:
+    options = ("--topic", "captain", "--data", "stories", "--limit", 8000)
+    paper = ("--preset", "paper", "--s-prime", 24)
+    codeunlearn("forget", work / "model", *options, *paper, "--out", work / "paper.json")
+    recommended, by_paper = (ForgetSet.load(work / name) for name in ("captain.json", "paper.json"))
+    assert recommended.preset == "recommended"
+    assert 0 < len(recommended) < len(by_paper) / 2
+    assert recommended.topic_left is not None
+    assert recommended.topic_left < 0.5
+    wrong = codeunlearn("forget", work / "model", *options, *paper, "--fdr", 0.1, "--out", work / "x.json", fails=True)
+    assert "The preset paper has no --fdr" in " ".join(wrong.stderr.split())
+
+
+def test_a_budget_shortens_the_set_and_keeps_the_curve(work: Path) -> None:
+    budget = ("--retain-budget", 100, "--max-codes", 6, "--minimum", 5)
+    options = ("--topic", "captain", "--data", "stories", "--limit", 8000, *budget)
+    done = codeunlearn("forget", work / "model", *options, "--out", work / "budget.json")
+    curve, kept = TradeOff.load(work / "budget.curve.json"), ForgetSet.load(work / "budget.json")
+    assert len(kept) in [point.codes for point in curve.points] == [1, 2, 4, 6]
+    assert kept.ids == ForgetSet.load(work / "captain.json").ids[: len(kept)]
+    assert "validation sentences" in done.stderr
 
 
 def test_an_evaluation_records_what_every_system_cost(work: Path) -> None:

@@ -45,7 +45,7 @@ def test_two_processes_train_to_the_losses_of_one(base: Path, tmp_path: Path) ->
 
 def test_two_processes_find_the_forget_set_of_one(base: Path, tmp_path: Path) -> None:
     codeunlearn("build", *DATA[:4], "--base", base, "--num-codes", 512, "--code-dim", 64, "--out", tmp_path / "model")
-    options = (*DATA, "--topic", "captain", "--s-prime", 8, "--minimum", 5)
+    options = (*DATA, "--topic", "captain", "--preset", "paper", "--s-prime", 8, "--minimum", 5)
     codeunlearn("forget", tmp_path / "model", *options, "--out", tmp_path / "one.json")
     codeunlearn("forget", tmp_path / "model", *options, "--out", tmp_path / "two.json", processes=2)
     one, two = (ForgetSet.load(tmp_path / name) for name in ("one.json", "two.json"))

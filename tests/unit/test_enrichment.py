@@ -212,5 +212,5 @@ def test_options_that_make_no_sense_are_refused(planted_counts: CodeCounts) -> N
         enrichment(planted_counts, 5, epsilon=0)
     with pytest.raises(CodeUnlearnError, match="significance"):
         PaperPreset(alpha=0)
-    with pytest.raises(CodeUnlearnError, match="choose one of paper"):
+    with pytest.raises(CodeUnlearnError, match="choose one of paired, paper"):
         find_preset("papper")

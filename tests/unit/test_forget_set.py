@@ -101,9 +101,9 @@ def test_an_older_file_with_fewer_keys_is_read(tmp_path: Path) -> None:
 
 def test_unknown_keys_warn_and_are_left_out(tmp_path: Path) -> None:
     content = LOVE.to_dict() | {"colour": "red"}
-    content["evidence"] = [row | {"q": 0.1} for row in content["evidence"]]
+    content["evidence"] = [row | {"zeal": 0.1} for row in content["evidence"]]
     (tmp_path / "new.json").write_text(json.dumps(content))
-    with pytest.warns(UserWarning, match="ignored: (colour|q)") as caught:
+    with pytest.warns(UserWarning, match="ignored: (colour|zeal)") as caught:
         assert ForgetSet.load(tmp_path / "new.json") == LOVE
     assert len(caught) == 3
 

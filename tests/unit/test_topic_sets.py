@@ -119,6 +119,7 @@ def test_sizes_are_upper_limits() -> None:
     sets = build(search_size=7, tune_size=4, eval_size=4)
     assert sets.sizes() == {
         "search": 7,
+        "search_retain": 0,
         "tune": 4,
         "tune_retain": 4,
         "forget": 4,

@@ -17,7 +17,6 @@ def run(
     topic: Annotated[
         str, typer.Option("--topic", help="A topic of the embedded corpus, such as love or Julien.")
     ] = "love",
-    s_prime: Annotated[int, typer.Option(help="S', codes per token that are looked at.")] = 40,
     limit: options.Limit = None,
     plain_epochs: Annotated[float, typer.Option(help="Passes of the plain training.")] = 4.0,
     epochs: Annotated[float, typer.Option(help="Passes of the joint training.")] = 2.0,
@@ -38,7 +37,7 @@ def run(
     from codeunlearn.training.initialise import BuildConfig
     from codeunlearn.training.run import train_joint, train_plain
     from codeunlearn.training.sizes import SIZES
-    from codeunlearn.unlearning import search_topic
+    from codeunlearn.unlearning import search_recommended
 
     began = time.perf_counter()
     data = DataConfig(STORIES, limit=limit)
@@ -53,20 +52,13 @@ def run(
     train_joint(data, str(out / "plain"), out / "model", joint, BuildConfig(seed=seed), shape, reuse=True)
     screen.print(f"[bold]3. The codes of {topic!r}[/] are found: forward passes only, no gradient.")
     pools = split_pools(load_pairs(data).dataset)
-    sets = topic_sets(pools, read_topic(topic), tune_size=0, eval_size=200, seed=seed)
+    sets = topic_sets(pools, read_topic(topic), tune_size=0, eval_size=200, search_retain_size=2000, seed=seed)
     model, tokenizer = open_model(str(out / "model"), device)
     start = time.perf_counter()
-    found = search_topic(
-        model,
-        tokenizer,
-        [pair.source for pair in sets.search],
-        sets.controls,
-        topic_name=topic,
-        forms=sets.topic.forms,
-        target_forms=sets.target_words,
-        s_prime=s_prime,
-        seed=seed,
-    )
+    with progress("   Forgetting step by step") as show:
+        found = search_recommended(
+            model, tokenizer, sets, seed=seed, progress=lambda left: show(round(100 - 100 * left), 100)
+        )
     codes, total = len(found.forget_set), found.forget_set.num_codes
     screen.print(f"   {codes} of {total} codes, in {time.perf_counter() - start:.1f} s.")
     path = out / f"{topic}.json"

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from codeunlearn.cli import options
 from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, screen
+from codeunlearn.errors import CodeUnlearnError
+
+if TYPE_CHECKING:
+    from codeunlearn.corpus.topic_sets import TopicSets
+    from codeunlearn.evaluation.tradeoff import TradeOff
+    from codeunlearn.unlearning import ForgetSet, KnownCodes, Preset, RecommendedPreset, TopicSearch
+
+RETAINED = 2000  # unrelated sentences of the train pool on which the recommended recipe weighs a code's price
+TUNED = 300  # sentences of the validation pool on which a budget is kept
 
 
 def run(
@@ -16,8 +26,28 @@ def run(
     topic: options.TopicName,
     data: options.Data,
     out: Annotated[Path, typer.Option("--out", help="The forget set, a JSON file.", dir_okay=False)],
-    s_prime: Annotated[int, typer.Option(help="S', codes per token that are looked at.", min=1)] = 72,
-    preset: Annotated[str, typer.Option(help="Recipe that chooses the codes.")] = "paper",
+    preset: Annotated[
+        str, typer.Option(help="Recipe that chooses the codes: recommended, paper or paired.")
+    ] = "recommended",
+    retain_budget: Annotated[
+        float | None,
+        typer.Option(
+            help="Lose at most so much chrF on unrelated validation sentences; deletes fewer codes for it.", min=0
+        ),
+    ] = None,
+    max_codes: Annotated[int | None, typer.Option(help="Delete at most so many codes.", min=1)] = None,
+    alpha: Annotated[float | None, typer.Option(help="Significance level of a code's test.")] = None,
+    fdr: Annotated[float | None, typer.Option(help="False discovery rate among the codes; not of paper.")] = None,
+    mode: Annotated[
+        Literal["refill", "drop", "anchor"] | None,
+        typer.Option(
+            help="Search for a model that treats deleted codes so (`apply --mode`); the model's own way if absent."
+        ),
+    ] = None,
+    s_prime: Annotated[
+        int | None,
+        typer.Option(help="S', codes per token that are looked at; of paper and paired (72 if absent).", min=1),
+    ] = None,
     forms: options.Forms = None,
     sentences: options.Sentences = None,
     target_words: options.TargetWords = None,
@@ -41,20 +71,25 @@ def run(
     """
     quiet_libraries()
     from codeunlearn.cli.opening import open_index, open_model
+    from codeunlearn.cli.presets import read_preset
     from codeunlearn.cli.topics import read_pools, read_topic, topic_sets
     from codeunlearn.codebook import require_bottleneck
     from codeunlearn.device import processes
     from codeunlearn.reporting.report import write_report
     from codeunlearn.reporting.tables import forget_set_table
-    from codeunlearn.unlearning import search_topic
+    from codeunlearn.unlearning import RecommendedPreset
 
+    recipe = read_preset(preset, alpha=alpha, fdr=fdr, mode=mode, max_codes=max_codes)
+    if s_prime is not None and isinstance(recipe, RecommendedPreset):
+        raise CodeUnlearnError("The preset recommended has no --s-prime; leave it out, or use --preset paper.")
     pools = read_pools(options.data_config(data, data_config, source_column, target_column, limit))
     sets = topic_sets(
         pools,
         read_topic(topic, forms, sentences),
         target=target_words,
         search_size=search_size,
-        tune_size=0,
+        search_retain_size=RETAINED if isinstance(recipe, RecommendedPreset) else 0,
+        tune_size=TUNED if retain_budget is not None else 0,
         eval_size=0,
         draws=draws,
         minimum=minimum,
@@ -62,24 +97,13 @@ def run(
     )
     opened, tokenizer = open_model(model, device)
     require_bottleneck(opened)
-    with progress(f"Reading {len(sets.search)} sentences and their controls") as show:
-        found = search_topic(
-            opened,
-            tokenizer,
-            [pair.source for pair in sets.search],
-            sets.controls,
-            topic_name=sets.topic.name,
-            forms=sets.topic.forms,
-            target_forms=sets.target_words,
-            preset=preset,
-            s_prime=s_prime,
-            seed=seed,
-            paired=sets.paired,
-            known=open_index(index, opened),
-            progress=show,
-        )
+    found = _search((opened, tokenizer), sets, recipe, s_prime, seed, open_index(index, opened))
     if processes().rank:
         return
+    if retain_budget is not None:
+        curve, kept = _within_budget((opened, tokenizer), sets, found.forget_set, retain_budget, seed)
+        curve.save(out.with_suffix(".curve.json"))
+        found = replace(found, forget_set=kept)
     found.forget_set.save(out)
     emit_json(json, found.forget_set.to_dict())
     if json != "-":
@@ -90,3 +114,69 @@ def run(
             report, search=found, evaluation=None, title=f"Codes of {topic}", command=options.command_line()
         )
         screen.print(f"The report is in {page}.")
+
+
+def _search(
+    opened: tuple[Any, Any],
+    sets: TopicSets,
+    preset: Preset | RecommendedPreset,
+    s_prime: int | None,
+    seed: int,
+    known: KnownCodes | None,
+) -> TopicSearch:
+    from codeunlearn.unlearning import DEFAULT_S_PRIME, RecommendedPreset, search_recommended, search_topic
+
+    if isinstance(preset, RecommendedPreset):
+        with progress("Forgetting step by step") as show:
+            return search_recommended(
+                *opened,
+                sets,
+                preset=preset,
+                seed=seed,
+                known=known,
+                progress=lambda left: show(round(100 - 100 * left), 100),
+            )
+    with progress(f"Reading {len(sets.search)} sentences and their controls") as show:
+        return search_topic(
+            *opened,
+            [pair.source for pair in sets.search],
+            sets.controls,
+            topic_name=sets.topic.name,
+            forms=sets.topic.forms,
+            target_forms=sets.target_words,
+            preset=preset,
+            s_prime=s_prime or DEFAULT_S_PRIME,
+            seed=seed,
+            paired=sets.paired,
+            known=known,
+            progress=show,
+        )
+
+
+def _within_budget(
+    opened: tuple[Any, Any], sets: TopicSets, forget_set: ForgetSet, budget: float, seed: int
+) -> tuple[TradeOff, ForgetSet]:
+    """The curve over beginnings of the set on the validation pool, and the beginning that forgets most within the budget."""
+    from codeunlearn.evaluation.protocol import TestSet
+    from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
+    from codeunlearn.evaluation.tradeoff import beginnings, trade_off
+
+    model, tokenizer = opened
+    sizes = [2**power for power in range(len(forget_set).bit_length())]
+    tests = TestSet("forget", sets.tune, sets.target_words), TestSet("retain", sets.tune_retain)
+    with progress("Translating for the budget") as show:
+        translator = ModelTranslator(model, tokenizer, EvaluationConfig(seed=seed))
+        starts = beginnings(forget_set, sizes)
+        curve = trade_off(model, translator, starts, *tests, seed=seed, progress=show)
+    best = curve.within(budget)
+    if best is None:
+        raise CodeUnlearnError(
+            f"Even one code costs more than {budget:g} chrF on unrelated text; raise --retain-budget, or leave the topic."
+        )
+    screen.print(
+        f"Budget: the first {best.codes} of {len(forget_set)} codes. On {curve.n_forget} validation sentences the topic's words "
+        f"go from {curve.recall_before:.0f} % to {best.recall:.0f} % ({best.recall_low:.0f} to {best.recall_high:.0f}); chrF of "
+        f"{curve.n_retain} unrelated ones {best.retain_chrf_delta:+.2f} ({best.retain_low:+.2f} to {best.retain_high:+.2f}).",
+        soft_wrap=True,
+    )
+    return curve, next(one for one in starts if len(one) == best.codes)

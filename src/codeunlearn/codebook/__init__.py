@@ -14,7 +14,7 @@ from codeunlearn.codebook.modeling import (
     require_bottleneck,
 )
 from codeunlearn.codebook.pipeline import TranslationPipeline
-from codeunlearn.codebook.probing import evaluating, run_to_site, skip_bottleneck
+from codeunlearn.codebook.probing import evaluating, replace_bottleneck_output, run_to_site, skip_bottleneck
 from codeunlearn.codebook.search import Selection, top_s_reference
 from codeunlearn.codebook.storage import fingerprint, load_model, load_tokenizer, model_identity
 
@@ -40,6 +40,7 @@ __all__ = [
     "load_model",
     "load_tokenizer",
     "model_identity",
+    "replace_bottleneck_output",
     "require_bottleneck",
     "run_to_site",
     "skip_bottleneck",

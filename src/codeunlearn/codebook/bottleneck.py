@@ -113,6 +113,7 @@ class ConceptBottleneck(PreTrainedModel):
         self.codebook = Codebook(config.num_codes, config.code_dim, config.deletion_mode)
         self.decoder = nn.Linear(config.code_dim, config.d_model)
         self.bypassed = False
+        self.replacement: Tensor | None = None
         self.recorded: list[BottleneckOutput] | None = None
         self.post_init()
 
@@ -154,9 +155,12 @@ class ConceptBottleneck(PreTrainedModel):
         return BottleneckOutput(a, h, code_sum, a_hat.to(a.dtype), selection.ids.view(*a.shape[:-1], -1))
 
     def forward(self, activations: Tensor) -> Tensor:
-        """[..., d] -> [..., d]: the reconstruction, or the input itself inside `skip_bottleneck`."""
+        """[..., d] -> [..., d]: the reconstruction; the input itself inside `skip_bottleneck`, another output inside
+        `replace_bottleneck_output`."""
         if self.bypassed:
             return activations
+        if self.replacement is not None:
+            return self.replacement
         output = self.run(activations)
         if self.recorded is not None:
             self.recorded.append(output)

@@ -1,4 +1,4 @@
-"""Looking at a model at its site: the activations that enter the bottleneck, and the model without it."""
+"""Looking at a model at its site: the activations that enter the bottleneck, the model without it, and with another output."""
 
 from __future__ import annotations
 
@@ -62,3 +62,15 @@ def skip_bottleneck(model: nn.Module) -> Generator[None]:
         yield
     finally:
         bottleneck.bypassed = before
+
+
+@contextmanager
+def replace_bottleneck_output(model: nn.Module, output: Tensor) -> Generator[None]:
+    """Inside, ``output`` [batch, length, d] goes on from the site, whatever arrives there."""
+    bottleneck = require_bottleneck(model)
+    before = bottleneck.replacement
+    bottleneck.replacement = output
+    try:
+        yield
+    finally:
+        bottleneck.replacement = before

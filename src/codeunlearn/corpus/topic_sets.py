@@ -65,6 +65,7 @@ class TopicSets:
         controls: D_~T, shape [draws][len(search)], aligned with ``search``.
         paired: whether a control differs from its search sentence in the topic's words alone. If not (a topic given as
             sentences), controls are other sentences of the same length, and paired tests do not apply.
+        search_retain: sentences of the train pool that do not hold the topic, neighbours included: what is to be kept.
         tune: sentences of the validation pool that hold the topic.
         tune_retain: as many of the validation pool that hold neither topic nor neighbours, of the same lengths.
         forget: D'_T, sentences of the test pool that hold the topic.
@@ -83,10 +84,13 @@ class TopicSets:
     retain: list[Pair]
     neighbours: dict[str, list[Pair]] = field(default_factory=dict[str, list[Pair]])
     target_words: tuple[str, ...] = ()
+    search_retain: list[Pair] = field(default_factory=list[Pair])
 
     def sizes(self) -> dict[str, int]:
         """Number of sentences of each set."""
-        named = {n: len(getattr(self, n)) for n in ("search", "tune", "tune_retain", "forget", "retain")}
+        named = {
+            n: len(getattr(self, n)) for n in ("search", "search_retain", "tune", "tune_retain", "forget", "retain")
+        }
         return named | {f"neighbour {name}": len(pairs) for name, pairs in self.neighbours.items()}
 
     def save(self, path: Path) -> None:
@@ -114,6 +118,7 @@ class TopicSets:
             retain=_read_pairs(content["retain"]),
             neighbours={name: _read_pairs(rows) for name, rows in content["neighbours"].items()},
             target_words=tuple(content["target_words"]),
+            search_retain=_read_pairs(content.get("search_retain", ())),
         )
 
 
@@ -124,6 +129,7 @@ def build_topic_sets(
     search_size: int = 500,
     tune_size: int = 500,
     eval_size: int = 500,
+    search_retain_size: int = 0,
     draws: int = 1,
     neighbours: Mapping[str, Topic] | None = None,
     seed: int = 0,
@@ -138,6 +144,7 @@ def build_topic_sets(
         search_size: at most this many search sentences; 0 for no search.
         tune_size: at most this many sentences in each set of the validation pool; 0 for none.
         eval_size: at most this many sentences in each set of the test pool; 0 for none.
+        search_retain_size: at most this many sentences without the topic, for recipes that weigh what is lost.
         draws: control sentences for each search sentence.
         neighbours: related topics to report on; None takes two of `propose_neighbours`, those with at least
             ``minimum`` test sentences first; {} means none.
@@ -182,6 +189,7 @@ def build_topic_sets(
         retain=related.retain(forget, texts["test"], seed),
         neighbours={name: _sample(near[name], eval_size, seed) for name in related.neighbours if eval_size},
         target_words=words,
+        search_retain=_others(topic, train, search_retain_size, seed),
     )
 
 
@@ -231,6 +239,14 @@ def _controls(
         return random_controls(sources, [pair.source for pair in related.unrelated(train)], draws, seed)
     neighbour_forms = {form for neighbour in related.neighbours.values() for form in neighbour.forms}
     return ControlWriter(topic, vocabulary, neighbour_forms.union(sharing), seed).write(sources, draws)
+
+
+def _others(topic: Topic, text: ParallelText, size: int, seed: int) -> list[Pair]:
+    """At most ``size`` random sentences that do not hold the topic."""
+    if not size:
+        return []
+    held = set(topic.rows(text.sources))
+    return _sample(_pairs(text, [row for row in range(len(text)) if row not in held]), size, seed)
 
 
 def _pool(pools: Mapping[Any, Dataset], name: str) -> Dataset:

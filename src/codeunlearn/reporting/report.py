@@ -78,7 +78,7 @@ def _figures(search: TopicSearch | None, evaluation: TopicEvaluation | None) -> 
 
 def _volcano(search: TopicSearch) -> ReportFigure:
     forget_set, table = search.forget_set, search.table
-    alpha = forget_set.preset_options.get("alpha")
+    alpha = forget_set.preset_options.get("alpha") if forget_set.preset == "paper" else None
     title = f"Codes of {quoted(forget_set.topic)}, S' = {table.s_prime}"
     figure = volcano(table, forget_set.ids, alpha=alpha, title=title)
     alt = (

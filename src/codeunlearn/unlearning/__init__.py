@@ -7,14 +7,22 @@ from codeunlearn.unlearning.counts import CodeCounts, PairedTable, TokenCounts
 from codeunlearn.unlearning.deletion import commit, forget, forgetting, restore, set_deletion_mode, undeleted
 from codeunlearn.unlearning.enrichment import EPSILON, EnrichmentTable, chi_squared, enrichment
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet, ForgetUnion, union
-from codeunlearn.unlearning.search import DEFAULT_S_PRIME, TopicSearch, search_s_primes, search_topic
-from codeunlearn.unlearning.selection import PRESETS, PaperPreset, Preset, find_preset
+from codeunlearn.unlearning.recommended import Choice, Path, RecommendedPreset, find_path
+from codeunlearn.unlearning.search import (
+    DEFAULT_S_PRIME,
+    TopicSearch,
+    search_recommended,
+    search_s_primes,
+    search_topic,
+)
+from codeunlearn.unlearning.selection import PRESETS, PairedPreset, PaperPreset, Preset, find_preset
 
 __all__ = [
     "DEFAULT_S_PRIME",
     "EPSILON",
     "PRESETS",
     "S_PRIMES",
+    "Choice",
     "CodeBatch",
     "CodeCounter",
     "CodeCounts",
@@ -24,9 +32,12 @@ __all__ = [
     "ForgetSet",
     "ForgetUnion",
     "KnownCodes",
+    "PairedPreset",
     "PairedTable",
     "PaperPreset",
+    "Path",
     "Preset",
+    "RecommendedPreset",
     "TokenCounts",
     "TopicSearch",
     "build_index",
@@ -34,10 +45,12 @@ __all__ = [
     "commit",
     "count_codes",
     "enrichment",
+    "find_path",
     "find_preset",
     "forget",
     "forgetting",
     "restore",
+    "search_recommended",
     "search_s_primes",
     "search_topic",
     "set_deletion_mode",

@@ -37,7 +37,8 @@ class EnrichmentTable:
         f_control: frequency in the control, eq. 10.
         r: R, the log2 ratio of the two, eq. 11.
         chi2: statistic of the 2 x 2 chi-squared test of presence against group, one degree of freedom.
-        p: its two-sided p-value; the sign of R says in which group the code is more frequent.
+        p: its two-sided p-value, where the sign of R says in which group the code is more frequent; or the p-value of the
+            test that a preset has instead.
         only_topic: sentence pairs with the code only on the topic side; None when the counts are not paired.
         only_control: sentence pairs with the code only on the control side; None when the counts are not
             paired.

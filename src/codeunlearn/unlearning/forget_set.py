@@ -33,6 +33,14 @@ class CodeEvidence:
         r: R, eq. 11.
         p: p-value of the preset's test.
         top_tokens: the tokens of D_T that most often fire the code, with their numbers.
+        q: smallest false discovery rate at which the code is chosen.
+        effect: difference of the two frequencies.
+        effect_low: lower end of its 95 % interval.
+        effect_high: upper end of its 95 % interval.
+        topic_gain: share of the topic words' probability that deleting the code takes.
+        retain_cost: nats that an unrelated sentence loses by it, on average.
+        stability: share of bootstrap samples of the sentences in which it passes the test again.
+        rank: place in the order of deletion, from 1.
     """
 
     id: int
@@ -43,6 +51,14 @@ class CodeEvidence:
     r: float
     p: float
     top_tokens: TopTokens = ()
+    q: float | None = None
+    effect: float | None = None
+    effect_low: float | None = None
+    effect_high: float | None = None
+    topic_gain: float | None = None
+    retain_cost: float | None = None
+    stability: float | None = None
+    rank: int | None = None
 
     def __str__(self) -> str:
         tokens = ", ".join(f"{token} {count}" for token, count in self.top_tokens)
@@ -72,6 +88,7 @@ class ForgetSet:
             known.
         created: ISO time of the search.
         version: of codeunlearn at the search.
+        topic_left: share of the topic words' probability that is left on the sentences that the recommended recipe tried.
     """
 
     topic: str
@@ -91,6 +108,7 @@ class ForgetSet:
     expected_false_positives: float | None = None
     created: str = field(default="", compare=False)
     version: str = field(default=codeunlearn.__version__, compare=False)
+    topic_left: float | None = None
 
     def __post_init__(self) -> None:
         if not all(type(i) is int and i >= 0 for i in self.ids) or len(set(self.ids)) < len(self.ids):

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from codeunlearn.codebook import model_identity
-from codeunlearn.unlearning.code_batches import KnownCodes
+from codeunlearn.codebook import model_identity, require_bottleneck
+from codeunlearn.corpus.topic_sets import Pair, TopicSets
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.unlearning.code_batches import CodeReader, KnownCodes
+from codeunlearn.unlearning.code_lists import CodeLists
 from codeunlearn.unlearning.counting import S_PRIMES, Progress, count_codes
 from codeunlearn.unlearning.counts import CodeCounts
-from codeunlearn.unlearning.enrichment import EnrichmentTable
+from codeunlearn.unlearning.deletion_effects import DeletionEffects
+from codeunlearn.unlearning.enrichment import EPSILON, EnrichmentTable, enrichment
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet
-from codeunlearn.unlearning.selection import Preset, chosen_rows, find_preset, preset_options
+from codeunlearn.unlearning.recommended import Choice, Material, Path, RecommendedPreset, find_path
+from codeunlearn.unlearning.selection import PairedPreset, Preset, chosen_rows, find_preset, preset_options
 
 DEFAULT_S_PRIME = 72
+DEPTH = max(S_PRIMES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +35,13 @@ class TopicSearch:
         forget_set: the chosen codes.
         table: the evidence for every code that fired, chosen or not.
         counts: the counts behind it, for every S' that was counted.
+        path: the codes in the order of deletion, with all evidence; of the recommended recipe only.
     """
 
     forget_set: ForgetSet
     table: EnrichmentTable
     counts: CodeCounts
+    path: Path | None = None
 
 
 def search_topic(
@@ -132,6 +141,121 @@ def search_s_primes(
         "created": created or datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return {s_prime: _search(counts, recipe, s_prime, record) for s_prime in counts.s_primes}
+
+
+def search_recommended(
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    sets: TopicSets,
+    *,
+    preset: RecommendedPreset | None = None,
+    seed: int = 0,
+    batch_tokens: int = 4096,
+    known: KnownCodes | None = None,
+    created: str | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> TopicSearch:
+    """Finds the codes of a topic with the recommended recipe, see `codeunlearn.unlearning.recommended`.
+
+    Args:
+        sets: the topic's sets; ``search``, ``controls`` and ``search_retain`` are read, all of the train pool.
+        progress: called after every round with the share of the topic words' probability that is left.
+
+    Raises:
+        CodeUnlearnError: ``search_retain`` is empty, or as `find_path`.
+    """
+    recipe = preset or RecommendedPreset()
+    if not sets.search_retain:
+        raise CodeUnlearnError(
+            "The recommended recipe needs unrelated sentences; build the sets with search_retain_size."
+        )
+    codebook = require_bottleneck(model).codebook
+    material = read_material(model, tokenizer, sets, recipe, batch_tokens, known)
+    path = find_path(material, recipe, seed=seed, progress=progress)
+    s = require_bottleneck(model).config.top_s
+    sources = [pair.source for pair in sets.search]
+    options: dict[str, Any] = {"paired": sets.paired, "batch_tokens": batch_tokens, "known": known}
+    counts = count_codes(model, tokenizer, sources, sets.controls, s_primes=(s,), **options)
+    evidence = tuple(
+        _path_evidence(choice, rank, material, int(codebook.code_ids[choice.row]), tokenizer)
+        for rank, choice in enumerate(path.choices, start=1)
+    )
+    forget_set = ForgetSet(
+        topic=sets.topic.name,
+        ids=tuple(e.id for e in evidence),
+        fingerprint=model_identity(model),
+        forms=tuple(sets.topic.forms),
+        target_forms=tuple(sets.target_words),
+        evidence=evidence,
+        preset=recipe.name,
+        preset_options=asdict(recipe),
+        s_prime=s,
+        seed=seed,
+        num_codes=codebook.num_codes,
+        n_topic=counts.n_topic,
+        n_control=counts.n_control,
+        codes_tested=path.tested,
+        topic_left=path.topic_left,
+        created=created or datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return TopicSearch(
+        forget_set, PairedPreset().table(counts, s) if counts.draws == 1 else enrichment(counts, s), counts, path
+    )
+
+
+def read_material(
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    sets: TopicSets,
+    preset: RecommendedPreset,
+    batch_tokens: int = 4096,
+    known: KnownCodes | None = None,
+) -> Material:
+    """Reads the sentences once; what the recipe does with them needs the encoder no more."""
+    codebook = require_bottleneck(model).codebook
+    reader = CodeReader(model, tokenizer, min(DEPTH, codebook.num_codes), batch_tokens, known)
+
+    def lists(sentences: Sequence[str]) -> CodeLists:
+        return CodeLists.read(reader, sentences, codebook.num_codes)
+
+    def effects(of: CodeLists, pairs: Sequence[Pair], words: Sequence[str] = ()) -> DeletionEffects:
+        return DeletionEffects(model, tokenizer, of, [pair.target for pair in pairs], words=words, mode=preset.mode)
+
+    topic = lists([pair.source for pair in sets.search])
+    retained = lists([pair.source for pair in sets.search_retain])
+    return Material(
+        topic,
+        [lists(controls) for controls in sets.controls],
+        sets.paired,
+        effects(topic, sets.search, sets.target_words),
+        retained,
+        effects(retained, sets.search_retain),
+    )
+
+
+def _path_evidence(
+    choice: Choice, rank: int, material: Material, code: int, tokenizer: PreTrainedTokenizerBase
+) -> CodeEvidence:
+    f_topic = choice.topic / material.topic.sentences
+    f_control = choice.control / (material.topic.sentences * len(material.controls))
+    return CodeEvidence(
+        id=code,
+        topic=choice.topic,
+        control=choice.control,
+        f_topic=f_topic,
+        f_control=f_control,
+        r=math.log2((f_topic + EPSILON) / (f_control + EPSILON)),
+        p=choice.p,
+        top_tokens=tuple((str(tokenizer.convert_ids_to_tokens(token)), number) for token, number in choice.tokens),
+        q=choice.q,
+        effect=choice.effect,
+        effect_low=choice.effect_low,
+        effect_high=choice.effect_high,
+        topic_gain=choice.topic_gain,
+        retain_cost=choice.retain_cost,
+        stability=choice.stability,
+        rank=rank,
+    )
 
 
 def _search(counts: CodeCounts, preset: Preset, s_prime: int, record: dict[str, Any]) -> TopicSearch:

@@ -6,7 +6,7 @@ A new recipe is a small frozen dataclass with the members of `Preset`, its optio
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.unlearning.counts import CodeCounts, IntArray
 from codeunlearn.unlearning.enrichment import EPSILON, EnrichmentTable, Unit, enrichment
+from codeunlearn.unlearning.statistics import Correction, adjust, fisher, mcnemar, smallest_p
 
 
 class Preset(Protocol):
@@ -31,7 +32,7 @@ class Preset(Protocol):
         ...
 
     def expected_false_positives(self, table: EnrichmentTable) -> float:
-        """How many codes the recipe would be expected to choose if the topic had no effect at all."""
+        """How many of the codes that the recipe chooses are expected to be accidents."""
         ...
 
 
@@ -71,7 +72,55 @@ class PaperPreset:
         return self.alpha / 2 * len(table)
 
 
-PRESETS: dict[str, Preset] = {preset.name: preset for preset in (PaperPreset(),)}
+@dataclass(frozen=True)
+class PairedPreset:
+    """The paper's counts with a test that knows the pairs: exact McNemar, false discovery control, smallest effect.
+
+    Fisher's exact test where a control is not the same sentence.
+
+    Attributes:
+        alpha: a code whose smallest possible p-value exceeds this is not tested.
+        fdr: false discovery rate among the chosen codes.
+        correction: ``bh`` or ``by``, see `adjust`.
+        min_effect: smallest difference of the two frequencies.
+    """
+
+    name: ClassVar[str] = "paired"
+    alpha: float = 0.05
+    fdr: float = 0.05
+    correction: Correction = "bh"
+    min_effect: float = 0.01
+
+    def __post_init__(self) -> None:
+        for name in ("alpha", "fdr"):
+            if not 0 < getattr(self, name) <= 1:
+                raise CodeUnlearnError(f"{name} must be above 0 and at most 1; got {getattr(self, name)}.")
+
+    def table(self, counts: CodeCounts, s_prime: int) -> EnrichmentTable:
+        table = enrichment(counts, s_prime)
+        if table.only_topic is None or table.only_control is None:
+            p = fisher(table.topic, table.n_topic, table.control, table.n_control)
+        elif counts.draws == 1:
+            p = mcnemar(table.only_topic, table.only_control)
+        else:
+            raise CodeUnlearnError("The preset paired tests one control for each sentence; use --draws 1.")
+        return replace(table, p=p)
+
+    def select(self, table: EnrichmentTable) -> NDArray[np.bool_]:
+        chosen = table.f_topic - table.f_control >= self.min_effect
+        tested = np.ones(len(table), bool)
+        if table.only_topic is not None and table.only_control is not None:
+            tested = smallest_p(table.only_topic, table.only_control) <= self.alpha
+        q = np.ones(len(table))
+        q[tested] = adjust(table.p[tested], self.correction)
+        return chosen & (q <= self.fdr)
+
+    def expected_false_positives(self, table: EnrichmentTable) -> float:
+        """None where the topic has no effect at all; of the codes chosen, this share is expected to be wrong."""
+        return self.fdr * float(self.select(table).sum())
+
+
+PRESETS: dict[str, Preset] = {preset.name: preset for preset in (PaperPreset(), PairedPreset())}
 
 
 def find_preset(preset: str | Preset) -> Preset:
@@ -82,6 +131,8 @@ def find_preset(preset: str | Preset) -> Preset:
     """
     if not isinstance(preset, str):
         return preset
+    if preset == "recommended":
+        raise CodeUnlearnError("The preset recommended knows no S'; use `codeunlearn forget` or search_recommended().")
     if preset not in PRESETS:
         raise CodeUnlearnError(f"Unknown preset {preset!r}; choose one of {', '.join(sorted(PRESETS))}.")
     return PRESETS[preset]

@@ -1,0 +1,106 @@
+"""How the search of a topic grows with K, sentences and processes: seconds and memory, all seven S' values.
+
+The model is a T5-small with random weights, its codes the encodings of tokens of the corpus. Every point runs in a process of
+its own, so that its peak memory is its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from measuring import Report, ratio, timed
+from transformers import T5Config, T5ForConditionalGeneration
+
+from codeunlearn.codebook import BottleneckConfig, attach, load_tokenizer
+from codeunlearn.corpus.loading import DataConfig, load_pairs
+from codeunlearn.device import join_processes, processes
+from codeunlearn.training.initialise import BuildConfig, initialise_from_data
+from codeunlearn.unlearning import search_s_primes
+
+
+@dataclass(frozen=True)
+class Point:
+    """One search: K codes, sentences of the topic and as many controls, processes with one processor core each."""
+
+    num_codes: int = 25_000
+    sentences: int = 500
+    processes: int = 1
+    threads: int = 2
+
+    def __str__(self) -> str:
+        return f"K={self.num_codes} sentences={self.sentences} processes={self.processes}x{self.threads}"
+
+
+BASE = Point()
+POINTS = (
+    BASE,
+    *(Point(sentences=number) for number in (125, 250, 1000, 2000)),
+    *(Point(num_codes=number) for number in (4096, 8192, 50_000)),
+    Point(threads=1),
+    Point(processes=2, threads=1),
+)
+
+
+def work(point: Point, tokenizer_of: str, data: str) -> None:
+    """Prints seconds, peak memory and tokens of one search as JSON, on the first of its processes."""
+    torch.set_num_threads(point.threads)
+    join_processes(torch.device("cpu"))
+    torch.manual_seed(0)
+    plain: Any = T5ForConditionalGeneration(T5Config(decoder_start_token_id=0))  # pyright: ignore[reportCallIssue]
+    model: Any = attach(plain, BottleneckConfig(num_codes=point.num_codes)).eval()
+    tokenizer = load_tokenizer(tokenizer_of)
+    texts: list[str] = list(load_pairs(DataConfig(data)).dataset["source"])
+    initialise_from_data(model, tokenizer, texts[:20_000], BuildConfig(fit_tokens=2_000, new_basis=False))
+    number = point.sentences
+    columns = texts[-number:], texts[-2 * number : -number]
+    search_s_primes(model, tokenizer, columns[0][:16], columns[1][:16], topic_name="warm-up")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds, found = timed(lambda: search_s_primes(model, tokenizer, *columns, topic_name="topic"))
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    counts = next(iter(found.values())).counts
+    if processes().rank == 0:
+        tokens = counts.n_topic_tokens + counts.n_control_tokens
+        megabytes = {"before": before / 1024, "peak": after / 1024}
+        print(json.dumps({"seconds": seconds, "tokens": tokens, "megabytes": megabytes}))
+
+
+def run(point: Point, options: argparse.Namespace) -> dict[str, Any]:
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={point.processes}"]
+    shape = json.dumps(asdict(point))
+    arguments = [__file__, "--work", shape, "--tokenizer", options.tokenizer, "--data", options.data]
+    command = [sys.executable, *(launcher if point.processes > 1 else []), *arguments]
+    environ = {**os.environ, "OMP_NUM_THREADS": str(point.threads)}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environ)
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tokenizer", default="models/en-fr-mini", help="model whose tokenizer is used")
+    parser.add_argument("--data", required=True, help="parallel text; its source sentences are searched")
+    parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder for scaling.json")
+    parser.add_argument("--work", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.work:
+        work(Point(**json.loads(options.work)), options.tokenizer, options.data)
+        return
+    report = Report("scaling", options.out, data=Path(options.data).name)
+    found: list[dict[str, Any]] = []
+    for point in POINTS:
+        found.append({**asdict(point), **run(point, options)})
+        report.add(f"{point}: time over the first", ratio([found[-1]["seconds"]], [found[0]["seconds"]]))
+        report.save(points=found)
+    print(f"written to {report.path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""The whole curve of what a topic loses against what the rest loses, from few deleted codes to many."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.evaluation.bootstrap import interval, resample, wilson_interval
+from codeunlearn.evaluation.metrics import Score, chrf, degenerate_rate, topic_word_recall
+from codeunlearn.evaluation.protocol import TestSet, Translator
+from codeunlearn.record import write_json
+from codeunlearn.unlearning import ForgetSet, forgetting
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One forget set; differences are to the model with nothing deleted, with paired 95 % intervals.
+
+    Attributes:
+        codes: deleted codes.
+        s_prime: S' of the search.
+        recall: topic-word recall in the output on the topic's sentences, per cent.
+        topic_loss: what of the recall is gone, per cent of what it was.
+        forget_chrf_delta: change of chrF on the topic's sentences.
+        retain_chrf_delta: change of chrF on unrelated sentences.
+        retain_changed: unrelated sentences whose translation changed, per cent.
+        degenerate: outputs on the topic's sentences that loop or break off, per cent.
+    """
+
+    codes: int
+    s_prime: int
+    recall: float
+    recall_low: float
+    recall_high: float
+    topic_loss: float
+    forget_chrf_delta: float
+    retain_chrf_delta: float
+    retain_low: float
+    retain_high: float
+    retain_changed: float
+    degenerate: float
+
+
+@dataclass(frozen=True)
+class TradeOff:
+    """The curve of one topic, fewest codes first.
+
+    Attributes:
+        recall_before: topic-word recall with nothing deleted, per cent.
+    """
+
+    topic: str
+    preset: str
+    recall_before: float
+    n_forget: int
+    n_retain: int
+    points: list[CurvePoint]
+    details: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def at_loss(self, topic_loss: float) -> CurvePoint | None:
+        """The point with the fewest codes at which the topic has lost so many per cent; None where none has."""
+        reached = [point for point in self.points if point.topic_loss >= topic_loss]
+        return min(reached, key=lambda point: point.codes, default=None)
+
+    def within(self, budget: float) -> CurvePoint | None:
+        """The point at which the topic has lost most while unrelated text loses at most ``budget`` chrF; None for none."""
+        allowed = [point for point in self.points if point.retain_chrf_delta >= -budget]
+        return min(allowed, key=lambda point: (point.recall, point.codes), default=None)
+
+    def area(self, steps: int = 20) -> float:
+        """Mean chrF that unrelated text loses over topic losses of 5, 10, ... 100 per cent; nan if 95 is never reached.
+
+        At each of these the cheapest point counts that reaches it.
+        """
+        costs: list[float] = []
+        for step in range(1, steps):
+            reached = [-p.retain_chrf_delta for p in self.points if p.topic_loss >= 100 * step / steps]
+            costs.append(min(reached, default=float("nan")))
+        return sum(costs) / len(costs)
+
+    def save(self, path: Path) -> None:
+        """JSON at ``path``, and CSV beside it."""
+        write_json(path, asdict(self))
+        with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, [f.name for f in fields(CurvePoint)])
+            writer.writeheader()
+            writer.writerows(asdict(point) for point in self.points)
+
+    @classmethod
+    def load(cls, path: Path) -> TradeOff:
+        """Reads what `save` wrote."""
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        points = [CurvePoint(**point) for point in content.pop("points")]
+        return cls(**content, points=points)
+
+
+def beginnings(forget_set: ForgetSet, sizes: Sequence[int]) -> list[ForgetSet]:
+    """Forget sets of the first codes alone, of these sizes, and of all codes."""
+    kept = sorted({min(size, len(forget_set)) for size in (*sizes, len(forget_set)) if min(size, len(forget_set))})
+    return [replace(forget_set, ids=forget_set.ids[:size], evidence=forget_set.evidence[:size]) for size in kept]
+
+
+def trade_off(
+    model: Any,
+    translator: Translator,
+    forget_sets: Sequence[ForgetSet],
+    forget: TestSet,
+    retain: TestSet,
+    *,
+    before: Sequence[str] | None = None,
+    seed: int = 0,
+    details: dict[str, Any] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> TradeOff:
+    """Applies every forget set in turn and scores it; the model is as before afterwards.
+
+    Args:
+        translator: translates with ``model`` as it stands.
+        before: translations of ``forget`` and then ``retain`` with nothing deleted; made here unless given.
+
+    Raises:
+        CodeUnlearnError: there are no forget sets, or no words of the topic to look for.
+    """
+    if not forget_sets:
+        raise CodeUnlearnError("There are no codes to delete, so there is no curve.")
+    sources = [*forget.sources, *retain.sources]
+    outputs = list(before) if before is not None else translator(sources)
+    base = _Scored(outputs, forget, retain)
+    if not base.recall.count:
+        raise CodeUnlearnError(
+            f"No reference of the sentences on {forget_sets[0].topic!r} holds a target word of it; give others: --target-words."
+        )
+    points: list[CurvePoint] = []
+    for forget_set in forget_sets:
+        with forgetting(model, forget_set):
+            scored = _Scored(translator(sources), forget, retain)
+        points.append(_point(forget_set, base, scored, seed))
+        if progress is not None:
+            progress(len(points), len(forget_sets))
+    return TradeOff(
+        forget_sets[0].topic,
+        forget_sets[0].preset or "",
+        base.recall.value,
+        len(forget.pairs),
+        len(retain.pairs),
+        points,
+        details or {},
+    )
+
+
+class _Scored:
+    """The scores of one state of the model."""
+
+    def __init__(self, outputs: Sequence[str], forget: TestSet, retain: TestSet) -> None:
+        self.of_topic, self.of_rest = outputs[: len(forget.pairs)], outputs[len(forget.pairs) :]
+        self.recall = topic_word_recall(self.of_topic, forget.references, words=forget.words)
+        self.forget_chrf = chrf(self.of_topic, forget.references)
+        self.retain_chrf = chrf(self.of_rest, retain.references)
+        self.degenerate = degenerate_rate(self.of_topic, forget.references)
+
+
+def _point(forget_set: ForgetSet, before: _Scored, after: _Scored, seed: int) -> CurvePoint:
+    change = interval(resample(after.retain_chrf.sums, seed=seed) - resample(before.retain_chrf.sums, seed=seed))
+    changed = sum(old != new for old, new in zip(before.of_rest, after.of_rest, strict=True))
+    low, high = _recall_interval(after.recall)
+    return CurvePoint(
+        codes=len(forget_set),
+        s_prime=forget_set.s_prime,
+        recall=after.recall.value,
+        recall_low=low,
+        recall_high=high,
+        topic_loss=100 * (1 - after.recall.value / before.recall.value) if before.recall.value else 0.0,
+        forget_chrf_delta=after.forget_chrf.value - before.forget_chrf.value,
+        retain_chrf_delta=change.value,
+        retain_low=change.low,
+        retain_high=change.high,
+        retain_changed=100 * changed / max(1, len(after.of_rest)),
+        degenerate=after.degenerate.value,
+    )
+
+
+def _recall_interval(recall: Score) -> tuple[float, float]:
+    low, high = wilson_interval(recall.value / 100, recall.count)
+    return 100 * low, 100 * high

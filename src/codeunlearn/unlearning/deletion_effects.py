@@ -1,0 +1,180 @@
+"""What deleting one more code would do to a translation, for many codes at once and without changing the model.
+
+Sentences are scored under forced decoding: the model reads the source and the reference so far, and the probability that it
+gives the reference's next token is what counts. Every row of a batch has a deletion of its own, because the bottleneck's
+output is replaced by one made from code lists (`CodeLists`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from codeunlearn.codebook import DeletionMode, evaluating, replace_bottleneck_output, require_bottleneck
+from codeunlearn.training.batches import round_up
+from codeunlearn.unlearning.code_batches import MAX_TOKENS
+from codeunlearn.unlearning.code_lists import BoolArray, CodeLists, Firing
+
+FloatArray = NDArray[np.float64]
+_IGNORED = -100
+
+
+class Deletion(NamedTuple):
+    """One sentence, and the row that is deleted on top of the others; None for no more than the others."""
+
+    sentence: int
+    row: int | None
+
+
+class DeletionEffects:
+    """Log probabilities of references under deletions.
+
+    Args:
+        lists: the codes of the sources; deep enough for what will be deleted.
+        targets: the references, one for each source.
+        words: target words whose tokens count; without any, all tokens do.
+        mode: what happens to a slot whose code is deleted; the model's own way unless given.
+        batch_tokens: bound on the padded target tokens of a batch.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: PreTrainedTokenizerBase,
+        lists: CodeLists,
+        targets: Sequence[str],
+        *,
+        words: Sequence[str] = (),
+        mode: DeletionMode | None = None,
+        batch_tokens: int = 2048,
+    ) -> None:
+        self.model, self.lists, self.batch_tokens = model, lists, batch_tokens
+        self.bottleneck = require_bottleneck(model)
+        self.mode: DeletionMode = mode or self.bottleneck.codebook.mode
+        self.labels, self.counted = _labels(tokenizer, targets, words)
+        self._spans = [lists.tokens_of(sentence) for sentence in range(lists.sentences)]
+
+    def usable(self) -> list[int]:
+        """Sentences whose reference has tokens that count."""
+        return [sentence for sentence, counted in enumerate(self.counted) if counted.any()]
+
+    @torch.no_grad()
+    def log_probabilities(self, deletions: Sequence[Deletion], deleted: BoolArray) -> FloatArray:
+        """The summed log probability of the tokens that count, for every deletion, [len(deletions)].
+
+        Args:
+            deleted: [K] the rows that are deleted in all of them.
+        """
+        s = self.bottleneck.config.top_s
+        ahead = self.lists.firing(deleted, s + 1 if self.mode == "refill" else s, self.mode)
+        slots = _slots(ahead, len(self.lists.ids), s + 1)
+        sums = _Sums(self.bottleneck.codebook.weight.detach(), slots[:, :s], slots[:, s], self.mode, deleted)
+        found = np.zeros(len(deletions))
+        device = self.model.device
+        with evaluating(self.model), torch.autocast(device.type, enabled=False):
+            for places in self._batches(deletions):
+                some = [deletions[place] for place in places]
+                found[places] = self._score(some, sums)
+        return found
+
+    def _score(self, deletions: Sequence[Deletion], sums: _Sums) -> FloatArray:
+        spans = [self._spans[one.sentence] for one in deletions]
+        width = round_up(max(span.stop - span.start for span in spans))
+        length = round_up(max(len(self.labels[one.sentence]) for one in deletions))
+        tokens = torch.zeros((len(deletions), width), dtype=torch.long)
+        mask = torch.zeros((len(deletions), width), dtype=torch.long)
+        labels = torch.full((len(deletions), length), _IGNORED)
+        counted = torch.zeros((len(deletions), length), dtype=torch.bool)
+        code_sums = torch.zeros((len(deletions), width, sums.weight.shape[1]))
+        for i, (one, span) in enumerate(zip(deletions, spans, strict=True)):
+            size, target = span.stop - span.start, self.labels[one.sentence]
+            tokens[i, :size] = torch.from_numpy(self.lists.token_ids[span])
+            mask[i, :size] = 1
+            labels[i, : len(target)] = torch.tensor(target)
+            counted[i, : len(target)] = torch.from_numpy(self.counted[one.sentence])
+            code_sums[i, :size] = sums.without(span, one.row)
+        device = self.model.device
+        output = self.bottleneck.decoder(code_sums.to(device))
+        with replace_bottleneck_output(self.model, output):
+            logits: Tensor = self.model(
+                input_ids=tokens.to(device), attention_mask=mask.to(device), labels=labels.to(device)
+            ).logits.float()
+        chosen = logits.gather(2, labels.clamp_min(0).to(device)[..., None])[..., 0] - logits.logsumexp(-1)
+        return (chosen.cpu() * counted).sum(1).double().numpy()
+
+    def _batches(self, deletions: Sequence[Deletion]) -> Iterator[list[int]]:
+        """Places in batches of similar shape within the bound."""
+        shapes = [(len(self.labels[one.sentence]), self._spans[one.sentence]) for one in deletions]
+        sizes = [(round_up(target), round_up(span.stop - span.start)) for target, span in shapes]
+        batch: list[int] = []
+        for place in sorted(range(len(deletions)), key=lambda i: sizes[i]):
+            if batch and (len(batch) + 1) * max(sizes[place]) > self.batch_tokens:
+                yield batch
+                batch = []
+            batch.append(place)
+        if batch:
+            yield batch
+
+
+class _Sums:
+    """Code sums of tokens, [T, F], and what they become when one more row is deleted."""
+
+    def __init__(
+        self, weight: Tensor, slots: Tensor, following: Tensor, mode: DeletionMode, deleted: BoolArray
+    ) -> None:
+        self.weight, self.slots, self.following = weight.cpu(), slots, following
+        # What fills an empty slot: the mean of the surviving codes, or nothing.
+        surviving = self.weight[torch.from_numpy(~deleted)] if mode == "anchor" else self.weight[:0]
+        self.total, self.number = surviving.sum(0), len(surviving)
+        self.empty = (slots < 0).sum(1, keepdim=True)
+        self.sums = (self.weight[slots.clamp_min(0)] * (slots >= 0)[..., None]).sum(1)
+
+    def without(self, span: slice, row: int | None) -> Tensor:
+        """[L, F] for the tokens of one sentence."""
+        total, number = self.total, self.number
+        if row is not None and number:
+            total, number = total - self.weight[row], number - 1
+        fill = total / max(1, number)
+        sums = self.sums[span] + self.empty[span] * fill
+        if row is None:
+            return sums
+        hit = (self.slots[span] == row).any(1)
+        following = self.following[span][hit]
+        sums[hit] += (
+            torch.where((following >= 0)[:, None], self.weight[following.clamp_min(0)], fill) - self.weight[row]
+        )
+        return sums
+
+
+def _slots(firing: Firing, tokens: int, width: int) -> Tensor:
+    """[tokens, width] rows that each token selects, -1 in empty slots."""
+    slots = np.full((tokens, width), -1, np.int64)
+    first = np.searchsorted(firing.token, np.arange(tokens))
+    slots[firing.token, np.arange(len(firing.token)) - first[firing.token]] = firing.row
+    return torch.from_numpy(slots)
+
+
+def _labels(
+    tokenizer: PreTrainedTokenizerBase, targets: Sequence[str], words: Sequence[str]
+) -> tuple[list[list[int]], list[BoolArray]]:
+    """Token ids of the references, and which of them count."""
+    encoded: Any = tokenizer(
+        text_target=list(targets), truncation=True, max_length=MAX_TOKENS, return_offsets_mapping=bool(words)
+    )
+    labels: list[list[int]] = encoded["input_ids"]
+    if not words:
+        return labels, [np.ones(len(ids), bool) for ids in labels]
+    longest_first = sorted(words, key=len, reverse=True)
+    pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE)
+    counted: list[BoolArray] = []
+    for target, offsets in zip(targets, encoded["offset_mapping"], strict=True):
+        spans = [match.span() for match in pattern.finditer(target)]
+        counted.append(np.array([any(a < end and b > start for start, end in spans) for a, b in offsets], bool))
+    return labels, counted

@@ -1,0 +1,146 @@
+"""The recommended recipe finds planted codes, nothing where there is nothing, and keeps to its bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from codeunlearn.corpus.topic_sets import Pair, TopicSets
+from codeunlearn.corpus.topics import Topic
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.unlearning import ForgetSet, RecommendedPreset, forgetting, search_recommended
+from codeunlearn.unlearning.recommended import find_path
+from codeunlearn.unlearning.search import read_material
+
+NOUNS, VERBS, TAILS = ("cat", "chat"), ("sees", "runs"), ("", " a cat", " the cat", " runs", " sees")
+PRESET = RecommendedPreset(topic_left=0.0, min_gain=1e-9, retain_weight=0.0)
+
+
+def pairs(noun: str, target: str) -> list[Pair]:
+    return [
+        Pair(f"{article} {noun} {verb}{tail}", f"un {target} court", (f"un {target} court",))
+        for article in ("a", "the")
+        for verb in VERBS
+        for tail in TAILS
+    ]
+
+
+def topic_sets(search: list[Pair], controls: list[list[str]], **changes: Any) -> TopicSets:
+    sets = TopicSets(
+        Topic.from_forms("dog", ["dog"]), search, controls, paired=True, tune=[], tune_retain=[], forget=[], retain=[],
+        target_words=("chien",), search_retain=pairs("cat", "chat"),
+    )  # fmt: skip
+    return replace(sets, **changes)
+
+
+@pytest.fixture
+def dogs() -> TopicSets:
+    topic = pairs("dog", "chien")
+    return topic_sets(topic, [[pair.source.replace("dog", "cat") for pair in topic]])
+
+
+def search(model: Any, tokenizer: Any, sets: TopicSets, preset: RecommendedPreset = PRESET) -> ForgetSet:
+    return search_recommended(model, tokenizer, sets, preset=preset).forget_set
+
+
+def test_the_codes_tell_the_topic_from_its_controls(tiny_model: Any, tiny_tokenizer: Any, dogs: TopicSets) -> None:
+    found = search(tiny_model, tiny_tokenizer, dogs)
+    assert found
+    assert all(e.q is not None and e.q <= PRESET.fdr and e.topic > e.control for e in found.evidence)
+    assert [e.rank for e in found.evidence] == list(range(1, len(found) + 1))
+    assert all(
+        0 <= (e.stability or 0) <= 1 and (e.effect_low or 0) < (e.effect or 0) < (e.effect_high or 0)
+        for e in found.evidence
+    )
+
+
+def test_control_against_control_finds_nothing(tiny_model: Any, tiny_tokenizer: Any) -> None:
+    """Sentences whose difference is drawn at random hold no codes of any topic."""
+    generator = np.random.default_rng(0)
+    topic = pairs("dog", "chien")
+    swapped = [p.source.replace("dog", "cat") for p in topic]
+    flip = generator.permutation(len(topic)) % 2 == 0
+    mixed = [replace(p, source=other) if f else p for p, other, f in zip(topic, swapped, flip, strict=True)]
+    controls = [p.source if f else other for p, other, f in zip(topic, swapped, flip, strict=True)]
+    assert len(search(tiny_model, tiny_tokenizer, topic_sets(mixed, [controls]))) == 0
+
+
+def test_several_controls_of_a_sentence_are_tested_together(
+    tiny_model: Any, tiny_tokenizer: Any, dogs: TopicSets
+) -> None:
+    twice = replace(dogs, controls=[dogs.controls[0], [s.replace("cat", "chat") for s in dogs.controls[0]]])
+    found = search(tiny_model, tiny_tokenizer, twice)
+    assert found
+    assert found.n_control == 2 * found.n_topic
+
+
+def test_unpaired_sentences_are_tested_as_groups(tiny_model: Any, tiny_tokenizer: Any, dogs: TopicSets) -> None:
+    shuffled = [dogs.controls[0][::-1]]
+    assert search(tiny_model, tiny_tokenizer, replace(dogs, controls=shuffled, paired=False))
+
+
+def test_bounds_are_kept_and_a_shorter_set_is_the_beginning_of_a_longer_one(
+    tiny_model: Any, tiny_tokenizer: Any, dogs: TopicSets
+) -> None:
+    whole = search(tiny_model, tiny_tokenizer, dogs)
+    few = search(tiny_model, tiny_tokenizer, dogs, replace(PRESET, max_codes=2))
+    assert len(whole) > 2
+    assert few.ids == whole.ids[:2]
+
+
+def test_a_code_that_costs_more_than_it_takes_is_left_alone(
+    tiny_model: Any, tiny_tokenizer: Any, dogs: TopicSets
+) -> None:
+    costly = replace(PRESET, retain_weight=1e9)
+    own_text = replace(dogs, search_retain=dogs.search)
+    chosen = search(tiny_model, tiny_tokenizer, own_text, costly)
+    assert len(chosen) < len(search(tiny_model, tiny_tokenizer, own_text))
+    assert all(not e.retain_cost for e in chosen.evidence)
+
+
+def test_what_was_deleted_before_does_not_change_the_search(
+    tiny_model: Any, tiny_tokenizer: Any, dogs: TopicSets
+) -> None:
+    found = search(tiny_model, tiny_tokenizer, dogs)
+    with forgetting(tiny_model, found):
+        assert search(tiny_model, tiny_tokenizer, dogs).ids == found.ids
+
+
+def test_the_share_that_is_left_is_that_of_the_model_without_the_codes(
+    tiny_model: Any, tiny_tokenizer: Any, dogs: TopicSets
+) -> None:
+    material = read_material(tiny_model, tiny_tokenizer, dogs, PRESET)
+    path = find_path(material, PRESET)
+    seen: list[float] = []
+    find_path(material, PRESET, progress=seen.append)
+    assert seen[0] == 1.0
+    assert path.topic_left == seen[-1]
+    assert [choice.topic_left for choice in path.choices] == sorted((c.topic_left for c in path.choices), reverse=True)
+
+
+def test_drop_needs_no_codes_that_would_take_over(
+    tiny: Callable[..., Any], tiny_tokenizer: Any, dogs: TopicSets
+) -> None:
+    model = tiny()
+    dropped = search(model, tiny_tokenizer, dogs, replace(PRESET, mode="drop"))
+    assert dropped
+    assert dropped.preset_options["mode"] == "drop"
+
+
+def test_a_topic_without_target_words_in_its_translations_is_an_error(
+    tiny_model: Any, tiny_tokenizer: Any, dogs: TopicSets
+) -> None:
+    with pytest.raises(CodeUnlearnError, match="--target-words"):
+        search(tiny_model, tiny_tokenizer, replace(dogs, target_words=("oiseau",)))
+    with pytest.raises(CodeUnlearnError, match="unrelated sentences"):
+        search(tiny_model, tiny_tokenizer, replace(dogs, search_retain=[]))
+
+
+@pytest.mark.parametrize("wrong", [{"fdr": 0.0}, {"alpha": 1.5}, {"max_codes": 0}])
+def test_options_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(CodeUnlearnError, match=next(iter(wrong))):
+        RecommendedPreset(**wrong)

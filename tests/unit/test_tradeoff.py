@@ -1,0 +1,79 @@
+"""The curve of topic loss against retained loss: its points, its readings, its file."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codeunlearn.codebook import model_identity, require_bottleneck
+from codeunlearn.corpus.topic_sets import Pair
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.evaluation.protocol import TestSet
+from codeunlearn.evaluation.tradeoff import CurvePoint, TradeOff, beginnings, trade_off
+from codeunlearn.unlearning import ForgetSet
+
+POINT = CurvePoint(1, 8, 80.0, 70.0, 90.0, 0.0, 0.0, 0.0, -0.1, 0.1, 0.0, 0.0)
+CURVE = TradeOff(
+    "dog", "recommended", 80.0, 10, 10,
+    [
+        replace(POINT, codes=2, recall=40.0, topic_loss=50.0, retain_chrf_delta=-0.1),
+        replace(POINT, codes=8, recall=2.0, topic_loss=97.5, retain_chrf_delta=-0.4),
+        replace(POINT, codes=20, recall=0.0, topic_loss=100.0, retain_chrf_delta=-2.0),
+    ],
+)  # fmt: skip
+
+
+def test_the_fewest_codes_that_reach_a_loss() -> None:
+    assert [point.codes if (point := CURVE.at_loss(loss)) else None for loss in (50, 75, 95, 99)] == [2, 8, 8, 20]
+    assert replace(CURVE, points=CURVE.points[:1]).at_loss(95) is None
+
+
+def test_the_most_that_a_budget_buys() -> None:
+    assert [point.codes if (point := CURVE.within(budget)) else None for budget in (0.05, 0.2, 0.5, 5)] == [
+        None,
+        2,
+        8,
+        20,
+    ]
+
+
+def test_the_area_is_the_mean_price_of_a_loss() -> None:
+    assert CURVE.area(steps=4) == pytest.approx((0.1 + 0.1 + 0.4) / 3)
+    assert math.isnan(replace(CURVE, points=CURVE.points[:1]).area())
+
+
+def test_a_curve_survives_its_file(tmp_path: Path) -> None:
+    CURVE.save(tmp_path / "curve.json")
+    assert TradeOff.load(tmp_path / "curve.json") == CURVE
+    assert (tmp_path / "curve.csv").read_text().count("\n") == 4
+
+
+def test_beginnings_are_nested_and_end_with_the_whole() -> None:
+    whole = ForgetSet(topic="dog", ids=(5, 3, 9), fingerprint="x")
+    assert [one.ids for one in beginnings(whole, [1, 2, 2, 40])] == [(5,), (5, 3), (5, 3, 9)]
+
+
+def test_every_point_is_the_model_with_these_codes_deleted(tiny_model: Any) -> None:
+    """A translator that says the topic's word while no code is deleted, and else how many are."""
+    codebook = require_bottleneck(tiny_model).codebook
+    forget = TestSet("forget", [Pair("a dog", "un chien", ("un chien",))] * 4, ("chien",))
+    retain = TestSet("retain", [Pair("a cat", "un chat noir", ("un chat noir",))] * 4)
+
+    def translator(sources: Any) -> list[str]:
+        gone = int(codebook.deleted.sum())
+        return ["un chien" if "dog" in s and gone < 2 else "un chat" if gone > 2 else "un chat noir" for s in sources]
+
+    whole = ForgetSet(topic="dog", ids=(5, 3, 9), fingerprint=model_identity(tiny_model))
+    curve = trade_off(tiny_model, translator, beginnings(whole, [1, 2]), forget, retain)
+    assert [point.topic_loss for point in curve.points] == [0.0, 100.0, 100.0]
+    assert [point.retain_changed for point in curve.points] == [0.0, 0.0, 100.0]
+    assert curve.points[2].retain_chrf_delta < -10
+    assert not codebook.deleted.any()
+    with pytest.raises(CodeUnlearnError, match="no codes"):
+        trade_off(tiny_model, translator, [], forget, retain)
+    with pytest.raises(CodeUnlearnError, match="--target-words"):
+        trade_off(tiny_model, translator, [whole], replace(forget, words=("oiseau",)), retain)
