@@ -15,8 +15,7 @@ from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.training.optimizer import CombinedOptimizer, make_optimizer
 
 Batch = dict[str, Tensor]
-needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="this torch has no Muon")
-BOTH = ["adamw", pytest.param("muon", marks=needs_muon)]
+BOTH = ["adamw", "muon"]
 
 
 def make(model: Any, name: str) -> Optimizer:
@@ -57,7 +56,6 @@ def test_the_bottleneck_has_a_rate_of_its_own_and_no_decay(tiny_model: Any, name
     assert {group["lr"] for i, group in groups.items() if i not in inside} == {1e-2}
 
 
-@needs_muon
 def test_muon_takes_the_matrices_between_layers_only(tiny_model: Any) -> None:
     optimizer = make(tiny_model, "muon")
     assert isinstance(optimizer, CombinedOptimizer)
@@ -76,7 +74,6 @@ def test_a_step_moves_every_parameter(tiny_model: Any, tiny_batch: Batch, name: 
     assert [n for n, p in tiny_model.named_parameters() if torch.equal(p, before[n])] == []
 
 
-@needs_muon
 def test_zero_grad_reaches_all_parts(tiny_model: Any, tiny_batch: Batch) -> None:
     optimizer = make(tiny_model, "muon")
     step(tiny_model, optimizer, tiny_batch)
@@ -98,7 +95,6 @@ def test_a_restored_optimizer_goes_on_where_it_was(tiny_model: Any, tiny_batch: 
         assert torch.equal(p, q), n
 
 
-@needs_muon
 def test_without_its_state_it_would_not(tiny_model: Any, tiny_batch: Batch) -> None:
     optimizer = make(tiny_model, "muon")
     for _ in range(2):

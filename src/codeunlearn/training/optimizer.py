@@ -10,7 +10,9 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 
 from codeunlearn.codebook.bottleneck import ConceptBottleneck
+from codeunlearn.device import has_fast_bf16
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.training.muon import Muon
 
 ADAM_BETAS = (0.9, 0.98)
 
@@ -48,13 +50,12 @@ class CombinedOptimizer(Optimizer):
 def make_optimizer(
     model: nn.Module, name: str, learning_rate: float, bottleneck_learning_rate: float, weight_decay: float
 ) -> Optimizer:
-    """The optimizer called ``name``: ``adamw``, or ``muon`` (Jordan et al. 2024) for matrices with AdamW for the rest.
+    """The optimizer called ``name``: ``adamw``, or ``muon`` for matrices with AdamW for the rest.
 
-    Embeddings, position biases, norms and the whole bottleneck always take AdamW. Muon's updates are scaled to AdamW's
-    size (Liu et al. 2025), so that one learning rate serves both.
+    Embeddings, position biases, norms and the whole bottleneck always take AdamW.
 
     Raises:
-        CodeUnlearnError: an unknown name, or a torch without Muon.
+        CodeUnlearnError: an unknown name.
     """
     if name not in ("adamw", "muon"):
         raise CodeUnlearnError(f"Unknown optimizer {name!r}; choose adamw or muon.")
@@ -71,9 +72,8 @@ def make_optimizer(
     adamw = AdamW(groups, lr=learning_rate, betas=ADAM_BETAS, weight_decay=adamw_decay, fused=True) if groups else None
     if not matrices and adamw is not None:
         return adamw
-    if not hasattr(torch.optim, "Muon"):
-        raise CodeUnlearnError(f"torch {torch.__version__} has no Muon; use --optimizer adamw or torch 2.9 and newer.")
-    muon = torch.optim.Muon(matrices, lr=learning_rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
+    dtype = torch.bfloat16 if has_fast_bf16(matrices[0].device) else torch.float32
+    muon = Muon(matrices, learning_rate, weight_decay, dtype=dtype)
     return CombinedOptimizer([muon] + ([adamw] if adamw is not None else []))
 
 
