@@ -201,7 +201,9 @@ def model() -> T5ForConditionalGeneration:
     sizes = {"d_model": 16, "d_kv": 4, "d_ff": 16, "num_heads": 2, "num_layers": 3, "num_decoder_layers": 1}
     base = T5ForConditionalGeneration(T5Config(vocab_size=len(TOKENIZER), decoder_start_token_id=0, **sizes))
     site = "encoder.block.1.layer.0"
-    return attach(base.eval(), BottleneckConfig(d_model=16, num_codes=NUM_CODES, code_dim=8, top_s=2, site=site))
+    bottleneck = BottleneckConfig(d_model=16, num_codes=NUM_CODES, code_dim=8, top_s=2, site=site)
+    # In float64, so that no two codes are so near that the shape of a batch decides between them.
+    return attach(base.eval(), bottleneck).double()
 
 
 def count(model: T5ForConditionalGeneration, **options: object) -> CodeCounts:
