@@ -13,6 +13,8 @@ from codeunlearn.corpus.topic_sets import Pair, TopicSets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.unlearning import ForgetSet, RecommendedPreset, forgetting, search_recommended
+from codeunlearn.unlearning.candidates import find_candidates
+from codeunlearn.unlearning.deletion_effects import Deletion
 from codeunlearn.unlearning.recommended import find_path
 from codeunlearn.unlearning.search import read_material
 
@@ -53,7 +55,7 @@ def test_the_codes_tell_the_topic_from_its_controls(tiny_model: Any, tiny_tokeni
     assert all(e.q is not None and e.q <= PRESET.fdr and e.topic > e.control for e in found.evidence)
     assert [e.rank for e in found.evidence] == list(range(1, len(found) + 1))
     assert all(
-        0 <= (e.stability or 0) <= 1 and (e.effect_low or 0) < (e.effect or 0) < (e.effect_high or 0)
+        0 <= (e.stability or 0) <= 1 and (e.effect_low or 0) <= (e.effect or 0) <= (e.effect_high or 0)
         for e in found.evidence
     )
 
@@ -110,16 +112,51 @@ def test_what_was_deleted_before_does_not_change_the_search(
         assert search(tiny_model, tiny_tokenizer, dogs).ids == found.ids
 
 
-def test_the_share_that_is_left_is_that_of_the_model_without_the_codes(
-    tiny_model: Any, tiny_tokenizer: Any, dogs: TopicSets
+def test_the_path_ends_where_least_of_the_topic_was_left(tiny_model: Any, tiny_tokenizer: Any, dogs: TopicSets) -> None:
+    material = read_material(tiny_model, tiny_tokenizer, dogs, PRESET)
+    seen: list[float] = []
+    path = find_path(material, PRESET, progress=seen.append)
+    assert seen[0] == 1.0
+    assert path.topic_left == min(seen)
+    effects = material.topic_effects
+    deleted = np.zeros(64, bool)
+    sentences = [Deletion(sentence, None) for sentence in effects.usable()]
+    before = np.exp(effects.log_probabilities(sentences, deleted)).sum()
+    deleted[[choice.row for choice in path.choices]] = True
+    after = np.exp(effects.log_probabilities(sentences, deleted)).sum()
+    assert path.topic_left == pytest.approx(after / before)
+
+
+def test_codes_that_do_nothing_alone_go_together(
+    monkeypatch: pytest.MonkeyPatch, dogs: TopicSets, tiny_model: Any, tiny_tokenizer: Any
+) -> None:
+    """A topic that three codes hold: its words keep their probability until all three are gone."""
+    material = read_material(tiny_model, tiny_tokenizer, dogs, PRESET)
+    found = find_candidates(material, np.zeros(64, bool), PRESET, 0)
+    holders = set(found.rows[:3].tolist())
+
+    def log_probabilities(deletions: Any, deleted: Any) -> Any:
+        gone = [holders <= {*np.flatnonzero(deleted).tolist(), one.row} for one in deletions]
+        return np.where(gone, -20.0, -1.0)
+
+    monkeypatch.setattr(material.topic_effects, "log_probabilities", log_probabilities)
+    path = find_path(material, replace(PRESET, min_gain=0.01, codes_per_round=1))
+    assert path.topic_left < 1e-6
+    assert holders <= {choice.row for choice in path.choices}
+    assert [choice.topic_gain > 0.5 for choice in path.choices] == [False, False, True]
+
+
+def test_rounds_that_bring_nothing_end_the_path_and_are_taken_back(
+    monkeypatch: pytest.MonkeyPatch, dogs: TopicSets, tiny_model: Any, tiny_tokenizer: Any
 ) -> None:
     material = read_material(tiny_model, tiny_tokenizer, dogs, PRESET)
-    path = find_path(material, PRESET)
-    seen: list[float] = []
-    find_path(material, PRESET, progress=seen.append)
-    assert seen[0] == 1.0
-    assert path.topic_left == seen[-1]
-    assert [choice.topic_left for choice in path.choices] == sorted((c.topic_left for c in path.choices), reverse=True)
+    monkeypatch.setattr(
+        material.topic_effects, "log_probabilities", lambda deletions, deleted: np.full(len(deletions), -1.0)
+    )
+    rounds: list[float] = []
+    path = find_path(material, replace(PRESET, min_gain=0.01, codes_per_round=1, patience=3), progress=rounds.append)
+    assert path.choices == ()
+    assert rounds == [1.0] * 4
 
 
 def test_drop_needs_no_codes_that_would_take_over(

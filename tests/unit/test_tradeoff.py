@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from codeunlearn.codebook import model_identity, require_bottleneck
 from codeunlearn.corpus.topic_sets import Pair
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.protocol import TestSet
@@ -57,23 +56,27 @@ def test_beginnings_are_nested_and_end_with_the_whole() -> None:
     assert [one.ids for one in beginnings(whole, [1, 2, 2, 40])] == [(5,), (5, 3), (5, 3, 9)]
 
 
-def test_every_point_is_the_model_with_these_codes_deleted(tiny_model: Any) -> None:
-    """A translator that says the topic's word while no code is deleted, and else how many are."""
-    codebook = require_bottleneck(tiny_model).codebook
+class Canned:
+    """Translations that say the topic's word while fewer than two codes are deleted, and little else from three on."""
+
+    before = ("un chien",) * 4 + ("un chat noir",) * 4
+
+    def after(self, forget_set: ForgetSet, mode: Any = None) -> list[str]:
+        gone = len(forget_set)
+        rest = "un chat" if gone > 2 else "un chat noir"
+        return ["un chien" if gone < 2 else rest] * 4 + [rest] * 4
+
+
+def test_every_point_is_the_model_with_these_codes_deleted() -> None:
     forget = TestSet("forget", [Pair("a dog", "un chien", ("un chien",))] * 4, ("chien",))
     retain = TestSet("retain", [Pair("a cat", "un chat noir", ("un chat noir",))] * 4)
-
-    def translator(sources: Any) -> list[str]:
-        gone = int(codebook.deleted.sum())
-        return ["un chien" if "dog" in s and gone < 2 else "un chat" if gone > 2 else "un chat noir" for s in sources]
-
-    whole = ForgetSet(topic="dog", ids=(5, 3, 9), fingerprint=model_identity(tiny_model))
-    curve = trade_off(tiny_model, translator, beginnings(whole, [1, 2]), forget, retain)
+    whole = ForgetSet(topic="dog", ids=(5, 3, 9), fingerprint="x")
+    canned: Any = Canned()
+    curve = trade_off(canned, beginnings(whole, [1, 2]), forget, retain)
     assert [point.topic_loss for point in curve.points] == [0.0, 100.0, 100.0]
     assert [point.retain_changed for point in curve.points] == [0.0, 0.0, 100.0]
     assert curve.points[2].retain_chrf_delta < -10
-    assert not codebook.deleted.any()
     with pytest.raises(CodeUnlearnError, match="no codes"):
-        trade_off(tiny_model, translator, [], forget, retain)
+        trade_off(canned, [], forget, retain)
     with pytest.raises(CodeUnlearnError, match="--target-words"):
-        trade_off(tiny_model, translator, [whole], replace(forget, words=("oiseau",)), retain)
+        trade_off(canned, [whole], replace(forget, words=("oiseau",)), retain)

@@ -13,6 +13,7 @@ from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries
 from codeunlearn.errors import CodeUnlearnError
 
 if TYPE_CHECKING:
+    from codeunlearn.codebook import DeletionMode
     from codeunlearn.corpus.topic_sets import TopicSets
     from codeunlearn.evaluation.tradeoff import TradeOff
     from codeunlearn.unlearning import ForgetSet, KnownCodes, Preset, RecommendedPreset, TopicSearch
@@ -101,7 +102,7 @@ def run(
     if processes().rank:
         return
     if retain_budget is not None:
-        curve, kept = _within_budget((opened, tokenizer), sets, found.forget_set, retain_budget, seed)
+        curve, kept = _within_budget((opened, tokenizer), sets, found.forget_set, retain_budget, mode, seed)
         curve.save(out.with_suffix(".curve.json"))
         found = replace(found, forget_set=kept)
     found.forget_set.save(out)
@@ -154,10 +155,11 @@ def _search(
 
 
 def _within_budget(
-    opened: tuple[Any, Any], sets: TopicSets, forget_set: ForgetSet, budget: float, seed: int
+    opened: tuple[Any, Any], sets: TopicSets, forget_set: ForgetSet, budget: float, mode: DeletionMode | None, seed: int
 ) -> tuple[TradeOff, ForgetSet]:
     """The curve over beginnings of the set on the validation pool, and the beginning that forgets most within the budget."""
     from codeunlearn.evaluation.protocol import TestSet
+    from codeunlearn.evaluation.retranslate import Retranslator
     from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
     from codeunlearn.evaluation.tradeoff import beginnings, trade_off
 
@@ -166,8 +168,9 @@ def _within_budget(
     tests = TestSet("forget", sets.tune, sets.target_words), TestSet("retain", sets.tune_retain)
     with progress("Translating for the budget") as show:
         translator = ModelTranslator(model, tokenizer, EvaluationConfig(seed=seed))
+        translations = Retranslator(model, tokenizer, translator, [s for test in tests for s in test.sources])
         starts = beginnings(forget_set, sizes)
-        curve = trade_off(model, translator, starts, *tests, seed=seed, progress=show)
+        curve = trade_off(translations, starts, *tests, mode=mode, seed=seed, progress=show)
     best = curve.within(budget)
     if best is None:
         raise CodeUnlearnError(

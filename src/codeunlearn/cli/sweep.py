@@ -142,9 +142,10 @@ def _topic_rows(
     known: KnownCodes | None,
 ) -> Iterator[SweepRow]:
     from codeunlearn.evaluation.protocol import AFTER, BEFORE, evaluate_sets
+    from codeunlearn.evaluation.retranslate import Retranslator
     from codeunlearn.evaluation.sweep import sweep_row
     from codeunlearn.evaluation.topic import ModelTranslator
-    from codeunlearn.unlearning import forgetting, search_s_primes
+    from codeunlearn.unlearning import search_s_primes
 
     model, tokenizer = opened
     found = search_s_primes(
@@ -161,13 +162,10 @@ def _topic_rows(
         paired=topic_sets.paired,
         known=known,
     )
-    texts = ModelTranslator(model, tokenizer, settings)([source for s in tests for source in s.sources])
+    sources = [source for test in tests for source in test.sources]
+    translations = Retranslator(model, tokenizer, ModelTranslator(model, tokenizer, settings), sources)
     for s_prime, result in found.items():
-        systems = {
-            BEFORE: lambda _: texts,
-            AFTER: ModelTranslator(
-                model, tokenizer, settings, lambda r=result: forgetting(model, r.forget_set, mode=mode)
-            ),
-        }
+        after = translations.after(result.forget_set, mode)
+        systems = {BEFORE: lambda _: translations.before, AFTER: lambda _, after=after: after}
         evaluation = evaluate_sets(topic_sets.topic.name, tests, systems, examples=0, seed=settings.seed)
         yield sweep_row(evaluation, s_prime, len(result.forget_set), len(topic_sets.search))

@@ -9,12 +9,14 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from codeunlearn.codebook import DeletionMode
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import interval, resample, wilson_interval
 from codeunlearn.evaluation.metrics import Score, chrf, degenerate_rate, topic_word_recall
-from codeunlearn.evaluation.protocol import TestSet, Translator
+from codeunlearn.evaluation.protocol import TestSet
+from codeunlearn.evaluation.retranslate import Retranslator
 from codeunlearn.record import write_json
-from codeunlearn.unlearning import ForgetSet, forgetting
+from codeunlearn.unlearning import ForgetSet
 
 
 @dataclass(frozen=True)
@@ -106,40 +108,35 @@ def beginnings(forget_set: ForgetSet, sizes: Sequence[int]) -> list[ForgetSet]:
 
 
 def trade_off(
-    model: Any,
-    translator: Translator,
+    translations: Retranslator,
     forget_sets: Sequence[ForgetSet],
     forget: TestSet,
     retain: TestSet,
     *,
-    before: Sequence[str] | None = None,
+    mode: DeletionMode | None = None,
     seed: int = 0,
     details: dict[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> TradeOff:
-    """Applies every forget set in turn and scores it; the model is as before afterwards.
+    """Scores the model with every forget set in turn.
 
     Args:
-        translator: translates with ``model`` as it stands.
-        before: translations of ``forget`` and then ``retain`` with nothing deleted; made here unless given.
+        translations: of the sources of ``forget`` and then of ``retain``.
+        mode: what happens to the slots of deleted codes; the model's own way when absent.
 
     Raises:
         CodeUnlearnError: there are no forget sets, or no words of the topic to look for.
     """
     if not forget_sets:
         raise CodeUnlearnError("There are no codes to delete, so there is no curve.")
-    sources = [*forget.sources, *retain.sources]
-    outputs = list(before) if before is not None else translator(sources)
-    base = _Scored(outputs, forget, retain)
+    base = _Scored(translations.before, forget, retain)
     if not base.recall.count:
         raise CodeUnlearnError(
             f"No reference of the sentences on {forget_sets[0].topic!r} holds a target word of it; give others: --target-words."
         )
     points: list[CurvePoint] = []
     for forget_set in forget_sets:
-        with forgetting(model, forget_set):
-            scored = _Scored(translator(sources), forget, retain)
-        points.append(_point(forget_set, base, scored, seed))
+        points.append(_point(forget_set, base, _Scored(translations.after(forget_set, mode), forget, retain), seed))
         if progress is not None:
             progress(len(points), len(forget_sets))
     return TradeOff(

@@ -1,13 +1,13 @@
 """Counting, enrichment, selection and deletion: from a topic's sentences to a model that has forgotten it."""
 
-from codeunlearn.unlearning.code_batches import CodeBatch, KnownCodes
+from codeunlearn.unlearning.code_batches import CodeBatch, CodeReader, KnownCodes
 from codeunlearn.unlearning.corpus_index import CorpusIndex, build_index
 from codeunlearn.unlearning.counting import S_PRIMES, CodeCounter, count_codes
 from codeunlearn.unlearning.counts import CodeCounts, PairedTable, TokenCounts
 from codeunlearn.unlearning.deletion import commit, forget, forgetting, restore, set_deletion_mode, undeleted
 from codeunlearn.unlearning.enrichment import EPSILON, EnrichmentTable, chi_squared, enrichment
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet, ForgetUnion, union
-from codeunlearn.unlearning.recommended import Choice, Path, RecommendedPreset, find_path
+from codeunlearn.unlearning.recommended import Choice, Path, find_path
 from codeunlearn.unlearning.search import (
     DEFAULT_S_PRIME,
     TopicSearch,
@@ -15,7 +15,7 @@ from codeunlearn.unlearning.search import (
     search_s_primes,
     search_topic,
 )
-from codeunlearn.unlearning.selection import PRESETS, PairedPreset, PaperPreset, Preset, find_preset
+from codeunlearn.unlearning.selection import PRESETS, PairedPreset, PaperPreset, Preset, RecommendedPreset, find_preset
 
 __all__ = [
     "DEFAULT_S_PRIME",
@@ -27,6 +27,7 @@ __all__ = [
     "CodeCounter",
     "CodeCounts",
     "CodeEvidence",
+    "CodeReader",
     "CorpusIndex",
     "EnrichmentTable",
     "ForgetSet",

@@ -7,100 +7,28 @@ Round by round, with the codes that are deleted so far out of the way:
    them as soon as it does.
 2. For each candidate, what deleting it as well would do: to the probability of the topic's words in the references of the
    topic's sentences, and to the references of unrelated sentences that select it.
-3. The candidates with the best balance of the two are deleted.
+3. The candidates with the best balance of the two are deleted. Where a topic is held by several codes at once, deleting any
+   one of them does nothing: if no candidate is worth its price alone, those go that could take most, until it shows.
 
-It ends when the topic's words have lost their probability, or no candidate is worth its price. No gradient is needed.
+It ends when the topic's words have lost their probability, or several rounds brought nothing; what these deleted is taken
+back. No gradient is needed.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from codeunlearn.codebook import DeletionMode
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.unlearning.code_lists import BoolArray, CodeLists
+from codeunlearn.unlearning.candidates import Candidates, Material, find_candidates, stability
+from codeunlearn.unlearning.code_lists import BoolArray
 from codeunlearn.unlearning.counts import IntArray
 from codeunlearn.unlearning.deletion_effects import Deletion, DeletionEffects
-from codeunlearn.unlearning.statistics import (
-    Correction,
-    FloatArray,
-    adjust,
-    fisher,
-    mcnemar,
-    risk_difference,
-    sign_flip,
-    smallest_p,
-)
-
-
-@dataclass(frozen=True)
-class RecommendedPreset:
-    """Options of the recipe.
-
-    Attributes:
-        alpha: a code whose smallest possible p-value exceeds this is not tested.
-        fdr: false discovery rate among the candidates of a round.
-        correction: ``bh`` or ``by``, see `adjust`.
-        min_effect: smallest difference of the shares of sentences that hold a candidate.
-        retain_weight: what the loss of one nat per unrelated sentence weighs against the whole topic.
-        topic_left: done when the topic's words have kept this share of their probability.
-        min_gain: a candidate that takes less than this share of it, after its price, is not worth deleting.
-        max_codes: most codes to delete; None for no bound.
-        candidates: most candidates that are tried in a round, those with the largest effect.
-        codes_per_round: most codes that are deleted before the others are tried again.
-        topic_sentences: topic sentences on which deletions are tried.
-        retained_sentences: unrelated sentences on which each candidate is tried.
-        mode: what happens to the slot of a deleted code; the model's own way unless given.
-    """
-
-    name: ClassVar[str] = "recommended"
-    alpha: float = 0.05
-    fdr: float = 0.05
-    correction: Correction = "bh"
-    min_effect: float = 0.01
-    retain_weight: float = 1.0
-    topic_left: float = 0.02
-    min_gain: float = 0.0005
-    max_codes: int | None = None
-    candidates: int = 40
-    codes_per_round: int = 6
-    topic_sentences: int = 96
-    retained_sentences: int = 16
-    mode: DeletionMode | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("alpha", "fdr"):
-            if not 0 < getattr(self, name) <= 1:
-                raise CodeUnlearnError(f"{name} must be above 0 and at most 1; got {getattr(self, name)}.")
-        for name in ("candidates", "codes_per_round", "topic_sentences", "retained_sentences", "max_codes"):
-            number = getattr(self, name)
-            if number is not None and number < 1:
-                raise CodeUnlearnError(f"{name} must be at least 1, not {number}.")
-
-
-class Material(NamedTuple):
-    """What the recipe reads: sentences of the train pool, their codes and their references.
-
-    Attributes:
-        topic: codes of the topic's sentences.
-        controls: codes of their controls, one per draw.
-        paired: whether control i of a draw belongs to sentence i.
-        topic_effects: deletions tried on the topic's sentences.
-        retained: codes of unrelated sentences.
-        retained_effects: deletions tried on these.
-    """
-
-    topic: CodeLists
-    controls: Sequence[CodeLists]
-    paired: bool
-    topic_effects: DeletionEffects
-    retained: CodeLists
-    retained_effects: DeletionEffects
+from codeunlearn.unlearning.selection import RecommendedPreset
+from codeunlearn.unlearning.statistics import FloatArray, risk_difference
 
 
 @dataclass(frozen=True)
@@ -159,20 +87,6 @@ class Path:
     tested: int
 
 
-class _Candidates(NamedTuple):
-    rows: IntArray
-    topic: IntArray
-    control: IntArray
-    only_topic: IntArray
-    only_control: IntArray
-    p: FloatArray
-    q: FloatArray
-    tested: int
-
-
-BOOTSTRAP_SAMPLES = 200
-
-
 def find_path(
     material: Material,
     preset: RecommendedPreset,
@@ -199,24 +113,24 @@ def find_path(
     whole = [Deletion(sentence, None) for sentence in probes]
     at_first = np.exp(material.topic_effects.log_probabilities(whole, deleted))
     retained = _Costs(material, preset.retained_sentences, generator)
-    left, choices, tested = 1.0, list[Choice](), 0
+    choices, tested, progressed = list[Choice](), 0, _Progress(preset)
     for number in range(1, material.topic.num_codes + 1):
-        found = _candidates(material, deleted, preset, seed)
+        found = find_candidates(material, deleted, preset, seed)
         tested = tested or found.tested
         now = np.exp(material.topic_effects.log_probabilities(whole, deleted))
         left = float(now.sum() / at_first.sum())
+        progressed.note(left, choices)
         if progress is not None:
             progress(left)
         room = len(found.rows) if preset.max_codes is None else preset.max_codes - len(choices)
-        if left <= preset.topic_left or not len(found.rows) or room < 1:
+        if left <= preset.topic_left or not len(found.rows) or room < 1 or progressed.stopped:
             break
         gains = _gains(material, found.rows, deleted, dict(zip(probes, now, strict=True))) / at_first.sum()
         costs = retained.of(found.rows, deleted)
-        values = gains - preset.retain_weight * costs
-        best = _worth_it(values, preset)[:room]
+        best = (_worth_it(gains - preset.retain_weight * costs, preset) or _together(found, left, costs, preset))[:room]
         if not best:
             break
-        stable = _stability(found, material.topic.sentences, generator)
+        stable = stability(found, material.topic.sentences, generator)
         firing = material.topic.firing(
             deleted, material.topic_effects.bottleneck.config.top_s, material.topic_effects.mode
         )
@@ -224,7 +138,26 @@ def find_path(
             tokens = material.topic.token_ids[firing.token[firing.row == found.rows[i]]]
             choices.append(_choice(found, i, number, material, tokens, gains, costs, left, stable))
         deleted[found.rows[best]] = True
-    return Path(tuple(choices), left, tested)
+    return Path(tuple(choices[: progressed.codes]), progressed.left, tested)
+
+
+class _Progress:
+    """How far the path has come, and which beginning of it was best: topic and price weighed against each other."""
+
+    def __init__(self, preset: RecommendedPreset) -> None:
+        self._preset, self._best, self._idle = preset, float("inf"), 0
+        self.left, self.codes = 1.0, 0
+
+    def note(self, left: float, choices: Sequence[Choice]) -> None:
+        """Before a round: the share of the topic that is left, and all codes that are deleted."""
+        balance = left + self._preset.retain_weight * sum(choice.retain_cost for choice in choices)
+        self._idle = 0 if balance <= self._best - self._preset.min_gain else self._idle + 1
+        if not self._idle:
+            self._best, self.left, self.codes = balance, left, len(choices)
+
+    @property
+    def stopped(self) -> bool:
+        return self._idle >= self._preset.patience
 
 
 def _worth_it(values: FloatArray, preset: RecommendedPreset) -> list[int]:
@@ -233,60 +166,10 @@ def _worth_it(values: FloatArray, preset: RecommendedPreset) -> list[int]:
     return [i for i in best if values[i] >= values[best[0]] / 3]
 
 
-def _candidates(material: Material, deleted: BoolArray, preset: RecommendedPreset, seed: int) -> _Candidates:
-    """Codes that are significantly more frequent with the topic, those with the largest effect first."""
-    s = material.topic_effects.bottleneck.config.top_s
-    mode = material.topic_effects.mode
-    present, *controls = (
-        lists.presence(lists.firing(deleted, s, mode)) for lists in (material.topic, *material.controls)
-    )
-    size, draws = material.topic.num_codes, len(controls)
-
-    def count(keys: IntArray) -> IntArray:
-        return np.bincount(keys % size, minlength=size)
-
-    def over_draws(counted: Iterable[IntArray]) -> IntArray:
-        return sum(counted, np.zeros(size, np.int64))
-
-    only_topic = over_draws(count(np.setdiff1d(present, keys, assume_unique=True)) for keys in controls)
-    only_control = over_draws(count(np.setdiff1d(keys, present, assume_unique=True)) for keys in controls)
-    rows = np.flatnonzero(smallest_p(only_topic, only_control) <= preset.alpha)
-    topic, control, only_topic, only_control = (
-        counted[rows] for counted in (count(present), over_draws(map(count, controls)), only_topic, only_control)
-    )
-    n = material.topic.sentences
-    if not material.paired:
-        p = fisher(topic, n, control, n * draws)
-    elif draws == 1:
-        p = mcnemar(only_topic, only_control)
-    else:
-        p = sign_flip(_differences(material, present, controls, rows), seed=seed)
-    q = adjust(p, preset.correction)
-    effect = topic / n - control / (n * draws)
-    chosen = np.flatnonzero((q <= preset.fdr) & (effect >= preset.min_effect))
-    chosen = chosen[np.argsort(-effect[chosen], kind="stable")][: preset.candidates]
-    return _Candidates(
-        rows[chosen],
-        topic[chosen],
-        control[chosen],
-        only_topic[chosen],
-        only_control[chosen],
-        p[chosen],
-        q[chosen],
-        len(rows),
-    )
-
-
-def _differences(material: Material, present: IntArray, controls: Sequence[IntArray], rows: IntArray) -> FloatArray:
-    """[N, M] presence with the topic minus its mean over the sentence's controls."""
-    size = material.topic.num_codes
-    column = np.full(size, -1)
-    column[rows] = np.arange(len(rows))
-    found = np.zeros((material.topic.sentences, len(rows)))
-    for keys, weight in ((present, 1.0), *((control, -1.0 / len(controls)) for control in controls)):
-        known = keys[column[keys % size] >= 0]
-        found[known // size, column[known % size]] += weight
-    return found
+def _together(found: Candidates, left: float, costs: FloatArray, preset: RecommendedPreset) -> list[int]:
+    """Candidates to delete although none takes anything alone: those that could take most for their price."""
+    most = left * found.effect - preset.retain_weight * costs
+    return [int(i) for i in np.argsort(-most)[: preset.codes_per_round] if most[i] >= preset.min_gain]
 
 
 def _gains(material: Material, rows: IntArray, deleted: BoolArray, now: dict[int, float]) -> FloatArray:
@@ -349,18 +232,8 @@ def _affected(effects: DeletionEffects, rows: IntArray, deleted: BoolArray) -> l
     ]
 
 
-def _stability(found: _Candidates, pairs: int, generator: np.random.Generator) -> FloatArray:
-    """Share of bootstrap samples in which each candidate's McNemar test reaches the level that made the weakest one pass."""
-    level = max(found.p.max(), 1e-300)
-    b, c = found.only_topic, found.only_control
-    shares = np.stack([b, c, np.maximum(pairs - b - c, 0)], axis=1)
-    shares = shares / shares.sum(1, keepdims=True)
-    drawn = generator.multinomial(pairs, np.repeat(shares[None], BOOTSTRAP_SAMPLES, axis=0))
-    return (mcnemar(drawn[..., 0], drawn[..., 1]) <= level).mean(0)
-
-
 def _choice(
-    found: _Candidates,
+    found: Candidates,
     i: int,
     number: int,
     material: Material,
@@ -371,7 +244,7 @@ def _choice(
     stable: FloatArray,
 ) -> Choice:
     pairs = material.topic.sentences * len(material.controls)
-    effect, low, high = risk_difference(found.only_topic[i : i + 1], found.only_control[i : i + 1], pairs)
+    _, low, high = risk_difference(found.only_topic[i : i + 1], found.only_control[i : i + 1], pairs)
     return Choice(
         row=int(found.rows[i]),
         round=number,
@@ -382,7 +255,7 @@ def _choice(
         only_control=int(found.only_control[i]),
         p=float(found.p[i]),
         q=float(found.q[i]),
-        effect=float(effect[0]),
+        effect=float(found.effect[i]),
         effect_low=float(low[0]),
         effect_high=float(high[0]),
         topic_gain=float(gains[i]),

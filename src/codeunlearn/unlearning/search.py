@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from codeunlearn.codebook import model_identity, require_bottleneck
 from codeunlearn.corpus.topic_sets import Pair, TopicSets
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.unlearning.candidates import Material
 from codeunlearn.unlearning.code_batches import CodeReader, KnownCodes
 from codeunlearn.unlearning.code_lists import CodeLists
 from codeunlearn.unlearning.counting import S_PRIMES, Progress, count_codes
@@ -20,8 +21,15 @@ from codeunlearn.unlearning.counts import CodeCounts
 from codeunlearn.unlearning.deletion_effects import DeletionEffects
 from codeunlearn.unlearning.enrichment import EPSILON, EnrichmentTable, enrichment
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet
-from codeunlearn.unlearning.recommended import Choice, Material, Path, RecommendedPreset, find_path
-from codeunlearn.unlearning.selection import PairedPreset, Preset, chosen_rows, find_preset, preset_options
+from codeunlearn.unlearning.recommended import Choice, Path, find_path
+from codeunlearn.unlearning.selection import (
+    PairedPreset,
+    Preset,
+    RecommendedPreset,
+    chosen_rows,
+    find_preset,
+    preset_options,
+)
 
 DEFAULT_S_PRIME = 72
 DEPTH = max(S_PRIMES)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from codeunlearn.codebook import DeletionMode
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.unlearning.counts import CodeCounts, IntArray
 from codeunlearn.unlearning.enrichment import EPSILON, EnrichmentTable, Unit, enrichment
@@ -118,6 +119,53 @@ class PairedPreset:
     def expected_false_positives(self, table: EnrichmentTable) -> float:
         """None where the topic has no effect at all; of the codes chosen, this share is expected to be wrong."""
         return self.fdr * float(self.select(table).sum())
+
+
+@dataclass(frozen=True)
+class RecommendedPreset:
+    """Options of `find_path`, which works in rounds and so is no `Preset` of one table.
+
+    Attributes:
+        alpha: a code whose smallest possible p-value exceeds this is not tested.
+        fdr: false discovery rate among the candidates of a round.
+        correction: ``bh`` or ``by``, see `adjust`.
+        min_effect: smallest difference of the shares of sentences that hold a candidate.
+        retain_weight: what the loss of one nat per unrelated sentence weighs against the whole topic.
+        topic_left: done when the topic's words have kept this share of their probability.
+        min_gain: a candidate that takes less than this share of it, after its price, is not worth deleting.
+        patience: most rounds in a row that bring less than this.
+        max_codes: most codes to delete; None for no bound.
+        candidates: most candidates that are tried in a round, those with the largest effect.
+        codes_per_round: most codes that are deleted before the others are tried again.
+        topic_sentences: topic sentences on which deletions are tried.
+        retained_sentences: unrelated sentences on which each candidate is tried.
+        mode: what happens to the slot of a deleted code; the model's own way unless given.
+    """
+
+    name: ClassVar[str] = "recommended"
+    alpha: float = 0.05
+    fdr: float = 0.05
+    correction: Correction = "bh"
+    min_effect: float = 0.01
+    retain_weight: float = 1.0
+    topic_left: float = 0.02
+    min_gain: float = 0.0005
+    patience: int = 4
+    max_codes: int | None = None
+    candidates: int = 40
+    codes_per_round: int = 6
+    topic_sentences: int = 96
+    retained_sentences: int = 16
+    mode: DeletionMode | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("alpha", "fdr"):
+            if not 0 < getattr(self, name) <= 1:
+                raise CodeUnlearnError(f"{name} must be above 0 and at most 1; got {getattr(self, name)}.")
+        for name in ("candidates", "codes_per_round", "topic_sentences", "retained_sentences", "max_codes", "patience"):
+            number = getattr(self, name)
+            if number is not None and number < 1:
+                raise CodeUnlearnError(f"{name} must be at least 1, not {number}.")
 
 
 PRESETS: dict[str, Preset] = {preset.name: preset for preset in (PaperPreset(), PairedPreset())}
