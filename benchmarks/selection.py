@@ -27,10 +27,11 @@ from codeunlearn.corpus.topics import Topic
 from codeunlearn.corpus.vocabulary import Vocabulary
 from codeunlearn.evaluation.metrics import chrf
 from codeunlearn.evaluation.protocol import TestSet
+from codeunlearn.evaluation.retranslate import Retranslator
 from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
 from codeunlearn.evaluation.tradeoff import beginnings, trade_off
 from codeunlearn.record import environment, public_name, write_json
-from codeunlearn.unlearning import ForgetSet, forgetting, search_recommended, search_s_primes
+from codeunlearn.unlearning import ForgetSet, search_recommended, search_s_primes
 from codeunlearn.unlearning.code_batches import CodeReader
 from codeunlearn.unlearning.code_lists import CodeLists
 
@@ -90,18 +91,20 @@ def placebo(chosen: ForgetSet, used: Any, code_ids: Any, generator: np.random.Ge
     return replace(chosen, ids=tuple(int(code_ids[row]) for row in drawn), evidence=(), preset="placebo")
 
 
-def neighbours_of(model: Any, translator: Any, sets: TopicSets, chosen: dict[str, ForgetSet]) -> dict[str, Any]:
+def neighbours_of(
+    model: Any, tokenizer: Any, translator: Any, sets: TopicSets, chosen: dict[str, ForgetSet]
+) -> dict[str, Any]:
     """Change of chrF on every neighbour, by preset."""
     found: dict[str, Any] = {}
     for name, pairs in sets.neighbours.items():
         if not pairs:
             continue
         sources, references = [p.source for p in pairs], [p.references for p in pairs]
-        before = chrf(translator(sources), references).value
+        translations = Retranslator(model, tokenizer, translator, sources)
+        before = chrf(translations.before, references).value
         found[name] = {"sentences": len(pairs)}
         for preset, forget_set in chosen.items():
-            with forgetting(model, forget_set):
-                found[name][preset] = chrf(translator(sources), references).value - before
+            found[name][preset] = chrf(translations.after(forget_set), references).value - before
     return found
 
 
@@ -110,13 +113,14 @@ def measure(
 ) -> dict[str, Any]:
     translator = ModelTranslator(model, tokenizer, EvaluationConfig(seed=seed))
     forget = TestSet("forget", sets.forget, sets.target_words)
-    before = translator([*forget.sources, *retain.sources])
+    translations = Retranslator(model, tokenizer, translator, [*forget.sources, *retain.sources])
+    before = translations.before
     curves: dict[str, Any] = {}
     chosen: dict[str, ForgetSet] = {}
     for preset, (forget_sets, seconds) in searches(model, tokenizer, sets, seed).items():
         if not forget_sets:
             continue
-        curve = trade_off(model, translator, forget_sets, forget, retain, before=before, seed=seed)
+        curve = trade_off(translations, forget_sets, forget, retain, seed=seed)
         reached = curve.at_loss(95)
         chosen[preset] = next((one for one in forget_sets if reached and len(one) == reached.codes), forget_sets[-1])
         curves[preset] = {**asdict(curve), "seconds": seconds}
@@ -125,16 +129,15 @@ def measure(
     code_ids = require_bottleneck(model).codebook.code_ids.cpu().numpy()
     deltas: list[float] = []
     for _ in range(placebos):
-        with forgetting(model, placebo(chosen["recommended"], used, code_ids, generator)):
-            deltas.append(chrf(translator(retain.sources), retain.references).value - base)
+        after = translations.after(placebo(chosen["recommended"], used, code_ids, generator))
+        deltas.append(chrf(after[len(forget.pairs) :], retain.references).value - base)
     examples = [p.source for p in forget.pairs[:6]]
     shown = {"before": before[: len(examples)]}
     for preset, forget_set in chosen.items():
-        with forgetting(model, forget_set):
-            shown[preset] = translator(examples)
+        shown[preset] = translations.after(forget_set)[: len(examples)]
     return {
         "curves": curves,
-        "neighbours": neighbours_of(model, translator, sets, chosen),
+        "neighbours": neighbours_of(model, tokenizer, translator, sets, chosen),
         "placebo": deltas,
         "examples": {"source": examples, **shown},
     }
