@@ -58,6 +58,8 @@ def test_the_codes_tell_the_topic_from_its_controls(tiny_model: Any, tiny_tokeni
         0 <= (e.stability or 0) <= 1 and (e.effect_low or 0) <= (e.effect or 0) <= (e.effect_high or 0)
         for e in found.evidence
     )
+    assert all((e.odds_ratio or 0) > 1 and (e.z or 0) > 0 and 0 <= (e.alignment or 0) <= 1 for e in found.evidence)
+    assert any((e.alignment or 0) > 0.5 for e in found.evidence)
 
 
 def test_control_against_control_finds_nothing(tiny_model: Any, tiny_tokenizer: Any) -> None:

@@ -108,7 +108,16 @@ def test_odds_of_small_numbers_are_drawn_towards_one() -> None:
 
 
 def test_a_prior_shrinks_rare_codes() -> None:
-    delta, z = log_odds(np.array([4, 200]), 500, np.array([0, 50]), 500, np.array([5.0, 60.0]))
-    assert z[1] > z[0]
-    bare, _ = log_odds(np.array([4, 200]), 500, np.array([0, 50]), 500, np.array([0.1, 0.1]))
+    topic, control = np.array([4, 200, 296]), np.array([0, 50, 450])
+    delta, z = log_odds(topic, control, np.array([5.0, 60.0, 300.0]))
+    assert z[1] > z[0] > 0 > z[2]
+    bare, _ = log_odds(topic, control, np.array([0.1, 0.1, 0.1]))
     assert delta[0] < bare[0] / 3
+
+
+def test_log_odds_are_the_formula_of_the_paper() -> None:
+    """Monroe, Colaresi and Quinn 2008, eqs. 15, 16 and 22, by hand for the first of two codes."""
+    delta, z = log_odds(np.array([30, 70]), np.array([10, 90]), np.array([20.0, 80.0]))
+    expected = np.log((30 + 20) / (100 + 100 - 30 - 20)) - np.log((10 + 20) / (100 + 100 - 10 - 20))
+    assert delta[0] == pytest.approx(expected)
+    assert z[0] == pytest.approx(expected / np.sqrt(1 / 50 + 1 / 30))

@@ -11,7 +11,7 @@ from codeunlearn.unlearning.code_lists import BoolArray, CodeLists
 from codeunlearn.unlearning.counts import IntArray
 from codeunlearn.unlearning.deletion_effects import DeletionEffects
 from codeunlearn.unlearning.selection import RecommendedPreset
-from codeunlearn.unlearning.statistics import FloatArray, adjust, fisher, mcnemar, sign_flip, smallest_p
+from codeunlearn.unlearning.statistics import FloatArray, adjust, fisher, log_odds, mcnemar, sign_flip, smallest_p
 
 BOOTSTRAP_SAMPLES = 200
 
@@ -26,6 +26,8 @@ class Material(NamedTuple):
         topic_effects: deletions tried on the topic's sentences.
         retained: codes of unrelated sentences.
         retained_effects: deletions tried on these.
+        near_topic: [T] which tokens of the topic's sentences are its own words or stand beside them (`near_words`); None for
+            a topic given as sentences.
     """
 
     topic: CodeLists
@@ -34,6 +36,7 @@ class Material(NamedTuple):
     topic_effects: DeletionEffects
     retained: CodeLists
     retained_effects: DeletionEffects
+    near_topic: BoolArray | None = None
 
 
 class Candidates(NamedTuple):
@@ -48,6 +51,7 @@ class Candidates(NamedTuple):
         p: p-values.
         q: smallest false discovery rates at which they are candidates.
         effect: differences of the shares of sentences that hold them.
+        z: z-scores of the log odds against the controls, shrunk towards unrelated text (`log_odds`).
         tested: number of codes that were tested.
     """
 
@@ -59,7 +63,13 @@ class Candidates(NamedTuple):
     p: FloatArray
     q: FloatArray
     effect: FloatArray
+    z: FloatArray
     tested: int
+
+    def take(self, places: IntArray) -> Candidates:
+        """These of them, in this order."""
+        columns = (column[places] for column in self[:-1])
+        return self._make([*columns, self.tested])
 
 
 def find_candidates(material: Material, deleted: BoolArray, preset: RecommendedPreset, seed: int) -> Candidates:
@@ -84,10 +94,11 @@ def find_candidates(material: Material, deleted: BoolArray, preset: RecommendedP
     only_topic = over_draws(count(np.setdiff1d(present, keys, assume_unique=True)) for keys in controls)
     only_control = over_draws(count(np.setdiff1d(keys, present, assume_unique=True)) for keys in controls)
     rows = np.flatnonzero(smallest_p(only_topic, only_control) <= preset.alpha)
-    topic, control, only_topic, only_control = (
-        counted[rows] for counted in (count(present), over_draws(map(count, controls)), only_topic, only_control)
-    )
+    topic, control = count(present), over_draws(map(count, controls))
     n = material.topic.sentences
+    retained = count(material.retained.presence(material.retained.firing(deleted, s, mode)))
+    _, z = log_odds(topic, control / draws, (retained + 0.5) * n / material.retained.sentences)
+    topic, control, only_topic, only_control = (counted[rows] for counted in (topic, control, only_topic, only_control))
     if not material.paired:
         p = fisher(topic, n, control, n * draws)
     elif draws == 1:
@@ -107,6 +118,7 @@ def find_candidates(material: Material, deleted: BoolArray, preset: RecommendedP
         p[chosen],
         q[chosen],
         effect[chosen],
+        z[rows[chosen]],
         len(rows),
     )
 

@@ -2,19 +2,22 @@
 
 Sentences are scored under forced decoding: the model reads the source and the reference so far, and the probability that it
 gives the reference's next token is what counts. Every row of a batch has a deletion of its own, because the bottleneck's
-output is replaced by one made from code lists (`CodeLists`).
+output is replaced by one made from code lists (`CodeLists`). The output layer, the widest of a small model, sees only the
+positions that count, and the decoder reads no further than the last of them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook import DeletionMode, evaluating, replace_bottleneck_output, require_bottleneck
@@ -102,12 +105,14 @@ class DeletionEffects:
             code_sums[i, :size] = sums.without(span, one.row)
         device = self.model.device
         output = self.bottleneck.decoder(code_sums.to(device))
-        with replace_bottleneck_output(self.model, output):
+        inputs = self.model.prepare_decoder_input_ids_from_labels(labels)
+        with replace_bottleneck_output(self.model, output), _only(self.model, counted.to(device)):
             logits: Tensor = self.model(
-                input_ids=tokens.to(device), attention_mask=mask.to(device), labels=labels.to(device)
+                input_ids=tokens.to(device), attention_mask=mask.to(device), decoder_input_ids=inputs.to(device)
             ).logits.float()
-        chosen = logits.gather(2, labels.clamp_min(0).to(device)[..., None])[..., 0] - logits.logsumexp(-1)
-        return (chosen.cpu() * counted).sum(1).double().numpy()
+        losses = F.cross_entropy(logits, labels[counted].to(device), reduction="none")
+        row = counted.nonzero()[:, 0]
+        return -torch.zeros(len(deletions), dtype=torch.float64).index_add_(0, row, losses.double().cpu()).numpy()
 
     def _batches(self, deletions: Sequence[Deletion]) -> Iterator[list[int]]:
         """Places in batches of similar shape within the bound."""
@@ -153,6 +158,20 @@ class _Sums:
         return sums
 
 
+@contextmanager
+def _only(model: Any, positions: Tensor) -> Generator[None]:
+    """Inside, the model gives logits [M, V] of these positions, [B, L] bool, alone."""
+
+    def choose(_: Any, inputs: tuple[Tensor, ...]) -> Tensor:
+        return inputs[0][positions]
+
+    handle = model.get_output_embeddings().register_forward_pre_hook(choose)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
 def _slots(firing: Firing, tokens: int, width: int) -> Tensor:
     """[tokens, width] rows that each token selects, -1 in empty slots."""
     slots = np.full((tokens, width), -1, np.int64)
@@ -164,17 +183,21 @@ def _slots(firing: Firing, tokens: int, width: int) -> Tensor:
 def _labels(
     tokenizer: PreTrainedTokenizerBase, targets: Sequence[str], words: Sequence[str]
 ) -> tuple[list[list[int]], list[BoolArray]]:
-    """Token ids of the references, and which of them count."""
+    """Token ids of the references up to the last that counts, and which of them count."""
     encoded: Any = tokenizer(
         text_target=list(targets), truncation=True, max_length=MAX_TOKENS, return_offsets_mapping=bool(words)
     )
     labels: list[list[int]] = encoded["input_ids"]
     if not words:
         return labels, [np.ones(len(ids), bool) for ids in labels]
+    kept: list[list[int]] = []
     longest_first = sorted(words, key=len, reverse=True)
     pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE)
     counted: list[BoolArray] = []
-    for target, offsets in zip(targets, encoded["offset_mapping"], strict=True):
+    for ids, target, offsets in zip(labels, targets, encoded["offset_mapping"], strict=True):
         spans = [match.span() for match in pattern.finditer(target)]
-        counted.append(np.array([any(a < end and b > start for start, end in spans) for a, b in offsets], bool))
-    return labels, counted
+        marked = np.array([any(a < end and b > start for start, end in spans) for a, b in offsets], bool)
+        last = int(marked.nonzero()[0].max(initial=0))
+        kept.append(ids[: last + 1])
+        counted.append(marked[: last + 1])
+    return kept, counted

@@ -41,6 +41,9 @@ class CodeEvidence:
         retain_cost: nats that an unrelated sentence loses by it, on average.
         stability: share of bootstrap samples of the sentences in which it passes the test again.
         rank: place in the order of deletion, from 1.
+        odds_ratio: odds that a pair with the code on one side only has it on the topic's.
+        z: of the log odds, shrunk towards unrelated text.
+        alignment: share of its tokens in the topic's sentences that are the topic's words or stand beside them.
     """
 
     id: int
@@ -59,6 +62,9 @@ class CodeEvidence:
     retain_cost: float | None = None
     stability: float | None = None
     rank: int | None = None
+    odds_ratio: float | None = None
+    z: float | None = None
+    alignment: float | None = None
 
     def __str__(self) -> str:
         tokens = ", ".join(f"{token} {count}" for token, count in self.top_tokens)

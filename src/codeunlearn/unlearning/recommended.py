@@ -28,7 +28,7 @@ from codeunlearn.unlearning.code_lists import BoolArray
 from codeunlearn.unlearning.counts import IntArray
 from codeunlearn.unlearning.deletion_effects import Deletion, DeletionEffects
 from codeunlearn.unlearning.selection import RecommendedPreset
-from codeunlearn.unlearning.statistics import FloatArray, risk_difference
+from codeunlearn.unlearning.statistics import FloatArray, paired_odds_ratio, risk_difference
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,9 @@ class Choice:
         retain_cost: nats that an unrelated sentence loses by it, on average over all of them.
         topic_left: share of the topic words' probability before its round.
         stability: share of bootstrap samples of the sentences in which it passes the test again.
+        odds_ratio: odds that a pair with the code on one side only has it on the topic's (`paired_odds_ratio`).
+        z: of the log odds, shrunk towards unrelated text.
+        alignment: share of its tokens in the topic's sentences that are the topic's words or stand beside them.
     """
 
     row: int
@@ -70,6 +73,9 @@ class Choice:
     retain_cost: float
     topic_left: float
     stability: float
+    odds_ratio: float
+    z: float
+    alignment: float | None
 
 
 @dataclass(frozen=True)
@@ -125,9 +131,15 @@ def find_path(
         room = len(found.rows) if preset.max_codes is None else preset.max_codes - len(choices)
         if left <= preset.topic_left or not len(found.rows) or room < 1 or progressed.stopped:
             break
-        gains = _gains(material, found.rows, deleted, dict(zip(probes, now, strict=True))) / at_first.sum()
-        costs = retained.of(found.rows, deleted)
-        best = (_worth_it(gains - preset.retain_weight * costs, preset) or _together(found, left, costs, preset))[:room]
+        before = dict(zip(probes, now, strict=True))
+        best_known = found.take(_finalists(material, found.rows, deleted, before, preset))
+        for some, choose in ((best_known, _worth_it), (found.take(np.arange(len(best_known.rows))), _together)):
+            gains = _gains(material, some.rows, deleted, before) / at_first.sum()
+            costs = retained.of(some.rows, deleted)
+            best = choose(some, gains, costs, left, preset)[:room]
+            if best:
+                found = some
+                break
         if not best:
             break
         stable = stability(found, material.topic.sentences, generator)
@@ -135,8 +147,8 @@ def find_path(
             deleted, material.topic_effects.bottleneck.config.top_s, material.topic_effects.mode
         )
         for i in best:
-            tokens = material.topic.token_ids[firing.token[firing.row == found.rows[i]]]
-            choices.append(_choice(found, i, number, material, tokens, gains, costs, left, stable))
+            places = firing.token[firing.row == found.rows[i]]
+            choices.append(_choice(found, i, number, material, places, gains, costs, left, stable))
         deleted[found.rows[best]] = True
     return Path(tuple(choices[: progressed.codes]), progressed.left, tested)
 
@@ -151,7 +163,7 @@ class _Progress:
     def note(self, left: float, choices: Sequence[Choice]) -> None:
         """Before a round: the share of the topic that is left, and all codes that are deleted."""
         balance = left + self._preset.retain_weight * sum(choice.retain_cost for choice in choices)
-        self._idle = 0 if balance <= self._best - self._preset.min_gain else self._idle + 1
+        self._idle = 0 if balance <= self._best - self._preset.min_progress else self._idle + 1
         if not self._idle:
             self._best, self.left, self.codes = balance, left, len(choices)
 
@@ -160,16 +172,33 @@ class _Progress:
         return self._idle >= self._preset.patience
 
 
-def _worth_it(values: FloatArray, preset: RecommendedPreset) -> list[int]:
-    """Candidates to delete now: where the best stands out, the others are tried again without it."""
+def _worth_it(
+    found: Candidates, gains: FloatArray, costs: FloatArray, left: float, preset: RecommendedPreset
+) -> list[int]:
+    """Candidates to delete for what they take: where the best stands out, the others are tried again without it."""
+    values = gains - preset.retain_weight * costs
     best = [int(i) for i in np.argsort(-values)[: preset.codes_per_round] if values[i] >= preset.min_gain]
     return [i for i in best if values[i] >= values[best[0]] / 3]
 
 
-def _together(found: Candidates, left: float, costs: FloatArray, preset: RecommendedPreset) -> list[int]:
+def _together(
+    found: Candidates, gains: FloatArray, costs: FloatArray, left: float, preset: RecommendedPreset
+) -> list[int]:
     """Candidates to delete although none takes anything alone: those that could take most for their price."""
     most = left * found.effect - preset.retain_weight * costs
     return [int(i) for i in np.argsort(-most)[: preset.codes_per_round] if most[i] >= preset.min_gain]
+
+
+def _finalists(
+    material: Material, rows: IntArray, deleted: BoolArray, now: dict[int, float], preset: RecommendedPreset
+) -> IntArray:
+    """Places of the candidates that take most on a few of the sentences; only these are tried on all."""
+    if len(rows) <= preset.finalists:
+        return np.arange(len(rows))
+    sentences = list(now)
+    few = sentences[:: max(1, len(sentences) // preset.screening_sentences)]
+    gains = _gains(material, rows, deleted, {sentence: now[sentence] for sentence in few})
+    return np.sort(np.argsort(-gains, kind="stable")[: preset.finalists])
 
 
 def _gains(material: Material, rows: IntArray, deleted: BoolArray, now: dict[int, float]) -> FloatArray:
@@ -237,20 +266,21 @@ def _choice(
     i: int,
     number: int,
     material: Material,
-    tokens: IntArray,
+    places: IntArray,
     gains: FloatArray,
     costs: FloatArray,
     left: float,
     stable: FloatArray,
 ) -> Choice:
     pairs = material.topic.sentences * len(material.controls)
-    _, low, high = risk_difference(found.only_topic[i : i + 1], found.only_control[i : i + 1], pairs)
+    discordant = found.only_topic[i : i + 1], found.only_control[i : i + 1]
+    _, low, high = risk_difference(*discordant, pairs)
     return Choice(
         row=int(found.rows[i]),
         round=number,
         topic=int(found.topic[i]),
         control=int(found.control[i]),
-        tokens=tuple(Counter(tokens.tolist()).most_common(5)),
+        tokens=tuple(Counter(material.topic.token_ids[places].tolist()).most_common(5)),
         only_topic=int(found.only_topic[i]),
         only_control=int(found.only_control[i]),
         p=float(found.p[i]),
@@ -262,4 +292,7 @@ def _choice(
         retain_cost=float(costs[i]),
         topic_left=left,
         stability=float(stable[i]),
+        odds_ratio=float(paired_odds_ratio(*discordant)[0]),
+        z=float(found.z[i]),
+        alignment=None if material.near_topic is None else float(material.near_topic[places].mean()),
     )

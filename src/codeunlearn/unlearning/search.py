@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from codeunlearn.codebook import model_identity, require_bottleneck
 from codeunlearn.corpus.topic_sets import Pair, TopicSets
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.unlearning.alignment import near_words
 from codeunlearn.unlearning.candidates import Material
 from codeunlearn.unlearning.code_batches import CodeReader, KnownCodes
 from codeunlearn.unlearning.code_lists import CodeLists
@@ -229,7 +230,8 @@ def read_material(
     def effects(of: CodeLists, pairs: Sequence[Pair], words: Sequence[str] = ()) -> DeletionEffects:
         return DeletionEffects(model, tokenizer, of, [pair.target for pair in pairs], words=words, mode=preset.mode)
 
-    topic = lists([pair.source for pair in sets.search])
+    sources = [pair.source for pair in sets.search]
+    topic = lists(sources)
     retained = lists([pair.source for pair in sets.search_retain])
     return Material(
         topic,
@@ -238,6 +240,7 @@ def read_material(
         effects(topic, sets.search, sets.target_words),
         retained,
         effects(retained, sets.search_retain),
+        near_words(tokenizer, sources, sets.topic.pattern, prefix=reader.prefix) if sets.topic.forms else None,
     )
 
 
@@ -263,6 +266,9 @@ def _path_evidence(
         retain_cost=choice.retain_cost,
         stability=choice.stability,
         rank=rank,
+        odds_ratio=choice.odds_ratio,
+        z=choice.z,
+        alignment=choice.alignment,
     )
 
 

@@ -7,7 +7,7 @@ A new recipe is a small frozen dataclass with the members of `Preset`, its optio
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from codeunlearn.codebook import DeletionMode
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.unlearning.counts import CodeCounts, IntArray
 from codeunlearn.unlearning.enrichment import EPSILON, EnrichmentTable, Unit, enrichment
-from codeunlearn.unlearning.statistics import Correction, adjust, fisher, mcnemar, smallest_p
+from codeunlearn.unlearning.statistics import Correction, adjust, fisher, g_test, mcnemar, smallest_p
 
 
 class Preset(Protocol):
@@ -77,9 +77,9 @@ class PaperPreset:
 class PairedPreset:
     """The paper's counts with a test that knows the pairs: exact McNemar, false discovery control, smallest effect.
 
-    Fisher's exact test where a control is not the same sentence.
-
     Attributes:
+        test: ``mcnemar`` or its ``mid-p`` for pairs; ``fisher`` or ``g`` for groups. Where a control is not the same
+            sentence, tests of pairs give way to Fisher's.
         alpha: a code whose smallest possible p-value exceeds this is not tested.
         fdr: false discovery rate among the chosen codes.
         correction: ``bh`` or ``by``, see `adjust`.
@@ -87,6 +87,7 @@ class PairedPreset:
     """
 
     name: ClassVar[str] = "paired"
+    test: Literal["mcnemar", "mid-p", "fisher", "g"] = "mcnemar"
     alpha: float = 0.05
     fdr: float = 0.05
     correction: Correction = "bh"
@@ -99,10 +100,13 @@ class PairedPreset:
 
     def table(self, counts: CodeCounts, s_prime: int) -> EnrichmentTable:
         table = enrichment(counts, s_prime)
-        if table.only_topic is None or table.only_control is None:
-            p = fisher(table.topic, table.n_topic, table.control, table.n_control)
+        groups = table.topic, table.n_topic, table.control, table.n_control
+        if self.test == "g":
+            p = g_test(*groups)
+        elif self.test == "fisher" or table.only_topic is None or table.only_control is None:
+            p = fisher(*groups)
         elif counts.draws == 1:
-            p = mcnemar(table.only_topic, table.only_control)
+            p = mcnemar(table.only_topic, table.only_control, mid_p=self.test == "mid-p")
         else:
             raise CodeUnlearnError("The preset paired tests one control for each sentence; use --draws 1.")
         return replace(table, p=p)
@@ -133,9 +137,12 @@ class RecommendedPreset:
         retain_weight: what the loss of one nat per unrelated sentence weighs against the whole topic.
         topic_left: done when the topic's words have kept this share of their probability.
         min_gain: a candidate that takes less than this share of it, after its price, is not worth deleting.
-        patience: most rounds in a row that bring less than this.
+        min_progress: a round that brings less than this on top of the best before it is an idle one.
+        patience: so many idle rounds in a row end the search.
         max_codes: most codes to delete; None for no bound.
         candidates: most candidates that are tried in a round, those with the largest effect.
+        screening_sentences: topic sentences on which all of them are tried first.
+        finalists: most candidates that are then tried on all sentences, those that took most.
         codes_per_round: most codes that are deleted before the others are tried again.
         topic_sentences: topic sentences on which deletions are tried.
         retained_sentences: unrelated sentences on which each candidate is tried.
@@ -150,9 +157,12 @@ class RecommendedPreset:
     retain_weight: float = 1.0
     topic_left: float = 0.02
     min_gain: float = 0.0005
-    patience: int = 4
+    min_progress: float = 0.002
+    patience: int = 6
     max_codes: int | None = None
     candidates: int = 40
+    screening_sentences: int = 24
+    finalists: int = 12
     codes_per_round: int = 6
     topic_sentences: int = 96
     retained_sentences: int = 16
@@ -162,7 +172,16 @@ class RecommendedPreset:
         for name in ("alpha", "fdr"):
             if not 0 < getattr(self, name) <= 1:
                 raise CodeUnlearnError(f"{name} must be above 0 and at most 1; got {getattr(self, name)}.")
-        for name in ("candidates", "codes_per_round", "topic_sentences", "retained_sentences", "max_codes", "patience"):
+        for name in (
+            "candidates",
+            "screening_sentences",
+            "finalists",
+            "codes_per_round",
+            "topic_sentences",
+            "retained_sentences",
+            "max_codes",
+            "patience",
+        ):
             number = getattr(self, name)
             if number is not None and number < 1:
                 raise CodeUnlearnError(f"{name} must be at least 1, not {number}.")

@@ -104,18 +104,20 @@ def paired_odds_ratio(only_topic: IntArray, only_control: IntArray) -> FloatArra
 
 
 def log_odds(
-    topic: IntArray, n_topic: int, control: IntArray, n_control: int, prior: FloatArray
+    topic: IntArray | FloatArray, control: IntArray | FloatArray, prior: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Log odds ratio shrunk by an informative Dirichlet prior, and its z-score; [M] each (Monroe, Colaresi and Quinn 2008).
 
     Args:
-        prior: [M] expected counts of each code over both groups in a larger text, scaled to the strength wanted: a rare
-            code needs more evidence to stand out.
+        topic: [M] counts of each code with the topic; its odds are against all other codes.
+        control: [M] the same without it.
+        prior: [M] expected counts in a larger text, scaled to the strength wanted: a rare code needs more evidence to
+            stand out.
     """
     total = prior.sum()
 
-    def logit(count: IntArray, n: int) -> FloatArray:
-        return np.log(count + prior) - np.log(n + total - count - prior)
+    def logit(count: IntArray | FloatArray) -> FloatArray:
+        return np.log(count + prior) - np.log(count.sum() + total - count - prior)
 
-    delta = logit(topic, n_topic) - logit(control, n_control)
+    delta = logit(topic) - logit(control)
     return delta, delta / np.sqrt(1 / (topic + prior) + 1 / (control + prior))

@@ -1,0 +1,41 @@
+"""Which tokens of a topic's sentences are the topic's own words or stand beside them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from transformers import PreTrainedTokenizerBase
+
+from codeunlearn.unlearning.code_batches import MAX_TOKENS
+from codeunlearn.unlearning.code_lists import BoolArray
+
+
+def near_words(
+    tokenizer: PreTrainedTokenizerBase,
+    sentences: Sequence[str],
+    pattern: re.Pattern[str],
+    *,
+    prefix: str = "",
+    window: int = 1,
+) -> BoolArray:
+    """[T] over all tokens of all sentences, in order: at most ``window`` tokens away from a match of the pattern.
+
+    Args:
+        prefix: what the model reads before every sentence; no topic is looked for in it.
+    """
+    encoded: Any = tokenizer(
+        [prefix + sentence for sentence in sentences],
+        truncation=True,
+        max_length=MAX_TOKENS,
+        return_offsets_mapping=True,
+    )
+    found: list[BoolArray] = []
+    for sentence, offsets in zip(sentences, encoded["offset_mapping"], strict=True):
+        spans = [(m.start() + len(prefix), m.end() + len(prefix)) for m in pattern.finditer(sentence)]
+        inside = np.array([any(a < end and b > start for start, end in spans) for a, b in offsets], bool)
+        reach = np.convolve(inside, np.ones(2 * window + 1), mode="full")[window : window + len(inside)]
+        found.append(reach > 0)
+    return np.concatenate(found) if found else np.zeros(0, bool)

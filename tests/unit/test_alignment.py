@@ -1,0 +1,31 @@
+"""The topic's own tokens and those beside them, in the order in which codes are read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codeunlearn.corpus.topics import Topic
+from codeunlearn.unlearning.alignment import near_words
+
+SENTENCES = ["a dog runs", "the cat sees a dog", "the cat"]
+
+
+def near(tokenizer: Any, window: int, prefix: str = "") -> list[str]:
+    mask = near_words(tokenizer, SENTENCES, Topic.from_forms("dog", ["dog"]).pattern, window=window, prefix=prefix)
+    ids = [i for row in tokenizer([prefix + sentence for sentence in SENTENCES])["input_ids"] for i in row]
+    assert len(mask) == len(ids)
+    return [
+        token.strip("▁") for token, marked in zip(tokenizer.convert_ids_to_tokens(ids), mask, strict=True) if marked
+    ]
+
+
+def test_the_words_alone(tiny_tokenizer: Any) -> None:
+    assert near(tiny_tokenizer, 0) == ["dog", "dog"]
+
+
+def test_the_words_and_what_stands_beside_them(tiny_tokenizer: Any) -> None:
+    assert near(tiny_tokenizer, 1) == ["a", "dog", "run", "a", "dog", "</s>"]
+
+
+def test_a_prefix_moves_the_places_and_is_not_searched(tiny_tokenizer: Any) -> None:
+    assert near(tiny_tokenizer, 0, prefix="a dog: ") == ["dog", "dog"]
