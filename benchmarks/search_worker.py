@@ -36,9 +36,11 @@ def naive(h: Any, codes: Any, s: int) -> Search:
 
 
 def product(h: Any, codes: Any, s: int) -> Search:
-    """The floor: the bf16 product alone, which finds nothing."""
-    unit = F.normalize(torch.from_numpy(codes), dim=-1).bfloat16()
-    low = F.normalize(torch.from_numpy(h), dim=-1).bfloat16()
+    """The floor: the product alone, in bf16 where that is fast, which finds nothing."""
+    from codeunlearn.device import has_fast_bf16
+
+    low_type = torch.bfloat16 if has_fast_bf16(torch.device("cpu")) else torch.float32
+    unit, low = (F.normalize(torch.from_numpy(part), dim=-1).to(low_type) for part in (codes, h))
 
     def run() -> None:
         for part in low.split(ROWS):

@@ -22,7 +22,7 @@ from codeunlearn.codebook import load_model, load_tokenizer, model_identity, req
 from codeunlearn.corpus.loading import DataConfig, load_pairs
 from codeunlearn.corpus.pools import split_pools
 from codeunlearn.corpus.target_words import ParallelText
-from codeunlearn.corpus.topic_sets import TopicSets, build_topic_sets, sample_pool
+from codeunlearn.corpus.topic_sets import Pair, TopicSets, build_topic_sets, sample_pool
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.corpus.vocabulary import Vocabulary
 from codeunlearn.evaluation.metrics import chrf
@@ -108,6 +108,18 @@ def neighbours_of(
     return found
 
 
+def prepare(
+    name: str, pools: Any, vocabulary: Vocabulary, sample: Sequence[Pair], seed: int
+) -> tuple[TopicSets, TestSet]:
+    """The topic's sets, and what of the sample holds neither the topic nor its neighbours."""
+    topic = Topic.from_word(name)
+    sizes = {"tune_size": 0, "eval_size": 300, "search_retain_size": 2000, "minimum": 5}
+    sets = build_topic_sets(topic, pools, seed=seed, vocabulary=vocabulary, **sizes)
+    near = [topic, *(Topic.from_word(other) for other in sets.neighbours)]
+    held = {row for one in near for row in one.rows([pair.source for pair in sample])}
+    return sets, TestSet("retain", [pair for row, pair in enumerate(sample) if row not in held][:RETAINED])
+
+
 def measure(
     model: Any, tokenizer: Any, sets: TopicSets, retain: TestSet, used: Any, seed: int, placebos: int
 ) -> dict[str, Any]:
@@ -170,20 +182,7 @@ def main() -> None:
                     raise SystemExit(f"{path} was made with another model; choose another --out.")
                 continue
             began = time.perf_counter()
-            topic = Topic.from_word(name)
-            sets = build_topic_sets(
-                topic,
-                pools,
-                tune_size=0,
-                eval_size=300,
-                search_retain_size=2000,
-                seed=seed,
-                minimum=5,
-                vocabulary=vocabulary,
-            )
-            near = [topic, *(Topic.from_word(other) for other in sets.neighbours)]
-            held = {row for one in near for row in one.rows([pair.source for pair in sample])}
-            retain = TestSet("retain", [pair for row, pair in enumerate(sample) if row not in held][:RETAINED])
+            sets, retain = prepare(name, pools, vocabulary, sample, seed)
             result = measure(model, tokenizer, sets, retain, used, seed, PLACEBO_DRAWS if seed == 0 else 0)
             row = {
                 "topic": name,

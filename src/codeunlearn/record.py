@@ -14,6 +14,7 @@ from typing import Any, cast
 import torch
 
 import codeunlearn
+from codeunlearn.device import has_fast_bf16, pick_device
 
 
 def environment() -> dict[str, Any]:
@@ -26,6 +27,7 @@ def environment() -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "fast_bf16": has_fast_bf16(pick_device("auto")),
         "platform": sys.platform,
     }
 

@@ -26,18 +26,20 @@ def run(
     quiet_libraries()
     from codeunlearn.cli.opening import save_copy
     from codeunlearn.codebook import load_model
-    from codeunlearn.unlearning import ForgetSet, forget, set_deletion_mode
+    from codeunlearn.unlearning import ForgetSet, forget, set_deletion_mode, union
     from codeunlearn.unlearning import commit as commit_rows
 
     opened = load_model(model, dtype="auto")
     if mode is not None:
         set_deletion_mode(opened, mode)
-    deleted = forget(opened, *map(ForgetSet.load, forget_sets))
+    together = union(*map(ForgetSet.load, forget_sets))
+    deleted = forget(opened, together)
     removed = commit_rows(opened) if commit else 0
     save_copy(opened, model, out)
     emit_json(json, {"newly_deleted": deleted, "rows_removed": removed, "ledger": opened.config.bottleneck.ledger})
     topics = ", ".join(dict.fromkeys(entry["topic"] for entry in opened.config.bottleneck.ledger))
-    screen.print(f"Forgotten: {topics} ({deleted} more codes deleted). The model is in {out}.")
+    shared = f", {len(together.shared_ids)} of them shared" if len(together.topics) > 1 else ""
+    screen.print(f"Forgotten: {topics} ({deleted} more codes deleted{shared}). The model is in {out}.")
     if commit:
         screen.print(f"{removed} rows are gone from its weights; this cannot be undone. Older copies still hold them.")
     else:

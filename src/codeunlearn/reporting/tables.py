@@ -33,6 +33,7 @@ from codeunlearn.reporting.word_diff import Piece, word_diff
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet
 
 EPSILON_MARK = "*"
+STABLE = 0.8  # share of bootstrap samples from which on a code counts as found again
 _LOST, _NEW = "bold red underline", "bold cyan underline"
 
 
@@ -162,6 +163,13 @@ def _forget_set_notes(forget_set: ForgetSet, limit: int) -> list[str]:
             "Takes: of the probability of the topic's words, what deleting the code takes when its turn comes. Costs: nats that "
             f"an unrelated sentence loses. With all found codes deleted {forget_set.topic_left:.1%} of that probability is left "
             "on the sentences that were tried; `evaluate` says what is left on others."
+        )
+    stabilities = [e.stability for e in forget_set.evidence if e.stability is not None]
+    if stabilities:
+        stable = sum(stability >= STABLE for stability in stabilities)
+        notes.append(
+            f"How sure: q is the false discovery rate; {stable:,} of {len(stabilities):,} codes pass their test again in at "
+            f"least {STABLE:.0%} of bootstrap samples of the sentences."
         )
     if forget_set.expected_false_positives is not None:
         notes.append(

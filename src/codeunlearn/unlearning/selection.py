@@ -161,8 +161,8 @@ class RecommendedPreset:
     patience: int = 6
     max_codes: int | None = None
     candidates: int = 40
-    screening_sentences: int = 24
-    finalists: int = 12
+    screening_sentences: int = 48
+    finalists: int = 20
     codes_per_round: int = 6
     topic_sentences: int = 96
     retained_sentences: int = 16

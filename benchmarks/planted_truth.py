@@ -1,0 +1,158 @@
+"""How near each preset comes to the codes that really hold a planted topic.
+
+    python benchmarks/planted_truth.py --model runs/demo/model --out runs/selection
+
+The corpus of stories says exactly which sentences hold a topic. On those of the test pool, which no preset reads, every code is
+deleted alone: one that takes at least 1 % of the probability of the topic's words, and more of it than unrelated sentences
+lose in nats, is a *topic code*. The *reference* deletes, one after the other and among all codes, what takes most on these very
+sentences, until 5 % are left: about the smallest set there is, which no search that has to generalise can promise.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from codeunlearn.codebook import load_model, load_tokenizer, model_identity, require_bottleneck
+from codeunlearn.corpus.loading import STORIES, DataConfig, load_pairs
+from codeunlearn.corpus.pools import split_pools
+from codeunlearn.corpus.stories.topics import TOPICS
+from codeunlearn.corpus.topic_sets import Pair, TopicSets, build_topic_sets
+from codeunlearn.corpus.topics import Topic
+from codeunlearn.record import environment, public_name, write_json
+from codeunlearn.unlearning import CodeReader, search_recommended, search_s_primes
+from codeunlearn.unlearning.code_lists import CodeLists
+from codeunlearn.unlearning.deletion_effects import Deletion, DeletionEffects
+
+NAMES = ("love", "wish", "captain", "poor", "white", "Julien")
+PAPER_LEVELS = (8, 24, 72)
+DEPTH = 104
+LEAST = 0.01
+LEFT = 0.05
+MOST_CODES = 60
+
+
+class Judge:
+    """What deletions do to the topic's words, or to all words, of some sentences."""
+
+    def __init__(self, model: Any, tokenizer: Any, pairs: list[Pair], words: Iterable[str] = ()) -> None:
+        codes = require_bottleneck(model).codebook.num_codes
+        self.lists = CodeLists.read(CodeReader(model, tokenizer, DEPTH, 4096), [pair.source for pair in pairs], codes)
+        self.effects = DeletionEffects(
+            model, tokenizer, self.lists, [pair.target for pair in pairs], words=tuple(words)
+        )
+        self.sentences = self.effects.usable()
+        self.s = require_bottleneck(model).config.top_s
+
+    def log_probabilities(self, deleted: Any) -> Any:
+        """[sentences] with these rows deleted."""
+        return self.effects.log_probabilities([Deletion(sentence, None) for sentence in self.sentences], deleted)
+
+    def one_more(self, deleted: Any) -> tuple[list[Deletion], Any]:
+        """Every code that a sentence selects, deleted on top, and the log probabilities then."""
+        keys = self.lists.presence(self.lists.firing(deleted, self.s))
+        tries = [Deletion(int(key // self.lists.num_codes), int(key % self.lists.num_codes)) for key in keys]
+        tries = [one for one in tries if one.sentence in set(self.sentences)]
+        return tries, self.effects.log_probabilities(tries, deleted)
+
+
+def taken(judge: Judge, deleted: Any) -> Any:
+    """[K] probability of the topic's words that each code takes on top, summed over the sentences."""
+    before = dict(zip(judge.sentences, np.exp(judge.log_probabilities(deleted)), strict=True))
+    found = np.zeros(judge.lists.num_codes)
+    for one, after in zip(*judge.one_more(deleted), strict=True):
+        found[one.row] += before[one.sentence] - np.exp(after)
+    return found
+
+
+def lost(judge: Judge) -> Any:
+    """[K] nats that a sentence loses by each code, on average over all of them."""
+    before = dict(zip(judge.sentences, judge.log_probabilities(np.zeros(judge.lists.num_codes, bool)), strict=True))
+    found = np.zeros(judge.lists.num_codes)
+    for one, after in zip(*judge.one_more(np.zeros(judge.lists.num_codes, bool)), strict=True):
+        found[one.row] += before[one.sentence] - after
+    return found / len(judge.sentences)
+
+
+def smallest_set(judge: Judge, at_first: float) -> list[int]:
+    """The reference: greedily among all codes, tried on the sentences on which it is judged."""
+    deleted, rows = np.zeros(judge.lists.num_codes, bool), list[int]()
+    while np.exp(judge.log_probabilities(deleted)).sum() > LEFT * at_first and len(rows) < MOST_CODES:
+        rows.append(int(taken(judge, deleted).argmax()))
+        deleted[rows[-1]] = True
+    return rows
+
+
+def chosen_rows(model: Any, tokenizer: Any, sets: TopicSets, seed: int) -> dict[str, list[int]]:
+    """The rows of every preset's set."""
+    code_ids = require_bottleneck(model).codebook.code_ids.tolist()
+    row_of = {code: row for row, code in enumerate(code_ids)}
+    sources = [pair.source for pair in sets.search]
+    named: dict[str, Any] = {"topic_name": sets.topic.name, "paired": sets.paired}
+    s = require_bottleneck(model).config.top_s
+    found = {
+        f"{preset}, S'={level}": result.forget_set
+        for preset, levels in (("paper", PAPER_LEVELS), ("paired", (s, PAPER_LEVELS[0])))
+        for level, result in search_s_primes(
+            model, tokenizer, sources, sets.controls, preset=preset, s_primes=levels, **named
+        ).items()
+    }
+    found["recommended"] = search_recommended(model, tokenizer, sets, seed=seed).forget_set
+    return {name: [row_of[code] for code in forget_set.ids] for name, forget_set in found.items()}
+
+
+def measure(model: Any, tokenizer: Any, pools: Any, name: str, seed: int) -> dict[str, Any]:
+    story = TOPICS[name]
+    sets = build_topic_sets(
+        Topic.from_forms(name, story.forms),
+        pools,
+        tune_size=0,
+        eval_size=80,
+        search_retain_size=2000,
+        minimum=5,
+        seed=seed,
+    )
+    judge = Judge(model, tokenizer, sets.forget, story.target_forms)
+    nothing = np.zeros(judge.lists.num_codes, bool)
+    at_first = float(np.exp(judge.log_probabilities(nothing)).sum())
+    gains = taken(judge, nothing) / at_first
+    truth = set(np.flatnonzero((gains >= LEAST) & (gains > lost(Judge(model, tokenizer, sets.retain)))).tolist())
+    reference = smallest_set(judge, at_first)
+    rows: dict[str, Any] = {}
+    for preset, chosen in {"reference": reference, **chosen_rows(model, tokenizer, sets, seed)}.items():
+        deleted = nothing.copy()
+        deleted[chosen] = True
+        hits = truth & set(chosen)
+        rows[preset] = {
+            "codes": len(chosen),
+            "topic_left": float(np.exp(judge.log_probabilities(deleted)).sum()) / at_first,
+            "precision": len(hits) / len(chosen) if chosen else None,
+            "recall": len(hits) / len(truth) if truth else None,
+            "of_reference": len(set(reference) & set(chosen)) / len(reference),
+        }
+    return {"topic": name, "sentences": len(judge.sentences), "topic_codes": len(truth), "presets": rows}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", required=True, help="a model trained on the stories, such as that of `make demo`")
+    parser.add_argument("--topics", default=",".join(NAMES))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("runs/selection"), help="folder for planted_truth.json")
+    options = parser.parse_args()
+    model, tokenizer = load_model(options.model).eval(), load_tokenizer(options.model)
+    pools = split_pools(load_pairs(DataConfig(STORIES)).dataset)
+    found: list[dict[str, Any]] = []
+    for name in options.topics.split(","):
+        found.append(measure(model, tokenizer, pools, name, options.seed))
+        print(found[-1], flush=True)
+    about = {"model": public_name(options.model), "fingerprint": model_identity(model), "seed": options.seed}
+    write_json(options.out / "planted_truth.json", {**about, "topics": found, "environment": environment()})
+
+
+if __name__ == "__main__":
+    main()
