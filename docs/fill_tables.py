@@ -14,6 +14,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import selection_tables
+from selection_tables import table
+
 from codeunlearn.evaluation.protocol import TopicEvaluation
 from codeunlearn.evaluation.sweep import Sweep, SweepRow
 
@@ -24,15 +27,11 @@ PAGES = (
     ROOT / "README.md",
     ROOT / "docs/training.md",
     ROOT / "docs/performance.md",
+    ROOT / "docs/finding-codes.md",
     ROOT / "docs/results/en-fr-mini.md",
 )
 FIXED_S_PRIME = 24  # chosen before the first of these models was trained
 JUDGED_FROM = 20.0  # a topic that the model translates more rarely than this, in per cent, cannot be judged
-
-
-def table(head: str, rows: list[str]) -> str:
-    columns = head.count("|") - 1
-    return "\n".join([head, "|---" * columns + "|", *rows]) + "\n"
 
 
 def translation() -> str:
@@ -138,20 +137,45 @@ def _ratio(found: dict[str, float]) -> str:
 
 
 def search_times() -> str:
+    names = ("naive", "faiss", "codebook-features", "vector-quantize-pytorch", "product")
+    found = _measured("search")
+    rows: list[str] = []
+    for size in found["sizes"]:
+        label = f"N={size['n']} K={size['k']} S={size['s']}"
+        ratios = (found["ratios"].get(f"{label}: {name} over ours") for name in names)
+        cells = " | ".join(_ratio(ratio) if ratio else "" for ratio in ratios)
+        rows.append(f"| {size['n']:,} | {size['k']:,} | {size['s']} | {cells} |")
+    return table("| N | K | S | naive | FAISS | codebook-features | vector-quantize-pytorch | product |", rows)
+
+
+def search_ids() -> str:
+    """On what share of the checked rows each search found the reference's codes in order: lowest over all sizes."""
+    sizes = _measured("search")["sizes"]
+    names = [name for name, share in sizes[-1]["ids_as_reference"].items() if share is not None]
+    shares = {name: [size["ids_as_reference"].get(name) for size in sizes] for name in names}
+    rows = [f"| {name} | {100 * min(s for s in of if s is not None):.0f} % |" for name, of in shares.items()]
+    return table("| search | rows with the reference's codes, lowest over all sizes |", rows)
+
+
+def translation_speed() -> str:
+    ratios = _measured("translation")["ratios"]
+    return table("| | ratio |", [f"| {label} | {_ratio(found)} |" for label, found in ratios.items()])
+
+
+def scaling() -> str:
     rows = [
-        f"| {size['n']:,} | {size['k']:,} | {size['s']} | "
-        + " | ".join(_ratio(size["time_over_ours"][name]) for name in ("naive", "faiss", "product"))
-        + f" | {100 * size['ids_as_reference']['fast']:.0f} % |"
-        for size in _measured("search")["sizes"]
+        f"| {p['num_codes']:,} | {p['sentences']:,} | {p['processes']} x {p['threads']} | {p['tokens']:,} | {p['seconds']:.1f} s "
+        f"| {p['megabytes']['peak'] - p['megabytes']['before']:,.0f} MB |"
+        for p in _measured("scaling")["points"]
     ]
-    return table("| N | K | S | naive | FAISS | product | reference's ids |", rows)
+    return table("| K | sentences | processes x threads | tokens | seconds | memory on top |", rows)
 
 
 def training_step() -> str:
     found = _measured("training")
-    peak = found["peak_megabytes"]
+    peak, ratio = found["peak_megabytes"], found["ratios"]["time of a joint step over a plain one"]
     return (
-        f"A joint step takes {_ratio(found['ratio'])} times a plain one; peak memory {peak['joint'] / 1000:.1f} GB against "
+        f"A joint step takes {_ratio(ratio)} times a plain one; peak memory {peak['joint'] / 1000:.1f} GB against "
         f"{peak['plain'] / 1000:.1f} GB.\n"
     )
 
@@ -161,7 +185,7 @@ def topic_times() -> str:
     index, applied = found["index"], found["forget_set"]
     rows = [
         f"| {row['topic']} | {row['sentences']} | {row['seconds']:.2f} s | {row['with_index']:.2f} s "
-        f"| {'yes' if row['same'] else 'no'} |"
+        f"| {row['codes']} | {row['differing']} |"
         for row in found["topics"]
     ]
     about = (
@@ -169,7 +193,8 @@ def topic_times() -> str:
         f"A forget set of {applied['codes']} codes ({applied['bytes'] / 1000:.0f} kB) is applied in {applied['apply']:.2f} s, "
         f"undone in {applied['undo']:.2f} s and committed in {applied['commit']:.2f} s.\n"
     )
-    return table("| topic | sentences | without index | with index | same forget sets |", rows) + "\n" + about
+    head = "| topic | sentences | without index | with index | codes of all seven sets | differing |"
+    return table(head, rows) + "\n" + about
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -180,8 +205,12 @@ TABLES: dict[str, Callable[[], str]] = {
     "overview": overview,
     "joint training": joint_training,
     "search": search_times,
+    "search ids": search_ids,
+    "translation speed": translation_speed,
+    "scaling": scaling,
     "training step": training_step,
     "topics": topic_times,
+    **selection_tables.TABLES,
 }
 
 
