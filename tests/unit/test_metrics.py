@@ -12,18 +12,22 @@ import numpy as np
 import pytest
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
+from sacrebleu.metrics.ter import TER
 
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import interval, resample
+from codeunlearn.evaluation.language import is_french
 from codeunlearn.evaluation.metrics import (
     METRICS,
     bleu,
     chrf,
     degenerate_rate,
+    french_share,
     is_degenerate,
     length_ratio,
     meteor_fr,
     score_all,
+    ter,
     topic_word_recall,
 )
 from codeunlearn.evaluation.normalise import TYPOGRAPHY_VERSION, normalise_typography, tokens, words
@@ -88,7 +92,7 @@ def test_tokens_stand_alone_after_an_elision_and_between_hyphens() -> None:
     assert words("Oui ! - Non.") == ["oui", "non"]
 
 
-# --- BLEU and chrF
+# --- BLEU, chrF and TER
 
 
 @pytest.mark.parametrize("most_references", [1, 3])
@@ -96,7 +100,7 @@ def test_tokens_stand_alone_after_an_elision_and_between_hyphens() -> None:
 def test_scores_are_those_of_sacrebleu(seed: int, most_references: int) -> None:
     hypotheses, references = corpus(seed, most_references=most_references)
     streams = [[rs[i] if i < len(rs) else None for rs in references] for i in range(most_references)]
-    for metric, theirs in ((bleu, BLEU(force=True)), (chrf, CHRF())):
+    for metric, theirs in ((bleu, BLEU(force=True)), (chrf, CHRF()), (ter, TER())):
         ours = metric(hypotheses, references)
         assert ours.value == pytest.approx(theirs.corpus_score(hypotheses, streams).score, abs=1e-9)
         assert ours.signature == f"{theirs.get_signature()}|norm:{TYPOGRAPHY_VERSION}"
@@ -104,7 +108,7 @@ def test_scores_are_those_of_sacrebleu(seed: int, most_references: int) -> None:
 
 def test_sentence_scores_are_those_of_sacrebleu() -> None:
     hypotheses, references = corpus(2, most_references=2)
-    for metric, theirs in ((bleu, BLEU(effective_order=True)), (chrf, CHRF())):
+    for metric, theirs in ((bleu, BLEU(effective_order=True)), (chrf, CHRF()), (ter, TER())):
         expected = [theirs.sentence_score(h, rs).score for h, rs in zip(hypotheses, references, strict=True)]
         np.testing.assert_allclose(metric(hypotheses, references).per_sentence, expected, atol=1e-9)
 
@@ -112,18 +116,21 @@ def test_sentence_scores_are_those_of_sacrebleu() -> None:
 def test_tiny_and_hopeless_corpora_score_as_in_sacrebleu() -> None:
     for hypothesis, reference in (
         ("", "oui"),
+        ("oui", ""),
+        ("", ""),
         ("le chat", "le chat"),
         ("chien", "chat"),
         ("le chat dort", "le chien dort la"),
     ):
-        theirs = BLEU(force=True).corpus_score([hypothesis], [[reference]]).score
-        assert bleu([hypothesis], [[reference]]).value == pytest.approx(theirs, abs=1e-9)
+        for metric, theirs in ((bleu, BLEU(force=True)), (ter, TER())):
+            expected = theirs.corpus_score([hypothesis], [[reference]]).score
+            assert metric([hypothesis], [[reference]]).value == pytest.approx(expected, abs=1e-9)
 
 
 def test_bootstrap_samples_are_scores_of_resampled_corpora() -> None:
     hypotheses, references = corpus(3, n=25)
     drawn = np.random.default_rng(7).integers(0, 25, size=(1, 25), dtype=np.int64)[0]
-    for metric in (bleu, chrf, meteor_fr):
+    for metric in (bleu, chrf, ter, meteor_fr):
         resampled = resample(metric(hypotheses, references).sums, draws=1, seed=7)
         again = metric([hypotheses[i] for i in drawn], [references[i] for i in drawn])
         assert resampled.draws[0] == pytest.approx(again.value)
@@ -131,7 +138,7 @@ def test_bootstrap_samples_are_scores_of_resampled_corpora() -> None:
 
 def test_the_number_of_references_is_in_every_signature() -> None:
     one, varying = [["le chat"], ["le chien"]], [["le chat"], ["le chien", "un chien"]]
-    for metric in (bleu, chrf, meteor_fr, length_ratio):
+    for metric in (bleu, chrf, ter, meteor_fr, length_ratio):
         assert "nrefs:1|" in metric(["le chat", "un"], one).signature
         assert "nrefs:var|" in metric(["le chat", "un"], varying).signature
 
@@ -223,6 +230,25 @@ def test_an_empty_output_is_degenerate_only_where_words_were_expected() -> None:
     assert score.higher_is_better is False
 
 
+def test_a_phrase_that_only_moved_is_one_edit() -> None:
+    score = ter(["la table rouge porte le chat"], [["le chat la table rouge porte"]])
+    assert score.value == pytest.approx(100 / 6)
+    assert score.higher_is_better is False
+
+
+def test_english_and_made_up_words_are_not_french_and_numbers_are_no_words() -> None:
+    score = french_share(["L'amour of the chien", "blorvigu", "1,5 100 !", "sur la table"], [["a"]] * 4)
+    assert score.per_sentence is not None
+    np.testing.assert_array_equal(score.per_sentence, [60, 0, math.nan, 100])
+    assert score.count == 3
+    assert score.value == pytest.approx(100 * 6 / 9)
+
+
+@pytest.mark.parametrize("word", ["c'", "d'", "six", "on", "table", "\u00e9t\u00e9", "soeur"])
+def test_words_that_french_shares_with_english_are_french(word: str) -> None:
+    assert is_french(word)
+
+
 def test_length_is_compared_with_the_closest_reference() -> None:
     score = length_ratio(["un deux trois", "un"], [["un", "un deux trois quatre"], ["un deux"]])
     assert score.value == pytest.approx(100 * 4 / 6)
@@ -238,7 +264,7 @@ def test_every_registered_metric_is_perfect_on_its_own_references() -> None:
     assert list(scores) == list(METRICS)
     for name, score in scores.items():
         assert score.name == name
-        assert score.value == pytest.approx(0 if name == "degenerate_rate" else 100)
+        assert score.value == pytest.approx(0 if name in ("degenerate_rate", "ter") else 100)
         assert score.count == len(hypotheses)
         assert score.per_sentence is not None
         assert len(score.per_sentence) == len(score.sums) == len(hypotheses)

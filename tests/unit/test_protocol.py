@@ -11,7 +11,17 @@ import pytest
 
 from codeunlearn.corpus.topic_sets import Pair
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.protocol import AFTER, BEFORE, TestSet, TopicEvaluation, evaluate_sets
+from codeunlearn.evaluation.metrics import METRICS, Metric, Score, chrf
+from codeunlearn.evaluation.protocol import (
+    AFTER,
+    BEFORE,
+    ZERO_SHOT,
+    DeltaRow,
+    TestSet,
+    TopicEvaluation,
+    Translator,
+    evaluate_sets,
+)
 
 FORGET = [Pair("I love you.", "Je t'aime.", ("Je t'aime.",)), Pair("She loves me.", "Elle m'aime.", ("Elle m'aime.",))]
 RETAIN = [Pair("It rains.", "Il pleut.", ("Il pleut.",))]
@@ -45,6 +55,67 @@ def test_the_normalised_drop_counts_from_empty_translations_without_a_zero_shot_
     assert drop.normalised == pytest.approx(100 * (drop.after - drop.before) / drop.before)
 
 
+def untrained(sentences: Sequence[str]) -> list[str]:
+    return ["Oui."] * len(sentences)
+
+
+def drops(systems: dict[str, Translator]) -> dict[str, DeltaRow]:
+    scored = evaluate_sets("love", [TestSet("forget", FORGET, ("aime",))], systems)
+    return {row.metric: row for row in scored.deltas}
+
+
+def test_the_drop_is_nil_for_the_codebook_model_and_whole_for_the_zero_shot_model_whichever_way_is_better() -> None:
+    unchanged = drops({BEFORE: perfect, AFTER: perfect, ZERO_SHOT: untrained})
+    undone = drops({BEFORE: perfect, AFTER: untrained, ZERO_SHOT: untrained})
+    for metric in ("chrf", "meteor_fr", "ter"):
+        assert unchanged[metric].normalised == 0
+        assert undone[metric].normalised == pytest.approx(-100)
+        assert not undone[metric].denominator_within_noise
+
+
+def test_signs_of_broken_text_and_recall_have_no_normalised_drop() -> None:
+    found = drops({BEFORE: perfect, AFTER: without_love, ZERO_SHOT: untrained})
+    for metric in ("degenerate_rate", "french_share", "length_ratio", "topic_word_recall"):
+        assert found[metric].normalised is None
+        assert not found[metric].denominator_within_noise
+
+
+def test_a_codebook_model_no_better_than_the_zero_shot_model_is_flagged() -> None:
+    found = drops({BEFORE: untrained, AFTER: untrained, ZERO_SHOT: untrained})
+    assert found["chrf"].denominator_within_noise
+    assert found["ter"].denominator_within_noise
+
+
+def test_what_the_topic_loses_beyond_the_rest_is_the_difference_of_the_two_changes() -> None:
+    scored = evaluation()
+    changes = {(row.set, row.metric): row.delta for row in scored.deltas}
+    contrasts = {(row.set, row.metric): row for row in scored.contrasts}
+    assert set(contrasts) == {("retain", metric) for metric in METRICS}
+    beyond = contrasts["retain", "chrf"]
+    assert beyond.difference == changes["forget", "chrf"] - changes["retain", "chrf"] < 0
+    assert beyond.low <= beyond.difference <= beyond.high
+
+
+def test_a_set_may_have_metrics_that_know_its_sources_and_a_system_scores_of_its_own() -> None:
+    def sources_as_references(test: TestSet) -> dict[str, Metric]:
+        return {"copied": lambda hypotheses, _: replace(chrf(hypotheses, [[s] for s in test.sources]), name="copied")}
+
+    def constant(test: TestSet) -> dict[str, Score]:
+        return {"probe": replace(chrf(test.sources, [[s] for s in test.sources]), name="probe")}
+
+    scored = evaluate_sets(
+        "love",
+        [TestSet("forget", FORGET, ("aime",))],
+        {BEFORE: list, AFTER: perfect},
+        extras=sources_as_references,
+        probes={BEFORE: constant},
+    )
+    assert scored.score(BEFORE, "forget", "copied") == pytest.approx(100)
+    assert scored.score(AFTER, "forget", "copied") < 100
+    assert scored.score(BEFORE, "forget", "probe") == pytest.approx(100)
+    assert "probe" not in {row.metric for row in scored.deltas}
+
+
 def test_with_a_single_system_nothing_is_compared() -> None:
     scored = evaluate_sets("love", [TestSet("forget", FORGET, ("aime",))], {BEFORE: perfect})
     assert scored.deltas == []
@@ -60,6 +131,7 @@ def test_an_evaluation_comes_back_from_its_file_even_where_a_score_is_undefined(
     assert again.scores[1:] == scored.scores[1:]
     assert again.deltas == scored.deltas
     assert again.examples == scored.examples
+    assert again.contrasts == scored.contrasts != []
 
 
 def test_another_file_is_not_taken_for_an_evaluation(tmp_path: Path) -> None:

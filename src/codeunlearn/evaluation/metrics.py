@@ -1,14 +1,12 @@
-"""Lexical metrics of translations: BLEU, chrF, METEOR-fr, topic-word recall, degenerate outputs, length.
+"""Lexical metrics of translations: BLEU, chrF, TER, METEOR-fr, topic-word recall, broken or foreign outputs, length.
 
 Every metric is a function `metric(hypotheses, references) -> Score` with one hypothesis and one or more
 references per sentence. Both sides go through `normalise_typography` first, and every score carries a
 signature that names all that it depends on. Values are in [0, 100] unless said otherwise.
 
-Neural metrics (BERTScore, COMET, BARTScore) have their place here too. Such a metric lives in its own file of
-this folder, returns a `Score` whose `sums` are `bootstrap.sentence_mean(values)`, and is added to `METRICS`
-under its name. What it needs beyond the two arguments (a model, the source sentences) is bound beforehand
-with `functools.partial`, as `topic_word_recall` is bound to its words; then everything that takes a `Metric`
-takes it.
+A metric that needs a model lives in its own file of this folder. What it needs beyond the two arguments (the
+model, the source sentences) is bound beforehand, as `topic_word_recall` is bound to its words with
+`functools.partial`; then everything that takes a `Metric` takes it. `extra_metrics.py` binds them for a set.
 """
 
 from __future__ import annotations
@@ -25,10 +23,12 @@ from typing import Any, Protocol
 import numpy as np
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
+from sacrebleu.metrics.ter import TER
 
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation import meteor
 from codeunlearn.evaluation.bootstrap import Floats, SentenceSums, quotient, sentence_mean
+from codeunlearn.evaluation.language import FRENCH_SIGNATURE, is_french
 from codeunlearn.evaluation.normalise import TYPOGRAPHY_VERSION, normalise_typography, tokens, words
 
 References = Sequence[Sequence[str]]
@@ -46,8 +46,8 @@ class Score:
         count: Number of sentences that enter the metric.
         per_sentence: The score of each sentence (nan for one that does not enter), in order; corpus BLEU,
             chrF and METEOR are not the mean of these.
-        higher_is_better: As a measure of translation quality; None for a metric with an optimum inside its
-            range.
+        higher_is_better: As a measure of translation quality; None for a metric that does not grade translations
+            or has its optimum inside its range.
         is_rate: The score is the percentage of `count` sentences of which something is true.
         sums: The sentences as rows of sums, for `bootstrap.resample`.
     """
@@ -60,6 +60,11 @@ class Score:
     sums: SentenceSums = field(repr=False, compare=False)
     higher_is_better: bool | None = True
     is_rate: bool = False
+
+    @property
+    def is_quality(self) -> bool:
+        """Whether it grades translations, so that a normalised drop of it makes sense."""
+        return self.higher_is_better is not None and not self.is_rate
 
     def to_dict(self, *, sentences: bool = False) -> dict[str, object]:
         """Plain values for JSON, undefined numbers as None; `sentences` adds the score of each one."""
@@ -101,6 +106,17 @@ def chrf(hypotheses: Sequence[str], references: References, /) -> Score:
     return Score("chrf", sums.value, signature, len(sums), sums.per_sentence, sums)
 
 
+def ter(hypotheses: Sequence[str], references: References, /) -> Score:
+    """Translation edit rate (Snover et al. 2006) as sacrebleu computes it: edits per 100 words, 0 is perfect.
+
+    Edits are insertions, deletions, substitutions and moves of phrases, in any case; 100 for empty translations.
+    """
+    metric = TER()
+    sums = SentenceSums(_sacrebleu_rows(metric, hypotheses, references), _ter_from_sums)
+    signature = f"{metric.get_signature()}|norm:{TYPOGRAPHY_VERSION}"
+    return Score("ter", sums.value, signature, len(sums), sums.per_sentence, sums, higher_is_better=False)
+
+
 def meteor_fr(
     hypotheses: Sequence[str],
     references: References,
@@ -109,11 +125,11 @@ def meteor_fr(
     parameters: meteor.MeteorParameters = meteor.FRENCH,
 ) -> Score:
     """METEOR 1.5 for French with exact and stem matches (see `meteor.py`), best reference per sentence."""
-    _check(hypotheses, references)
+    check_texts(hypotheses, references)
     rows = np.stack([meteor.best_sums(h, r, parameters) for h, r in zip(hypotheses, references, strict=True)])
     sums = SentenceSums(rows, partial(meteor.score_from_sums, parameters=parameters))
     signature = (
-        f"nrefs:{_reference_count(references)}|params:{parameters.signature}|stemmer:nltk-{version('nltk')}-french"
+        f"nrefs:{reference_count(references)}|params:{parameters.signature}|stemmer:nltk-{version('nltk')}-french"
         f"|function:wordfreq-{version('wordfreq')}>{meteor.FUNCTION_WORD_FREQUENCY:g}|norm:{TYPOGRAPHY_VERSION}"
     )
     return Score("meteor_fr", sums.value, signature, len(sums), sums.per_sentence, sums)
@@ -130,20 +146,20 @@ def topic_word_recall(hypotheses: Sequence[str], references: References, /, *, w
     phrases = {tuple(tokens(word)) for word in words} - {()}
     if not phrases:
         raise CodeUnlearnError("Topic-word recall needs at least one target-side word of the topic.")
-    _check(hypotheses, references)
+    check_texts(hypotheses, references)
     expected = [any(_holds(reference, phrases) for reference in rs) for rs in references]
     found = [wanted and _holds(h, phrases) for h, wanted in zip(hypotheses, expected, strict=True)]
     rows = np.stack([100.0 * np.array(found), np.array(expected, dtype=np.float64)], axis=1)
     sums = SentenceSums(rows, quotient)
     listed = "\n".join(sorted(" ".join(phrase) for phrase in phrases))
     digest = hashlib.sha256(listed.encode()).hexdigest()[:8]
-    signature = f"nrefs:{_reference_count(references)}|words:{len(phrases)}-{digest}|norm:{TYPOGRAPHY_VERSION}"
+    signature = f"nrefs:{reference_count(references)}|words:{len(phrases)}-{digest}|norm:{TYPOGRAPHY_VERSION}"
     return Score("topic_word_recall", sums.value, signature, sum(expected), sums.per_sentence, sums, is_rate=True)
 
 
 def degenerate_rate(hypotheses: Sequence[str], references: References, /) -> Score:
     """The percentage of outputs that loop (`is_degenerate`), or are empty where every reference has words."""
-    _check(hypotheses, references)
+    check_texts(hypotheses, references)
     flags = [
         100.0 * (is_degenerate(h) or (not words(h) and all(words(r) for r in rs)))
         for h, rs in zip(hypotheses, references, strict=True)
@@ -155,22 +171,38 @@ def degenerate_rate(hypotheses: Sequence[str], references: References, /) -> Sco
 
 def length_ratio(hypotheses: Sequence[str], references: References, /) -> Score:
     """Words of all hypotheses per 100 words of the references, of several the closest in length."""
-    _check(hypotheses, references)
+    check_texts(hypotheses, references)
     lengths: list[tuple[float, float]] = []
     for hypothesis, rs in zip(hypotheses, references, strict=True):
         length = len(words(hypothesis))
         closest = min((len(words(r)) for r in rs), key=lambda n: (abs(n - length), n))
         lengths.append((100.0 * length, float(closest)))
     sums = SentenceSums(np.array(lengths), quotient)
-    signature = f"nrefs:{_reference_count(references)}|norm:{TYPOGRAPHY_VERSION}"
+    signature = f"nrefs:{reference_count(references)}|norm:{TYPOGRAPHY_VERSION}"
     return Score("length_ratio", sums.value, signature, len(sums), sums.per_sentence, sums, higher_is_better=None)
+
+
+def french_share(hypotheses: Sequence[str], references: References, /) -> Score:
+    """French words per 100 words of the outputs (`language.is_french`): falls where words are left in English or made up.
+
+    Numbers do not count. `count` is the number of outputs with a word; the others are nan per sentence.
+    """
+    check_texts(hypotheses, references)
+    spoken = [[word for word in words(h) if not word[0].isdigit()] for h in hypotheses]
+    rows = [(100.0 * sum(map(is_french, ws)), float(len(ws))) for ws in spoken]
+    sums = SentenceSums(np.array(rows), quotient)
+    signature = f"{FRENCH_SIGNATURE}|norm:{TYPOGRAPHY_VERSION}"
+    count = sum(map(bool, spoken))
+    return Score("french_share", sums.value, signature, count, sums.per_sentence, sums, higher_is_better=None)
 
 
 METRICS: dict[str, Metric] = {
     "bleu": bleu,
     "chrf": chrf,
+    "ter": ter,
     "meteor_fr": meteor_fr,
     "degenerate_rate": degenerate_rate,
+    "french_share": french_share,
     "length_ratio": length_ratio,
 }
 """Metrics by name. `topic_word_recall` needs the words of a topic: pass it to `score_all` bound to them."""
@@ -224,13 +256,13 @@ def _holds(text: str, phrases: set[tuple[str, ...]]) -> bool:
     )
 
 
-def _sacrebleu_rows(metric: BLEU | CHRF, hypotheses: Sequence[str], references: References) -> Floats:
+def _sacrebleu_rows(metric: BLEU | CHRF | TER, hypotheses: Sequence[str], references: References) -> Floats:
     """sacrebleu's statistics of each sentence; [sentences, columns].
 
     The only use of a private method of sacrebleu: its public interface has the statistics of a corpus only. A
     test compares the scores made from their sum with `corpus_score`.
     """
-    _check(hypotheses, references)
+    check_texts(hypotheses, references)
     most = max(len(rs) for rs in references)
     padded = [[normalise_typography(r) for r in rs] + [None] * (most - len(rs)) for rs in references]
     streams: Any = [list(stream) for stream in zip(*padded, strict=True)]
@@ -274,7 +306,14 @@ def _chrf_from_sums(sums: Floats) -> Floats:
     return 100 * np.divide(5 * precision * recall, below, out=np.zeros_like(below), where=below > 0)
 
 
-def _check(hypotheses: Sequence[str], references: References) -> None:
+def _ter_from_sums(sums: Floats) -> Floats:
+    """TER from (edits, reference words), 100 for words where the reference is empty; [..., 2] -> [...]."""
+    edits, length = sums[..., 0], sums[..., 1]
+    return 100 * np.where(length > 0, edits / np.maximum(length, 1), edits > 0)
+
+
+def check_texts(hypotheses: Sequence[str], references: References) -> None:
+    """Every metric's first step: sentences and lists of references that belong together, or an error."""
     if len(hypotheses) != len(references) or not hypotheses:
         raise CodeUnlearnError(
             f"A metric needs one list of references per hypothesis and at least one sentence, "
@@ -284,7 +323,8 @@ def _check(hypotheses: Sequence[str], references: References) -> None:
         raise CodeUnlearnError("Give each sentence a list of references: [[target] for target in targets].")
 
 
-def _reference_count(references: References) -> str:
+def reference_count(references: References) -> str:
+    """The number of references of every sentence, for signatures; `var` where it differs."""
     counts = {len(rs) for rs in references}
     return str(counts.pop()) if len(counts) == 1 else "var"
 

@@ -2,7 +2,8 @@
 
 The sets come from the test pool: D'_T (sentences with the topic), D_R (equally many without it) and each neighbour.
 Every difference is paired, on the same sentences, with a bootstrap interval; the paper's normalised improvement drop
-(section 3.7) stands beside the raw difference and says when its denominator is within noise.
+(section 3.7) stands beside the raw difference and says when its denominator is within noise. What forgetting took from
+D'_T beyond what it took from another set is a difference in differences, of two independent sets.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ FORGET, RETAIN = "forget", "retain"
 WHOLE = "test pool"
 BEFORE, AFTER, PLAIN, ZERO_SHOT = "codebook", "unlearned", "plain", "zero-shot"
 RECALL = "topic_word_recall"
+EMPTY_IS_ZERO = frozenset({"bleu", "chrf", "ter", "meteor_fr"})
+"""Metrics on whose scale an empty translation is worth nothing, so that it can stand for a missing zero-shot model."""
+
 Translator = Callable[[Sequence[str]], list[str]]
 
 
@@ -57,6 +61,13 @@ class TestSet:
         return {**METRICS, **recall}
 
 
+MetricsFor = Callable[[TestSet], Mapping[str, Metric]]
+"""Further metrics of a set, bound to what they need of it beyond hypotheses and references, such as its sources."""
+
+Probe = Callable[[TestSet], Mapping[str, Score]]
+"""Scores of a system that are not read off its translations, such as the probability it gives to the references."""
+
+
 @dataclass(frozen=True)
 class ScoreRow:
     """One metric of one system on one set, with its 95 % interval: bootstrap, or Wilson's at a rate of 0 or 100."""
@@ -76,8 +87,8 @@ class DeltaRow:
     """What forgetting changed: unlearned minus codebook model, paired, with 95 % bootstrap intervals.
 
     Attributes:
-        normalised: the paper's improvement drop in per cent: 0 is the codebook model, -100 the zero-shot model. None
-            for metrics that do not measure quality.
+        normalised: the paper's improvement drop in per cent: 0 is the codebook model, -100 the zero-shot model, also
+            where lower is better. None for metrics that do not measure quality, and where there is no zero point.
         denominator_within_noise: the codebook model is not surely better than the zero-shot model, so ``normalised``
             says nothing.
     """
@@ -93,6 +104,23 @@ class DeltaRow:
     normalised_low: float | None = None
     normalised_high: float | None = None
     denominator_within_noise: bool = False
+
+
+@dataclass(frozen=True)
+class ContrastRow:
+    """What forgetting changed on D'_T beyond what it changed on another set, with a 95 % bootstrap interval.
+
+    Attributes:
+        set: the other set, ``retain`` or a neighbour.
+        difference: the delta on D'_T minus the delta on ``set``, in the metric's units. Forgetting that is selective
+            keeps it clear of 0; the two sets have no sentence in common and are resampled independently.
+    """
+
+    set: str
+    metric: str
+    difference: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -117,6 +145,7 @@ class TopicEvaluation:
         scores: every system on every set.
         deltas: unlearned against codebook model; empty when only one of them was scored.
         examples: a few sentences of each set.
+        contrasts: D'_T against each other set; empty where ``deltas`` is.
         details: settings, seed, forget sets, token cost, versions and machine.
     """
 
@@ -128,6 +157,7 @@ class TopicEvaluation:
     deltas: list[DeltaRow]
     examples: list[Example]
     details: dict[str, Any] = field(default_factory=dict[str, Any])
+    contrasts: list[ContrastRow] = field(default_factory=list[ContrastRow])
 
     def score(self, system: str, set_name: str, metric: str) -> float:
         for row in self.scores:
@@ -152,6 +182,9 @@ class TopicEvaluation:
             content["deltas"] = [
                 DeltaRow(**_with_nan(row, ("before", "after", "delta", "low", "high"))) for row in content["deltas"]
             ]
+            content["contrasts"] = [
+                ContrastRow(**_with_nan(row, ("difference", "low", "high"))) for row in content.get("contrasts", [])
+            ]
             content["examples"] = [Example(**row) for row in content["examples"]]
             return cls(**content)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -171,6 +204,8 @@ def evaluate_sets(
     examples: int = 8,
     seed: int = 0,
     details: dict[str, Any] | None = None,
+    extras: MetricsFor | None = None,
+    probes: Mapping[str, Probe] | None = None,
 ) -> TopicEvaluation:
     """Translates every set with every system and scores all of it.
 
@@ -182,20 +217,28 @@ def evaluate_sets(
         examples: sentences of each set to keep.
         seed: of the bootstrap.
         details: kept in the result.
+        extras: metrics beside those of `TestSet.metrics`, see `extra_metrics.py`.
+        probes: by system, what else is measured on it.
     """
     outputs = {name: _translate_all(translator, sets) for name, translator in systems.items()}
-    scores: dict[tuple[str, str], dict[str, Score]] = {
-        (name, s.name): score_all(outputs[name][s.name], s.references, s.metrics()) for name in systems for s in sets
-    }
+    scores: dict[tuple[str, str], dict[str, Score]] = {}
+    for s in sets:
+        metrics = {**s.metrics(), **(extras(s) if extras else {})}
+        for name in systems:
+            probe = (probes or {}).get(name)
+            found = score_all(outputs[name][s.name], s.references, metrics)
+            scores[name, s.name] = {**found, **(probe(s) if probe else {})}
     zero = _zero_scores(scores, sets)
     rows = [
         _row(name, s.name, score, seed) for name in systems for s in sets for score in scores[name, s.name].values()
     ]
     deltas: list[DeltaRow] = []
+    contrasts: list[ContrastRow] = []
     if BEFORE in systems and AFTER in systems:
         for s in sets:
             before, after = scores[BEFORE, s.name], scores[AFTER, s.name]
-            deltas += [_delta(s.name, before[m], after[m], zero[s.name].get(m), seed) for m in before]
+            deltas += [_delta(s.name, before[m], after[m], zero[s.name].get(m), seed) for m in before if m in after]
+        contrasts = _contrasts(scores, [s.name for s in sets], seed)
     return TopicEvaluation(
         topic=topic,
         target_words=next((s.words for s in sets if s.words), ()),
@@ -205,6 +248,7 @@ def evaluate_sets(
         deltas=deltas,
         examples=[example for s in sets for example in _examples(s, outputs, examples)],
         details=details or {},
+        contrasts=contrasts,
     )
 
 
@@ -218,12 +262,11 @@ def _translate_all(translator: Translator, sets: Sequence[TestSet]) -> dict[str,
 def _zero_scores(
     scores: Mapping[tuple[str, str], dict[str, Score]], sets: Sequence[TestSet]
 ) -> dict[str, dict[str, Score]]:
-    """Quality scores of the zero-shot model on each set, or those of empty translations."""
-    quality = ("bleu", "chrf", "meteor_fr")
+    """Quality scores of the zero-shot model on each set, or those of empty translations where these say something."""
     return {
-        s.name: {m: score for m, score in scores[ZERO_SHOT, s.name].items() if m in quality}
+        s.name: {m: score for m, score in scores[ZERO_SHOT, s.name].items() if score.is_quality}
         if (ZERO_SHOT, s.name) in scores
-        else score_all([""] * len(s.pairs), s.references, quality)
+        else score_all([""] * len(s.pairs), s.references, sorted(EMPTY_IS_ZERO))
         for s in sets
     }
 
@@ -246,13 +289,39 @@ def _delta(set_name: str, before: Score, after: Score, zero: Score | None, seed:
 def _normalised(old: Resampled, new: Resampled, zero: Score | None, seed: int) -> dict[str, Any]:
     if zero is None:
         return {}
-    drop = ratio(new - old, old - resample(zero.sums, seed=seed))
+    floor = resample(zero.sums, seed=seed)
+    # The denominator is what training gained, positive also where lower is better.
+    drop = ratio(new - old, old - floor) if zero.higher_is_better else ratio(old - new, floor - old)
     return {
         "normalised": _percent(drop.interval.value),
         "normalised_low": _percent(drop.interval.low),
         "normalised_high": _percent(drop.interval.high),
         "denominator_within_noise": drop.denominator_within_noise,
     }
+
+
+def _contrasts(scores: Mapping[tuple[str, str], dict[str, Score]], sets: Sequence[str], seed: int) -> list[ContrastRow]:
+    """The change of every metric on D'_T minus its change on each other set; nothing without D'_T."""
+    if FORGET not in sets:
+        return []
+
+    def changes(name: str, metric: str) -> Resampled:
+        # Sets other than D'_T need a seed of their own, so that their samples are independent of it.
+        own = seed if name == FORGET else seed + 1
+        return resample(scores[AFTER, name][metric].sums, seed=own) - resample(
+            scores[BEFORE, name][metric].sums, seed=own
+        )
+
+    rows: list[ContrastRow] = []
+    for metric in scores[BEFORE, FORGET]:
+        others = [name for name in sets if name != FORGET and metric in scores[BEFORE, name]]
+        if not others or metric not in scores[AFTER, FORGET]:
+            continue
+        of_topic = changes(FORGET, metric)
+        for name in others:
+            beyond = interval(of_topic.minus_independent(changes(name, metric)))
+            rows.append(ContrastRow(name, metric, beyond.value, beyond.low, beyond.high))
+    return rows
 
 
 def _percent(share: float) -> float | None:
