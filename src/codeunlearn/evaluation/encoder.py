@@ -1,0 +1,134 @@
+"""A frozen encoder as a function from sentences to the states of their tokens, for metrics that compare those.
+
+Any saved encoder (BERT, XLM-R, CamemBERT, ...) or encoder-decoder model (its encoder) will do, from a folder or the Hub;
+safetensors only, and no code of its own is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+from transformers import AutoConfig, AutoModel
+
+from codeunlearn.codebook import fingerprint, load_model, load_tokenizer
+from codeunlearn.device import pick_device
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.record import public_name
+
+_LONGEST = 512
+_REMEMBERED = 2000
+
+
+class TokenStates(NamedTuple):
+    """One sentence.
+
+    Attributes:
+        states: [tokens, d], float32, each of length 1.
+        counted: [tokens], false at special tokens such as `[CLS]` and `</s>`.
+    """
+
+    states: Tensor
+    counted: Tensor
+
+
+class FrozenEncoder:
+    """Token states of one layer.
+
+    Args:
+        name: folder or Hub name.
+        layer: hidden state to take, 0 for the embeddings; the last, after the final normalisation, if absent.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        batch_tokens: bound on the padded tokens of a batch.
+
+    Raises:
+        CodeUnlearnError: there is no such model, or it has no such layer.
+    """
+
+    def __init__(self, name: str | Path, layer: int | None = None, *, device: str = "auto", batch_tokens: int = 4096):
+        self.model = _load_encoder(str(name)).to(pick_device(device)).requires_grad_(False)
+        self.tokenizer = load_tokenizer(name)
+        self.name = public_name(str(name))
+        config = self.model.config
+        layers: int = config.num_hidden_layers
+        if layer is not None and not 0 <= layer <= layers:
+            raise CodeUnlearnError(f"{self.name} has layers 0 to {layers}, not {layer}.")
+        self.layer = layers if layer is None else layer
+        self.batch_tokens = batch_tokens
+        self._limit = min(_LONGEST, self.tokenizer.model_max_length, _positions(config))
+        self._known: dict[str, TokenStates] = {}
+
+    @property
+    def signature(self) -> str:
+        """Model, weights and layer, for a metric's signature."""
+        return f"model:{self.name}@{fingerprint(self.model)[:8]}|layer:{self.layer}"
+
+    def states(self, sentences: Sequence[str]) -> list[TokenStates]:
+        """The states of every sentence, in order; sentences of earlier calls, such as references, are remembered.
+
+        Sentences are cut at 512 tokens, or where the model's positions end.
+        """
+        fresh = list(dict.fromkeys(sentence for sentence in sentences if sentence not in self._known))
+        found = {sentence: self._known[sentence] for sentence in sentences if sentence in self._known}
+        found.update(self._encode(fresh))
+        if len(self._known) + len(fresh) > _REMEMBERED:
+            self._known.clear()
+        self._known.update(found)
+        return [found[sentence] for sentence in sentences]
+
+    @torch.inference_mode()
+    def _encode(self, sentences: Sequence[str]) -> Iterator[tuple[str, TokenStates]]:
+        """Longest first, so that memory runs out at once or never."""
+        order = sorted(sentences, key=len, reverse=True)
+        while order:
+            rows = max(1, self.batch_tokens // min(self._limit, max(8, len(order[0]) // 2)))
+            batch, order = order[:rows], order[rows:]
+            yield from zip(batch, self._encode_batch(batch), strict=True)
+
+    def _encode_batch(self, batch: Sequence[str]) -> list[TokenStates]:
+        tokens: Any = self.tokenizer(
+            list(batch),
+            truncation=True,
+            max_length=self._limit,
+            padding=True,
+            return_special_tokens_mask=True,
+            return_tensors="pt",
+        )
+        mask: Tensor = tokens["attention_mask"].bool()
+        device = self.model.device
+        hidden: Tensor = self.model(
+            input_ids=tokens["input_ids"].to(device),
+            attention_mask=tokens["attention_mask"].to(device),
+            output_hidden_states=True,
+        ).hidden_states[self.layer]
+        states = torch.nn.functional.normalize(hidden.float(), dim=-1).cpu()
+        counted = mask & ~tokens["special_tokens_mask"].bool()
+        return [TokenStates(states[i, mask[i]], counted[i, mask[i]]) for i in range(len(batch))]
+
+
+def _load_encoder(name: str) -> Any:
+    """The encoder of the model in evaluation mode and float32."""
+    if not Path(name).exists() and (name.startswith((".", "/")) or name.count("/") > 1):
+        raise CodeUnlearnError(f"There is no model folder {name}; give the folder of a saved model or a Hub name.")
+    try:
+        if AutoConfig.from_pretrained(name).is_encoder_decoder:
+            return load_model(name).get_encoder()
+        return AutoModel.from_pretrained(name, use_safetensors=True, dtype=torch.float32).eval()
+    except CodeUnlearnError:
+        raise
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise CodeUnlearnError(f"The encoder in {name} cannot be opened: {reason}") from error
+
+
+def _positions(config: Any) -> int:
+    """The most tokens that absolute positions allow; RoBERTa's begin after the padding token's."""
+    limit = getattr(config, "max_position_embeddings", None)
+    if not isinstance(limit, int):
+        return _LONGEST
+    offset = config.pad_token_id + 1 if config.model_type in ("roberta", "xlm-roberta", "camembert") else 0
+    return limit - offset
