@@ -9,12 +9,19 @@ from typing import Any
 import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.bertscore import BertScoreConfig, bertscore_precision
+from codeunlearn.evaluation.bertscore import (
+    FRENCH_LAYER,
+    FRENCH_MODEL,
+    BertScoreConfig,
+    bertscore_config,
+    bertscore_precision,
+)
 from codeunlearn.evaluation.embedding_precision import EmbeddingPrecision, greedy_precision
 from codeunlearn.evaluation.encoder import FrozenEncoder, TokenStates
+from codeunlearn.training.tokenizer import train_tokenizer
 
 WORDS = ["le", "chat", "noir", "dort", "un", "chien", "voit", "la", "table", "rouge"]
 HYPOTHESES = ["le chat dort", "un chien", "", "la table rouge la table", "noir"]
@@ -47,10 +54,7 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from transformers import T5Config, T5ForConditionalGeneration
-
-    from codeunlearn.training.tokenizer import train_tokenizer
-
+    """A random T5 of two layers, saved."""
     folder = tmp_path_factory.mktemp("t5")
     torch.manual_seed(0)
     shape = {"d_model": 16, "d_kv": 8, "d_ff": 24, "num_heads": 2, "num_layers": 2, "decoder_start_token_id": 0}
@@ -142,6 +146,13 @@ def test_model_weights_and_layer_are_in_the_signature(bert: Path) -> None:
     signatures = {bertscore_precision(BertScoreConfig(str(bert), layer), device="cpu").signature for layer in (1, None)}
     assert len(signatures) == 2
     assert all(s.startswith(f"model:{bert.name}@") and str(bert.parent) not in s for s in signatures)
+
+
+def test_multilingual_bert_is_read_at_the_authors_layer_wherever_it_lies() -> None:
+    assert bertscore_config("models/bert-base-multilingual-cased").layer == FRENCH_LAYER
+    assert bertscore_config("models/bert-base-multilingual-cased", 3).layer == 3
+    assert bertscore_config(FRENCH_MODEL) == BertScoreConfig()
+    assert bertscore_config("almanach/camembert-base").layer is None
 
 
 def test_the_encoder_of_a_translation_model_will_do(t5: Path) -> None:

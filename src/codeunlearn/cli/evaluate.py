@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -26,6 +26,27 @@ def run(
         str | None, typer.Option(help="Put before its sources, as pretrained T5 expects; its own if absent.")
     ] = None,
     bypass: Annotated[bool, typer.Option("--bypass", help="Also score the model with its bottleneck skipped.")] = False,
+    teacher_forcing: Annotated[
+        bool, typer.Option("--teacher-forcing", help="Also: probability and rank of the topic's words, extraction.")
+    ] = False,
+    scorer: Annotated[
+        str | None,
+        typer.Option(help="Model whose likelihood and encoder judge the outputs; --plain, else --zero-shot if absent."),
+    ] = None,
+    bertscore: Annotated[
+        str | None, typer.Option(help="BERTScore precision with this encoder: folder or name.")
+    ] = None,
+    bertscore_layer: Annotated[
+        int | None, typer.Option(help="Its layer; 9 for bert-base-multilingual-cased, else the last, if absent.", min=0)
+    ] = None,
+    bertscore_baseline: Annotated[
+        float | None, typer.Option(help="Precision of unrelated sentences, which becomes 0; raw values if absent.")
+    ] = None,
+    bartscore: Annotated[str | None, typer.Option(help="BARTScore with this model: folder or name.")] = None,
+    bartscore_direction: Annotated[
+        Literal["src-hyp", "ref-hyp", "hyp-ref", "f"], typer.Option(help="What is scored given what: given-scored.")
+    ] = "ref-hyp",
+    comet: Annotated[str | None, typer.Option(help="COMET with this model of the Hub; needs comet-score.")] = None,
     forms: options.Forms = None,
     sentences: options.Sentences = None,
     target_words: options.TargetWords = None,
@@ -49,15 +70,24 @@ def run(
 
     With `--forget` the sets are scored before and after; a model that has already forgotten is compared with itself
     before. Deletions that were committed cannot be lifted.
+
+    docs/metrics.md says what each metric is and what it needs.
     """
     quiet_libraries()
     from codeunlearn.cli.topics import read_pools, read_topic, topic_sets
+    from codeunlearn.corpus.target_words import ParallelText
+    from codeunlearn.evaluation.bartscore import BartScoreConfig
+    from codeunlearn.evaluation.bertscore import bertscore_config
+    from codeunlearn.evaluation.extra_metrics import ExtraMetricsConfig, extra_metrics
+    from codeunlearn.evaluation.fluency import fit_fluency
     from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic, make_test_sets, whole_pool
     from codeunlearn.reporting.report import write_report
     from codeunlearn.reporting.tables import scores_table
     from codeunlearn.unlearning import ForgetSet
 
+    settings = EvaluationConfig(num_beams=beams, seed=seed, device=device, teacher_forcing=teacher_forcing)
     pools = read_pools(options.data_config(data, data_config, source_column, target_column, limit))
+    train, wanted = ParallelText.of(pools["train"]), None
     if topic is None:
         tests = whole_pool(pools["test"], eval_size, seed)
     else:
@@ -66,7 +96,19 @@ def run(
         sets = topic_sets(pools, wanted, target=target_words, neighbours=neighbours, **sizes)
         tests = make_test_sets(sets, pools, "test")
     forget_sets = [ForgetSet.load(path) for path in forget or []]
-    settings = EvaluationConfig(num_beams=beams, seed=seed, device=device)
+    judge = scorer or plain or zero_shot
+    chosen = ExtraMetricsConfig(
+        embedding_precision=judge,
+        seq2seq_score=judge,
+        seq2seq_prefix=zero_shot_prefix if judge == zero_shot else None,
+        bertscore=bertscore_config(bertscore, bertscore_layer, bertscore_baseline) if bertscore else None,
+        bartscore=BartScoreConfig(bartscore, bartscore_direction) if bartscore else None,
+        comet=comet,
+    )
+    with progress("Fitting the character model") as show:
+        fluency = fit_fluency(train, wanted, tests[0].words, seed=seed)
+        show(1, 1)
+    metrics = extra_metrics(chosen, fluency=fluency, device=device)
     with progress("Translating") as show:
         evaluation = evaluate_topic(
             model,
@@ -77,8 +119,10 @@ def run(
             prefixes=options.given(**{"zero-shot": zero_shot_prefix}),
             bypass=bypass,
             config=settings,
+            extras=metrics,
             progress=show,
         )
+    evaluation.details["metrics"] = chosen.names()
     evaluation.details["command"] = options.command_line()
     emit_json(json, evaluation.to_dict())
     if json != "-":

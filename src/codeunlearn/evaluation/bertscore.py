@@ -8,6 +8,7 @@ with `lang="fr"` the package takes this one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from codeunlearn.evaluation.embedding_precision import EmbeddingPrecision
 from codeunlearn.evaluation.encoder import FrozenEncoder
@@ -32,6 +33,12 @@ class BertScoreConfig:
     model: str = FRENCH_MODEL
     layer: int | None = FRENCH_LAYER
     baseline: float | None = None
+
+
+def bertscore_config(model: str, layer: int | None = None, baseline: float | None = None) -> BertScoreConfig:
+    """The authors' layer for multilingual BERT, from wherever it is opened, and the last of any other model."""
+    multilingual = Path(model).name == Path(FRENCH_MODEL).name
+    return BertScoreConfig(model, FRENCH_LAYER if layer is None and multilingual else layer, baseline)
 
 
 def bertscore_precision(config: BertScoreConfig | None = None, *, device: str = "auto") -> EmbeddingPrecision:

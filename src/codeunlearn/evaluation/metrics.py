@@ -143,12 +143,12 @@ def topic_word_recall(hypotheses: Sequence[str], references: References, /, *, w
     words. `count` is the number of sentences whose references hold the topic; the others are nan per
     sentence.
     """
-    phrases = {tuple(tokens(word)) for word in words} - {()}
+    phrases = as_phrases(words)
     if not phrases:
         raise CodeUnlearnError("Topic-word recall needs at least one target-side word of the topic.")
     check_texts(hypotheses, references)
-    expected = [any(_holds(reference, phrases) for reference in rs) for rs in references]
-    found = [wanted and _holds(h, phrases) for h, wanted in zip(hypotheses, expected, strict=True)]
+    expected = [any(holds(reference, phrases) for reference in rs) for rs in references]
+    found = [wanted and holds(h, phrases) for h, wanted in zip(hypotheses, expected, strict=True)]
     rows = np.stack([100.0 * np.array(found), np.array(expected, dtype=np.float64)], axis=1)
     sums = SentenceSums(rows, quotient)
     listed = "\n".join(sorted(" ".join(phrase) for phrase in phrases))
@@ -246,7 +246,12 @@ def _loops(spoken: Sequence[str], size: int) -> bool:
     return False
 
 
-def _holds(text: str, phrases: set[tuple[str, ...]]) -> bool:
+def as_phrases(listed: Iterable[str]) -> set[tuple[str, ...]]:
+    """Words or phrases as their tokens, for `holds`."""
+    return {tuple(tokens(phrase)) for phrase in listed} - {()}
+
+
+def holds(text: str, phrases: set[tuple[str, ...]]) -> bool:
     """Whether one of `phrases` is in `text` as whole tokens."""
     present = tokens(text)
     return any(

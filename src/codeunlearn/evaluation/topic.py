@@ -16,17 +16,20 @@ from codeunlearn.corpus.topic_sets import TopicSets, sample_pool
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.device import pick_device
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.evaluation.metrics import Score
 from codeunlearn.evaluation.protocol import (
     AFTER,
     BEFORE,
     FORGET,
     RETAIN,
     WHOLE,
+    MetricsFor,
     TestSet,
     TopicEvaluation,
     Translator,
     evaluate_sets,
 )
+from codeunlearn.evaluation.teacher_forcing import forced_scores
 from codeunlearn.evaluation.translate import DecodingConfig, TokenCost, translate_counted
 from codeunlearn.record import environment
 from codeunlearn.unlearning import ForgetSet, forgetting, undeleted
@@ -42,11 +45,13 @@ class EvaluationConfig:
         num_beams: 1 is greedy.
         seed: of the bootstrap.
         device: ``auto``, ``cpu`` or ``cuda``.
+        teacher_forcing: also measure what each model knows of the references (`teacher_forcing.py`).
     """
 
     num_beams: int = 1
     seed: int = 0
     device: str = "auto"
+    teacher_forcing: bool = False
 
 
 def make_test_sets(sets: TopicSets, pools: Mapping[Pool, Dataset], pool: Pool) -> list[TestSet]:
@@ -75,6 +80,7 @@ def evaluate_topic(
     prefixes: Mapping[str, str] | None = None,
     bypass: bool = False,
     config: EvaluationConfig | None = None,
+    extras: MetricsFor | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> TopicEvaluation:
     """Scores a saved model on a topic before and after forgetting.
@@ -87,6 +93,7 @@ def evaluate_topic(
         comparisons: other saved models by name, such as ``plain`` and ``zero-shot``.
         prefixes: put before every source of a comparison, by its name; what its configuration says where absent.
         bypass: also score the model with its bottleneck skipped.
+        extras: metrics that need a model of their own, see `extra_metrics.extra_metrics`.
     """
     config = config or EvaluationConfig()
     model, tokenizer = load_model(model_name), load_tokenizer(model_name)
@@ -108,7 +115,8 @@ def evaluate_topic(
         "environment": environment(),
     }
     counted = {name: _reporting(t, i, len(systems), progress) for i, (name, t) in enumerate(systems.items())}
-    evaluation = evaluate_sets(topic, sets, counted, seed=config.seed, details=details)
+    probes = {name: system.knowledge for name, system in systems.items()} if config.teacher_forcing else {}
+    evaluation = evaluate_sets(topic, sets, counted, seed=config.seed, details=details, extras=extras, probes=probes)
     details["token_cost"] = {name: asdict(system.cost) for name, system in systems.items() if system.cost}
     return evaluation
 
@@ -159,6 +167,18 @@ class ModelTranslator:
             done = translate_counted(self.model, self.tokenizer, sentences, self.decoding)
         self.cost = done.cost
         return done.texts
+
+    def knowledge(self, test: TestSet) -> dict[str, Score]:
+        """What the model, in its state, knows of the references of a set and of the topic's words in them."""
+        with self.state():
+            return forced_scores(
+                self.model,
+                self.tokenizer,
+                test.sources,
+                test.references,
+                words=test.words,
+                prefix=self.decoding.prefix,
+            )
 
 
 def _reporting(

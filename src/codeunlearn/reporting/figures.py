@@ -226,9 +226,10 @@ def _apart(wanted: list[float], gap: float) -> list[float]:
 def before_after(evaluation: TopicEvaluation) -> Figure:
     """One panel per set: every system's score on every metric in per cent, with its 95% interval.
 
-    The length ratio is not on a scale of quality and is left to the tables.
+    Metrics on other scales, such as the length ratio, are left to the tables.
     """
-    metrics = sorted({r.metric for r in evaluation.scores if r.metric != "length_ratio"}, key=metric_order)
+    shown = {r.metric for r in evaluation.scores if metric_label(r.metric, r.set).to_100}
+    metrics = sorted(shown, key=metric_order)
     systems = systems_of(evaluation)
     sets = list(evaluation.sizes)
     columns = 2 if len(sets) == 4 else min(3, max(1, len(sets)))

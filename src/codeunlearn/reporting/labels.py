@@ -28,11 +28,15 @@ class MetricLabel:
         text: its name for people.
         direction: an arrow to where it is better, empty when that is not known.
         meaning: one sentence for people who meet it for the first time.
+        to_100: its values lie between 0 and 100, so that it can stand beside others in a figure.
+        decimals: that are shown.
     """
 
     text: str
     direction: str
     meaning: str
+    to_100: bool = True
+    decimals: int = 1
 
     def __str__(self) -> str:
         return f"{self.text} {self.direction}".rstrip()
@@ -49,16 +53,67 @@ _OWN_RECALL = MetricLabel(
     UP,
     "The same for a neighbour and its own words. It should stay where it is.",
 )
+_LIKELIHOOD = "natural logarithm of the probability of a token, on average, under another model; 0 is certainty."
 _METRICS: dict[str, MetricLabel] = {
     "chrf": MetricLabel("chrF", UP, "Overlap with the reference in sequences of characters, 0 to 100."),
     "bleu": MetricLabel("BLEU", UP, "Overlap with the reference in sequences of words, 0 to 100."),
     "meteor_fr": MetricLabel("METEOR", UP, "Overlap with the reference in words and French word stems, 0 to 100."),
+    "ter": MetricLabel(
+        "TER", DOWN, "Edits that turn the translation into the reference, per 100 words of it.", to_100=False
+    ),
+    "bertscore_precision": MetricLabel(
+        "BERTScore precision",
+        UP,
+        "How near the translation's words come to words of the reference in a language model's states, 100 at best.",
+        to_100=False,
+    ),
+    "embedding_precision": MetricLabel(
+        "Embedding precision",
+        UP,
+        "BERTScore's precision with the states of another encoder, 100 at best.",
+        to_100=False,
+    ),
+    "comet": MetricLabel("COMET", UP, "A learned grade of the translation, about 0 to 100.", to_100=False),
+    **{
+        f"{kind}{suffix}": MetricLabel(f"{name}, {what}", UP, f"{what.capitalize()}: {_LIKELIHOOD}", False, 2)
+        for kind, name in (("bartscore", "BARTScore"), ("seq2seq_score", "Likelihood"))
+        for suffix, what in (
+            ("", "translation given source"),
+            ("_ref_hyp", "translation given reference"),
+            ("_hyp_ref", "reference given translation"),
+            ("_f", "translation and reference given each other"),
+        )
+    },
+    "fluency": MetricLabel(
+        "Fluency, bits per character",
+        DOWN,
+        "How surprising the translation is to a character model of the language, fitted without the topic.",
+        to_100=False,
+        decimals=2,
+    ),
+    "target_word_probability": MetricLabel(
+        "Probability of target words", "", "Of the words' tokens in the references, under forced decoding, in per cent."
+    ),
+    "target_word_rank": MetricLabel(
+        "Rank of target words",
+        "",
+        "The median over the same tokens; 1 is what the model finds most probable.",
+        to_100=False,
+    ),
+    "extraction_strength": MetricLabel(
+        "Extraction strength",
+        "",
+        "Part of the reference that the model says by itself once the beginning is given, in per cent.",
+    ),
     "degenerate_rate": MetricLabel(
         "Degenerate outputs",
         DOWN,
         "Percentage of translations that loop, or are empty where they should not be.",
     ),
-    "length_ratio": MetricLabel("Length ratio", TO_100, "Words of the translations per 100 words of the references."),
+    "french_share": MetricLabel("French words", UP, "French words per 100 words of the translations."),
+    "length_ratio": MetricLabel(
+        "Length ratio", TO_100, "Words of the translations per 100 words of the references.", to_100=False
+    ),
 }
 
 

@@ -95,18 +95,20 @@ def is_clear(delta: DeltaRow) -> bool:
 
 
 def _line(rows: list[ScoreRow], delta: DeltaRow | None) -> ScoreLine:
+    label = metric_label(rows[0].metric, rows[0].set)
+    decimals = label.decimals
     line = ScoreLine(
-        metric=metric_label(rows[0].metric, rows[0].set),
+        metric=label,
         count=rows[0].count,
-        values={row.system: number(row.value) for row in rows},
-        intervals={row.system: f"[{number(row.low)}, {number(row.high)}]" for row in rows},
+        values={row.system: number(row.value, decimals) for row in rows},
+        intervals={row.system: f"[{number(row.low, decimals)}, {number(row.high, decimals)}]" for row in rows},
     )
     if delta is None:
         return line
     return replace(
         line,
-        change=signed(delta.delta),
-        change_bounds=bounds(delta.low, delta.high),
+        change=signed(delta.delta, decimals),
+        change_bounds=bounds(delta.low, delta.high, decimals),
         is_clear=is_clear(delta),
         normalised=_normalised(delta),
         normalised_bounds=_normalised_bounds(delta),
