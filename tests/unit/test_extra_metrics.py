@@ -1,0 +1,96 @@
+"""The metrics that need a model, in an evaluation of a saved model, each under the name of what it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import PreTrainedTokenizerFast
+
+from codeunlearn.codebook import model_identity
+from codeunlearn.corpus.target_words import ParallelText
+from codeunlearn.corpus.topic_sets import Pair
+from codeunlearn.evaluation.bartscore import BartScoreConfig
+from codeunlearn.evaluation.bertscore import BertScoreConfig
+from codeunlearn.evaluation.extra_metrics import ExtraMetricsConfig, extra_metrics
+from codeunlearn.evaluation.fluency import fit_fluency
+from codeunlearn.evaluation.protocol import FORGET, RETAIN, TestSet
+from codeunlearn.evaluation.seq2seq_score import Seq2SeqScore
+from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic
+from codeunlearn.reporting import before_after, scores_table
+from codeunlearn.unlearning import ForgetSet
+
+SETS = [
+    TestSet(FORGET, [Pair("a dog runs", "un chien court", ("un chien court",)), Pair("a dog", "un chien", ("un chien",))],
+            ("chien",)),
+    TestSet(RETAIN, [Pair("the cat", "le chat", ("le chat",))]),
+]  # fmt: skip
+
+
+@pytest.fixture
+def saved(tiny_model: Any, tiny_base: Any, tiny_tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> Path:
+    """A codebook model and a plain one."""
+    for name, model in (("model", tiny_model), ("plain", tiny_base)):
+        model.save_pretrained(tmp_path / name)
+        tiny_tokenizer.save_pretrained(tmp_path / name)
+    return tmp_path
+
+
+def everything(folder: Path) -> ExtraMetricsConfig:
+    plain = str(folder / "plain")
+    return ExtraMetricsConfig(
+        embedding_precision=plain,
+        seq2seq_score=plain,
+        bertscore=BertScoreConfig(plain, layer=1),
+        bartscore=BartScoreConfig(plain),
+    )
+
+
+def test_an_evaluation_holds_all_of_them_for_every_system_and_set(saved: Path, tiny_model: Any) -> None:
+    fluency = fit_fluency(ParallelText(["the cat", "a dog"], ["le chat", "un chien"]), words=["chien"])
+    extras = extra_metrics(everything(saved), fluency=fluency, device="cpu")
+    forget_set = ForgetSet("dog", tuple(range(40)), model_identity(tiny_model), num_codes=64)
+    scored = evaluate_topic(
+        str(saved / "model"),
+        "dog",
+        SETS,
+        forget_sets=[forget_set],
+        comparisons={"plain": str(saved / "plain")},
+        extras=extras,
+        config=EvaluationConfig(device="cpu", teacher_forcing=True),
+    )
+    expected = {
+        "bertscore_precision",
+        "embedding_precision",
+        "seq2seq_score",
+        "seq2seq_score_ref_hyp",
+        "fluency",
+        "extraction_strength",
+    }
+    for system in ("codebook", "unlearned", "plain"):
+        for name in (FORGET, RETAIN):
+            found = {row.metric for row in scored.scores if (row.system, row.set) == (system, name)}
+            assert expected <= found
+            assert ("target_word_rank" in found) == (name == FORGET)
+    assert {row.metric for row in scored.deltas if row.set == RETAIN} >= expected
+    assert {row.metric for row in scored.contrasts} >= expected
+    before_after(scored)
+    scores_table(scored)
+
+
+def test_likelihood_is_given_the_sources_of_the_set(saved: Path) -> None:
+    metrics = extra_metrics(everything(saved), device="cpu")
+    hypotheses = ["un chat", "le chien"]
+    scorer = Seq2SeqScore(saved / "plain", device="cpu")
+    expected = scorer.score(SETS[0].sources, hypotheses, SETS[0].references)
+    assert metrics(SETS[0])["seq2seq_score"](hypotheses, SETS[0].references) == expected
+
+
+def test_nothing_is_opened_that_was_not_asked_for() -> None:
+    assert extra_metrics(ExtraMetricsConfig())(SETS[0]) == {}
+
+
+def test_the_record_names_models_without_their_folders(saved: Path) -> None:
+    assert set(everything(saved).names().values()) == {"plain"}
+    assert "comet" not in everything(saved).names()
