@@ -14,7 +14,7 @@ import pytest
 import codeunlearn
 
 PACKAGE = Path(codeunlearn.__file__).parent
-ORDER = ["codebook", "corpus", "training", "unlearning", "evaluation", "reporting", "cli"]
+ORDER = ["codebook", "corpus", "training", "unlearning", "evaluation", "reporting", "reproduction", "cli"]
 ANYWHERE = {"device", "errors", "record"}
 
 

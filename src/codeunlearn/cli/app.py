@@ -12,7 +12,21 @@ import sys
 import typer
 
 from codeunlearn import __version__
-from codeunlearn.cli import apply, build, demo, evaluate, forget, index, restore, show, sweep, train, translate
+from codeunlearn.cli import (
+    apply,
+    build,
+    demo,
+    evaluate,
+    forget,
+    index,
+    propose_topics,
+    reproduce,
+    restore,
+    show,
+    sweep,
+    train,
+    translate,
+)
 from codeunlearn.cli.console import output, screen
 from codeunlearn.device import processes
 from codeunlearn.errors import CodeUnlearnError
@@ -25,8 +39,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (demo, train, build, translate, index, forget, evaluate, sweep, apply, restore, show):
+for command in (demo, train, build, translate, index, forget, evaluate, sweep, apply, restore, show, reproduce):
     app.command(name=command.__name__.rpartition(".")[2])(command.run)
+app.command(name="topics")(propose_topics.run)
 
 
 def _version(wanted: bool) -> None:

@@ -172,21 +172,25 @@ class TopicEvaluation:
         write_json(path, self.to_dict())
 
     @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> TopicEvaluation:
+        """The evaluation in the content of a file; keys that it does not know are left out."""
+        known = {f.name for f in fields(cls)}
+        content = {key: value for key, value in content.items() if key in known}
+        content["target_words"] = tuple(content["target_words"])
+        content["scores"] = [ScoreRow(**_with_nan(row, ("value", "low", "high"))) for row in content["scores"]]
+        content["deltas"] = [
+            DeltaRow(**_with_nan(row, ("before", "after", "delta", "low", "high"))) for row in content["deltas"]
+        ]
+        content["contrasts"] = [
+            ContrastRow(**_with_nan(row, ("difference", "low", "high"))) for row in content.get("contrasts", [])
+        ]
+        content["examples"] = [Example(**row) for row in content["examples"]]
+        return cls(**content)
+
+    @classmethod
     def load(cls, path: Path) -> TopicEvaluation:
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            known = {f.name for f in fields(cls)}
-            content = {key: value for key, value in content.items() if key in known}
-            content["target_words"] = tuple(content["target_words"])
-            content["scores"] = [ScoreRow(**_with_nan(row, ("value", "low", "high"))) for row in content["scores"]]
-            content["deltas"] = [
-                DeltaRow(**_with_nan(row, ("before", "after", "delta", "low", "high"))) for row in content["deltas"]
-            ]
-            content["contrasts"] = [
-                ContrastRow(**_with_nan(row, ("difference", "low", "high"))) for row in content.get("contrasts", [])
-            ]
-            content["examples"] = [Example(**row) for row in content["examples"]]
-            return cls(**content)
+            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CodeUnlearnError(f"{path} is not an evaluation saved by `codeunlearn evaluate` ({error}).") from error
 
@@ -230,14 +234,17 @@ def evaluate_sets(
             scores[name, s.name] = {**found, **(probe(s) if probe else {})}
     zero = _zero_scores(scores, sets)
     rows = [
-        _row(name, s.name, score, seed) for name in systems for s in sets for score in scores[name, s.name].values()
+        score_row(name, s.name, score, seed)
+        for name in systems
+        for s in sets
+        for score in scores[name, s.name].values()
     ]
     deltas: list[DeltaRow] = []
     contrasts: list[ContrastRow] = []
     if BEFORE in systems and AFTER in systems:
         for s in sets:
             before, after = scores[BEFORE, s.name], scores[AFTER, s.name]
-            deltas += [_delta(s.name, before[m], after[m], zero[s.name].get(m), seed) for m in before if m in after]
+            deltas += [delta_row(s.name, before[m], after[m], zero[s.name].get(m), seed) for m in before if m in after]
         contrasts = _contrasts(scores, [s.name for s in sets], seed)
     return TopicEvaluation(
         topic=topic,
@@ -271,7 +278,8 @@ def _zero_scores(
     }
 
 
-def _row(system: str, set_name: str, score: Score, seed: int) -> ScoreRow:
+def score_row(system: str, set_name: str, score: Score, seed: int) -> ScoreRow:
+    """A score with its interval."""
     bounds = interval(resample(score.sums, seed=seed))
     low, high = bounds.low, bounds.high
     if score.is_rate and score.count and score.value in (0.0, 100.0):
@@ -279,7 +287,8 @@ def _row(system: str, set_name: str, score: Score, seed: int) -> ScoreRow:
     return ScoreRow(system, set_name, score.name, score.value, low, high, score.count, score.signature)
 
 
-def _delta(set_name: str, before: Score, after: Score, zero: Score | None, seed: int) -> DeltaRow:
+def delta_row(set_name: str, before: Score, after: Score, zero: Score | None, seed: int) -> DeltaRow:
+    """The paired difference of two scores; ``zero`` is the zero-shot model's, None for no normalised drop."""
     old, new = resample(before.sums, seed=seed), resample(after.sums, seed=seed)
     change = interval(new - old)
     row = {"before": before.value, "after": after.value, "delta": change.value, "low": change.low, "high": change.high}

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ BLUE, VERMILION, GREEN, ORANGE, PURPLE, GREY = (
 )
 _STYLES = {BEFORE: (BLUE, "o"), AFTER: (VERMILION, "D"), PLAIN: (GREY, "s"), ZERO_SHOT: (GREEN, "^")}
 _OTHER_STYLES = ((ORANGE, "v"), (PURPLE, "P"), ("#56B4E9", "X"))
-_RC: Any = {
+STYLE: Any = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9,
     "axes.titlesize": 9.5,
@@ -53,14 +54,24 @@ _RC: Any = {
     "axes.titlelocation": "left",
     "text.parse_math": False,
     "text.usetex": False,
+    "svg.hashsalt": "codeunlearn",
 }
+"""Settings under which every figure is made and written."""
 
 
 def to_png(figure: Figure) -> bytes:
     """The figure as a PNG at 150 dpi, without a date or a version in it."""
     stream = BytesIO()
-    with rc_context(_RC):
+    with rc_context(STYLE):
         FigureCanvasAgg(figure).print_png(stream, metadata={"Software": "codeunlearn"})
+    return stream.getvalue()
+
+
+def to_svg(figure: Figure) -> bytes:
+    """The figure as vectors, its letters as outlines, so that it looks the same wherever it is opened; without a date."""
+    stream = BytesIO()
+    with rc_context(STYLE):
+        FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None, "Creator": "codeunlearn"})
     return stream.getvalue()
 
 
@@ -83,7 +94,7 @@ def volcano(
         alpha: level of the preset's test, drawn as a line; none when the preset has no such level.
         labels: how many chosen codes are named with their id and their most frequent token.
     """
-    with rc_context(_RC):
+    with rc_context(STYLE):
         figure = Figure(figsize=(7.2, 4.7), dpi=DPI)
         axes = figure.add_axes((0.085, 0.115, 0.685, 0.765))
         is_chosen = np.isin(table.ids, np.asarray(chosen, dtype=np.int64))
@@ -234,7 +245,7 @@ def before_after(evaluation: TopicEvaluation) -> Figure:
     sets = list(evaluation.sizes)
     columns = 2 if len(sets) == 4 else min(3, max(1, len(sets)))
     lines = -(-len(sets) // columns)
-    with rc_context(_RC):
+    with rc_context(STYLE):
         height = 0.8 + lines * (0.75 + max(0.4, 0.11 * len(systems)) * len(metrics))
         figure = Figure(figsize=(7.2 if columns > 1 else 5.0, height), dpi=DPI, layout="constrained")
         grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)

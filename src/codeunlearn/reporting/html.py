@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 import codeunlearn
 from codeunlearn.evaluation.protocol import AFTER, BEFORE, RECALL, Example, TopicEvaluation
@@ -82,7 +82,7 @@ def render_page(
     environment: Mapping[str, Any],
 ) -> str:
     """The whole page; everything that comes from outside is escaped."""
-    template = _jinja().get_template("report.html")
+    template = page_template("report.html")
     examples = _examples(evaluation) if evaluation else []
     content: dict[str, Any] = {
         "title": title,
@@ -103,8 +103,9 @@ def render_page(
     return template.render(content, sections=_sections(content))
 
 
-def _jinja() -> Environment:
-    return Environment(
+def page_template(name: str) -> Template:
+    """A template of a page; what is put into it is escaped, and what is missing is an error."""
+    templates = Environment(
         loader=PackageLoader("codeunlearn.reporting", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -112,6 +113,7 @@ def _jinja() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    return templates.get_template(name)
 
 
 def _sections(content: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -265,8 +267,8 @@ def _made(
     details = dict(evaluation.details) if evaluation else {}
     machine = cast(Mapping[str, Any], details.pop("environment", None) or environment)
     if details:
-        groups.append({"title": "Evaluation", "facts": list(_flat(details))})
-    return [*groups, {"title": "Versions and machine", "facts": list(_flat(machine))}]
+        groups.append({"title": "Evaluation", "facts": list(flat_facts(details))})
+    return [*groups, {"title": "Versions and machine", "facts": list(flat_facts(machine))}]
 
 
 def _forget_set_facts(forget_set: ForgetSet) -> list[tuple[str, str]]:
@@ -281,19 +283,19 @@ def _forget_set_facts(forget_set: ForgetSet) -> list[tuple[str, str]]:
         "created": forget_set.created,
         "codeunlearn": forget_set.version,
     }
-    return list(_flat({name: value for name, value in facts.items() if value not in ("", (), {})}))
+    return list(flat_facts({name: value for name, value in facts.items() if value not in ("", (), {})}))
 
 
-def _flat(content: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
-    """Nested settings as (path, value) pairs; long lists by their length only."""
+def flat_facts(content: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
+    """Nested settings as (path, value) pairs for a page; long lists by their length only."""
     for key, value in content.items():
         name = f"{prefix}{str(key).replace('_', ' ')}"
         if isinstance(value, Mapping):
-            yield from _flat(cast(Mapping[str, Any], value), f"{name}: ")
+            yield from flat_facts(cast(Mapping[str, Any], value), f"{name}: ")
         elif isinstance(value, list | tuple):
             items = cast(Sequence[Any], value)
             if any(isinstance(item, Mapping) for item in items):
-                yield from _flat({str(i): item for i, item in enumerate(items, 1)}, f"{name} ")
+                yield from flat_facts({str(i): item for i, item in enumerate(items, 1)}, f"{name} ")
             else:
                 yield (
                     name,

@@ -9,6 +9,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from codeunlearn.corpus.pools import POOLS
+from codeunlearn.corpus.topic_choice import ProposedTopic
 from codeunlearn.evaluation.protocol import AFTER, BEFORE, PLAIN, Example, TopicEvaluation
 from codeunlearn.reporting.labels import (
     count_noun,
@@ -123,6 +125,23 @@ def ledger_table(ledger: Sequence[Mapping[str, Any]], num_codes: int) -> Table:
     if masked:
         notes.append("A mask can be taken back with `codeunlearn restore`, by anyone who holds the file.")
     table.caption = _notes(notes)
+    return table
+
+
+def topics_table(topics: Sequence[ProposedTopic]) -> Table:
+    """Words that can serve as topics, with how often they occur and in how many sentences of each pool."""
+    table = _table(count_noun(len(topics), "word") + " that can serve as topics")
+    for name in ("Word", "Part of speech"):
+        table.add_column(name)
+    for name in ("Count", "Train", "Validation", "Test"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("Forms", ratio=1, overflow="fold")
+    for topic in topics:
+        pools = (f"{topic.sentences[pool]:,}" for pool in POOLS)
+        table.add_row(Text(topic.word), topic.pos, f"{topic.count:,}", *pools, Text(", ".join(topic.forms)))
+    table.caption = _notes(
+        ["Count: the word itself. Train, Validation, Test: sentences of each pool with any of the forms."]
+    )
     return table
 
 

@@ -1,0 +1,94 @@
+"""One table or figure of the paper in the forms in which it is kept: CSV for programs, Markdown for people, SVG for print."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from codeunlearn.record import plain
+from codeunlearn.reporting.figures import to_svg
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table as people read it.
+
+    Attributes:
+        columns: heads.
+        rows: cells as text, as many as there are columns.
+        caption: what the rows are; for one of several grids of an artefact.
+        numeric: columns that are set to the right.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    caption: str = ""
+    numeric: frozenset[int] = frozenset()
+
+    def to_markdown(self) -> str:
+        head = "| " + " | ".join(self.columns) + " |\n"
+        rule = "".join("|---:" if i in self.numeric else "|---" for i in range(len(self.columns))) + "|\n"
+        body = "".join("| " + " | ".join(map(_in_markdown, row)) + " |\n" for row in self.rows)
+        return (f"{self.caption}\n\n" if self.caption else "") + head + rule + body
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A table or figure.
+
+    Attributes:
+        name: of its files, without the ending.
+        title: such as "Table 2".
+        caption: what it shows and how to read it.
+        records: its numbers, one mapping for each row of the CSV file; all have the same keys.
+        grids: the table for people.
+        figure: its drawing.
+        alt: what the drawing shows, for those who do not see it.
+    """
+
+    name: str
+    title: str
+    caption: str
+    records: Sequence[Mapping[str, Any]]
+    grids: Sequence[Grid]
+    figure: Figure | None = None
+    alt: str = ""
+    _svg: list[bytes] = field(default_factory=list[bytes], compare=False, repr=False)
+
+    @property
+    def svg(self) -> bytes | None:
+        """The drawing as vectors, made once."""
+        if self.figure is not None and not self._svg:
+            self._svg.append(to_svg(self.figure))
+        return self._svg[0] if self._svg else None
+
+    def to_csv(self) -> str:
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, list(self.records[0]) if self.records else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(plain(dict(record)) for record in self.records)
+        return stream.getvalue()
+
+    def to_markdown(self) -> str:
+        parts = [f"**{self.title}.** {self.caption}", *(grid.to_markdown() for grid in self.grids)]
+        if self.figure is not None:
+            parts.append(f"![{self.alt or self.title}]({self.name}.svg)")
+        return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+    def save(self, folder: Path) -> None:
+        """``NAME.csv``, ``NAME.md`` and, with a drawing, ``NAME.svg``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{self.name}.csv").write_text(self.to_csv(), encoding="utf-8")
+        (folder / f"{self.name}.md").write_text(self.to_markdown(), encoding="utf-8")
+        if (svg := self.svg) is not None:
+            (folder / f"{self.name}.svg").write_bytes(svg)
+
+
+def _in_markdown(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

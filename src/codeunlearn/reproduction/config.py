@@ -1,0 +1,299 @@
+"""What a reproduction is made of: small frozen dataclasses that a YAML file mirrors key by key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+import yaml
+
+from codeunlearn.corpus.loading import DataConfig
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.training.config import TrainConfig
+from codeunlearn.training.initialise import BuildConfig
+from codeunlearn.training.losses import LossWeights
+from codeunlearn.training.sizes import SIZES
+from codeunlearn.unlearning import PRESETS, S_PRIMES
+
+PoolChoice = Literal["disjoint", "paper"]
+Options = Mapping[str, Any]
+_Config = TypeVar("_Config")
+_SHAPE = ("num_codes", "code_dim", "top_s", "layer", "deletion_mode")
+
+
+@dataclass(frozen=True)
+class BaseConfig:
+    """The zero-shot model: a saved one, or one trained here on other text.
+
+    Attributes:
+        model: folder or Hub name of a saved model; without it ``size`` is trained.
+        source_prefix: put before every source sentence of every model, as pretrained T5 expects.
+        size: a name in `SIZES`.
+        text: what it is trained on; several are read one after the other.
+        without_topics: sentences that hold a topic are left out of that text.
+        train: options of `TrainConfig` that differ from its defaults.
+    """
+
+    model: str | None = None
+    source_prefix: str = ""
+    size: str | None = None
+    text: tuple[DataConfig, ...] = ()
+    without_topics: bool = False
+    train: Options = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True)
+class JointConfig:
+    """The codebook model.
+
+    Attributes:
+        start: the model it starts from, the ``base`` as in the paper, or the ``plain`` model.
+        train: options of `TrainConfig` that differ from the defaults of joint training.
+        bottleneck: K (``num_codes``), F (``code_dim``), S (``top_s``), ``layer`` of the encoder from 0, ``deletion_mode``;
+            what is absent fits the base.
+        build: options of `BuildConfig`.
+    """
+
+    start: Literal["base", "plain"] = "base"
+    train: Options = field(default_factory=dict[str, Any])
+    bottleneck: Options = field(default_factory=dict[str, Any])
+    build: Options = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True)
+class TopicConfig:
+    """A topic; in YAML also just its word.
+
+    Attributes:
+        word: what is to be forgotten, and the topic's name.
+        forms: its surface forms; the word's inflections when absent.
+        target_words: its words on the target side; learned from the train pool when absent.
+        neighbours: related words to report on; proposed from the train pool when absent.
+    """
+
+    word: str
+    forms: tuple[str, ...] = ()
+    target_words: tuple[str, ...] = ()
+    neighbours: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """How a topic's codes are found.
+
+    Attributes:
+        preset: ``paper`` or ``paired``.
+        s_primes: the values of S'.
+        size: at most so many search sentences.
+        draws: control sentences for each.
+        pools: where sentences come from: ``disjoint`` searches on train and scores on test, ``paper`` takes both from
+            validation and test as the paper does. With both named, each is done and the difference reported.
+    """
+
+    preset: str = "paper"
+    s_primes: tuple[int, ...] = S_PRIMES
+    size: int = 500
+    draws: int = 1
+    pools: tuple[PoolChoice, ...] = ("disjoint",)
+
+
+@dataclass(frozen=True)
+class ScoreConfig:
+    """How the models are scored.
+
+    Attributes:
+        size: sentences of each set, at most.
+        minimum: a topic with fewer is an error.
+        whole: sentences of the test pool on which translation as such is judged.
+        beams: 1 is greedy.
+        s_prime: S' of table 2 and of the placebo; chosen beforehand.
+        example_s_primes: S' of the examples (tables 1, 4 and 5).
+        placebo_draws: random sets of codes per topic and seed; 0 for none.
+        usage_size: sentences of the train pool on which the use of codes is counted.
+    """
+
+    size: int = 500
+    minimum: int = 20
+    whole: int = 1000
+    beams: int = 1
+    s_prime: int = 72
+    example_s_primes: tuple[int, ...] = (8, 24, 72)
+    placebo_draws: int = 20
+    usage_size: int = 5000
+
+
+@dataclass(frozen=True)
+class ReproductionConfig:
+    """One reproduction.
+
+    Attributes:
+        text: the parallel text on which models are fine-tuned, searched and scored.
+        base: the zero-shot model.
+        topics: what is forgotten, one at a time.
+        title: heading of the report.
+        note: a sentence for the report, such as what the text stands in for.
+        plain: options of `TrainConfig` for fine-tuning without a bottleneck.
+        joint: the codebook model.
+        gold: topics for which the codebook model is trained again without their sentences.
+        seeds: of the search sentences, controls, test sentences and placebos; the first also of the models.
+        models_per_seed: plain and codebook model are trained once per seed, not only once.
+        search: how codes are found.
+        scores: how models are scored.
+        concept: the topic of table 1 and figure 3; the first one when absent.
+        name: the topic of tables 4 and 5 and figure 4; the second one when absent.
+        neighbour: the neighbour of ``concept`` in figure 5; its first one when absent.
+    """
+
+    text: DataConfig
+    base: BaseConfig
+    topics: tuple[TopicConfig, ...]
+    title: str = "CodeUnlearn, reproduced"
+    note: str = ""
+    plain: Options = field(default_factory=dict[str, Any])
+    joint: JointConfig = field(default_factory=JointConfig)
+    gold: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0, 1, 2)
+    models_per_seed: bool = False
+    search: SearchConfig = field(default_factory=SearchConfig)
+    scores: ScoreConfig = field(default_factory=ScoreConfig)
+    concept: str | None = None
+    name: str | None = None
+    neighbour: str | None = None
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @property
+    def concept_topic(self) -> str:
+        return self.concept or self.topics[0].word
+
+    @property
+    def name_topic(self) -> str:
+        return self.name or self.topics[min(1, len(self.topics) - 1)].word
+
+    def model_seed(self, seed: int) -> int:
+        """The seed of the models that are searched and scored with ``seed``."""
+        return seed if self.models_per_seed else self.seeds[0]
+
+    @property
+    def model_seeds(self) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(map(self.model_seed, self.seeds)))
+
+    @classmethod
+    def load(cls, path: Path, **changes: Any) -> ReproductionConfig:
+        """Reads a YAML file.
+
+        Args:
+            changes: keys of the file that are given otherwise, nested as there.
+
+        Raises:
+            CodeUnlearnError: the file cannot be read, or a key or value in it cannot be used.
+        """
+        try:
+            content: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (OSError, yaml.YAMLError) as error:
+            raise CodeUnlearnError(f"The configuration {path} cannot be read: {error}.") from error
+        if not isinstance(content, dict):
+            raise CodeUnlearnError(f"The configuration {path} must hold `option: value` lines.")
+        return read(cls, _merged(cast(dict[str, Any], content), changes), path.name)
+
+
+def read(cls: type[_Config], content: Mapping[str, Any], where: str) -> _Config:
+    """A dataclass from its mirror in YAML; lists become tuples, and mappings the dataclasses that belong there.
+
+    Raises:
+        CodeUnlearnError: a key is unknown or missing.
+    """
+    hints = get_type_hints(cls)
+    names = [f.name for f in fields(cast(Any, cls))]
+    if unknown := sorted(set(content) - set(names)):
+        raise CodeUnlearnError(f"{where} sets {unknown[0]!r}, which is none of {', '.join(names)}.")
+    values = {key: _value(hints[key], value, f"{where}: {key}") for key, value in content.items()}
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise CodeUnlearnError(f"{where} is not complete: {str(error).partition(') ')[2] or error}.") from error
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    kind = get_origin(hint)
+    if kind in (Union, UnionType):
+        kinds = [one for one in get_args(hint) if one is not type(None)]
+        return None if value is None else _value(kinds[0], value, where)
+    if kind is tuple:
+        items = cast(list[Any], value) if isinstance(value, list) else [value]
+        return tuple(_value(get_args(hint)[0], item, where) for item in items)
+    if kind is Literal:
+        if value not in get_args(hint):
+            raise CodeUnlearnError(f"{where} is {value!r}; choose one of {', '.join(map(str, get_args(hint)))}.")
+        return value
+    if is_dataclass(hint):
+        first = fields(hint)[0].name
+        content = cast(dict[str, Any], value) if isinstance(value, dict) else {first: value}
+        return read(cast(type[Any], hint), content, where)
+    wanted = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}.get(hint)
+    if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and hint is not bool)):
+        raise CodeUnlearnError(f"{where} must be of type {hint.__name__}, not {value!r}.")
+    if kind is not None and issubclass(kind, Mapping) and not isinstance(value, dict):
+        raise CodeUnlearnError(f"{where} must hold `option: value` lines, not {value!r}.")
+    return value
+
+
+def _merged(content: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(content)
+    for key, value in changes.items():
+        inner = merged.get(key)
+        both = isinstance(value, dict) and isinstance(inner, dict)
+        merged[key] = _merged(cast(dict[str, Any], inner), cast(dict[str, Any], value)) if both else value
+    return merged
+
+
+def train_config(make: Any, options: Options, **more: Any) -> TrainConfig:
+    """Options over the defaults of ``make``; weights of losses may be given as a mapping."""
+    given = dict(options)
+    if isinstance(given.get("losses"), Mapping):
+        given["losses"] = LossWeights(**given["losses"])
+    return make(**{**more, **given})
+
+
+def _check(config: ReproductionConfig) -> None:
+    base, words = config.base, [topic.word for topic in config.topics]
+    if (base.model is None) == (base.size is None):
+        raise CodeUnlearnError("The base is either a saved model (base: model) or trained here (base: size); give one.")
+    if base.size is not None and base.size not in SIZES:
+        raise CodeUnlearnError(f"Unknown size {base.size!r} of the base; choose one of {', '.join(SIZES)}.")
+    if base.size is not None and not base.text:
+        raise CodeUnlearnError("A base that is trained here needs text of its own; give --base-data or base: text.")
+    if not words or len(set(words)) < len(words) or not config.seeds:
+        raise CodeUnlearnError("Give at least one seed and one topic, and each topic once.")
+    for key in ("concept", "name"):
+        if (word := getattr(config, key)) is not None and word not in words:
+            raise CodeUnlearnError(f"{key} is {word!r}, which is none of the topics {', '.join(words)}.")
+    if missing := [word for word in config.gold if word not in words]:
+        raise CodeUnlearnError(f"There is no topic {missing[0]!r} for a gold model; the topics are {', '.join(words)}.")
+    if config.search.preset not in PRESETS:
+        raise CodeUnlearnError(f"Unknown preset {config.search.preset!r}; choose one of {', '.join(PRESETS)}.")
+    _check_levels(config)
+    for where, options, known in (
+        ("base: train", base.train, _names(TrainConfig)),
+        ("plain", config.plain, _names(TrainConfig)),
+        ("joint: train", config.joint.train, _names(TrainConfig)),
+        ("joint: build", config.joint.build, _names(BuildConfig)),
+        ("joint: bottleneck", config.joint.bottleneck, _SHAPE),
+    ):
+        if foreign := sorted(set(options) - set(known)):
+            raise CodeUnlearnError(f"{where} sets {foreign[0]!r}, which is none of {', '.join(known)}.")
+
+
+def _check_levels(config: ReproductionConfig) -> None:
+    for level in (config.scores.s_prime, *config.scores.example_s_primes):
+        if level not in config.search.s_primes:
+            searched = ", ".join(map(str, config.search.s_primes))
+            raise CodeUnlearnError(f"S' = {level} is to be shown but not searched; search: s_primes has {searched}.")
+
+
+def _names(cls: Any) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(cls))

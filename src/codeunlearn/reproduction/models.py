@@ -1,0 +1,208 @@
+"""The stages that make models: zero-shot base, plain fine-tuned, with codebook, and gold (trained without a topic)."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from codeunlearn.codebook import load_model, load_tokenizer, skip_bottleneck
+from codeunlearn.codebook.sites import family_of
+from codeunlearn.corpus.loading import DataConfig
+from codeunlearn.corpus.topics import Topic
+from codeunlearn.device import pick_device, processes
+from codeunlearn.evaluation.protocol import BEFORE, PLAIN, ZERO_SHOT, TestSet, evaluate_sets
+from codeunlearn.evaluation.topic import BYPASS, EvaluationConfig, ModelTranslator, whole_pool
+from codeunlearn.record import public_name
+from codeunlearn.reproduction.config import ReproductionConfig, TopicConfig, train_config
+from codeunlearn.reproduction.stages import Stage
+from codeunlearn.reproduction.texts import Text
+from codeunlearn.training.config import TrainConfig
+from codeunlearn.training.initialise import BuildConfig
+from codeunlearn.training.resuming import weights_digest
+from codeunlearn.training.run import train_joint, train_plain
+from codeunlearn.training.sizes import SIZES
+
+BASE = "base"
+_FREE = ("device", "save_steps", "log_steps")  # of which no result depends
+
+
+def make_topic(topic: TopicConfig) -> Topic:
+    return Topic.from_forms(topic.word, topic.forms) if topic.forms else Topic.from_word(topic.word)
+
+
+class Models:
+    """The models of a reproduction, as stages and as files.
+
+    Args:
+        out: folder of the reproduction; models lie in ``out/models``.
+        text: what models are fine-tuned on.
+    """
+
+    def __init__(self, config: ReproductionConfig, out: Path, text: Text, device: str) -> None:
+        self.config, self.out, self.text, self.device = config, out, text, device
+        self._opened: dict[str, tuple[Any, Any]] = {}
+
+    def stages(self) -> list[Stage]:
+        """In the order in which they are made."""
+        trained = [stage for seed in self.config.model_seeds for stage in (self._plain(seed), self._joint(seed))]
+        golds = [self._gold(topic) for topic in self.config.topics if topic.word in self.config.gold]
+        return [self._base(), *trained, *golds, *map(self._quality, self.config.model_seeds)]
+
+    def path(self, name: str) -> str:
+        """Folder or Hub name of a model."""
+        if name == BASE and self.config.base.model is not None:
+            return self.config.base.model
+        return str(self.out / "models" / name)
+
+    def open(self, name: str) -> tuple[Any, Any]:
+        """Model and tokenizer; those of the last few are kept in memory."""
+        if name not in self._opened:
+            while len(self._opened) > 3:
+                self._opened.pop(next(iter(self._opened)))
+            model = load_model(self.path(name)).to(pick_device(self.device))
+            self._opened[name] = model, load_tokenizer(self.path(name))
+        return self._opened[name]
+
+    def translator(self, name: str, seed: int, **options: Any) -> ModelTranslator:
+        scoring = EvaluationConfig(num_beams=self.config.scores.beams, seed=seed, device=self.device)
+        prefix = self.config.base.source_prefix or None
+        return ModelTranslator(*self.open(name), scoring, prefix=prefix if name == BASE else None, **options)
+
+    def gold_of(self, word: str, seed: int) -> str | None:
+        """Name of the topic's gold model, if it has one with this seed of the models."""
+        return f"gold-{word}" if word in self.config.gold and seed == self.config.seeds[0] else None
+
+    def _base(self) -> Stage:
+        base = self.config.base
+        if base.model is not None:
+            known = {"model": public_name(base.model), "weights": weights_digest(base.model)}
+            return Stage(BASE, known, (), lambda: known)
+        text = Text(base.text)
+        train = self._train_config(TrainConfig, base.train, self.config.seeds[0])
+        topics = [make_topic(topic) for topic in self.config.topics] if base.without_topics else []
+        settings = {
+            "size": base.size,
+            "text": text.identity(),
+            "without": [topic.to_dict() for topic in topics],
+            "train": _lasting(train),
+        }
+
+        def make() -> dict[str, Any]:
+            data = self._text_without(text, topics, BASE)
+            folder = Path(self.path(BASE))
+            return _finished(folder, train_plain(data, str(base.size), folder, train, reuse=True))
+
+        return Stage(BASE, settings, (), make, Path(self.path(BASE)), together=True)
+
+    def _plain(self, seed: int) -> Stage:
+        name, train = f"plain-{seed}", self._plain_config(seed)
+        folder = Path(self.path(name))
+
+        def make() -> dict[str, Any]:
+            return _finished(folder, train_plain(self.config.text, self.path(BASE), folder, train, reuse=True))
+
+        settings = {"text": self._identity, "train": _lasting(train)}
+        return Stage(name, settings, (BASE,), make, folder, together=True)
+
+    def _joint(self, seed: int) -> Stage:
+        name, start = f"joint-{seed}", f"plain-{seed}" if self.config.joint.start == "plain" else BASE
+        folder = Path(self.path(name))
+
+        def make() -> dict[str, Any]:
+            return _finished(folder, self._train_joint(self.config.text, start, folder, seed))
+
+        settings = {"text": self._identity, **self._joint_settings(seed)}
+        return Stage(name, settings, (start,), make, folder, together=True)
+
+    def _gold(self, config: TopicConfig) -> Stage:
+        """The codebook model as if the topic's sentences had never been in the text; the base is the same."""
+        seed, topic, name = self.config.seeds[0], make_topic(config), f"gold-{config.word}"
+        folder, after_plain = Path(self.path(name)), self.config.joint.start == "plain"
+
+        def make() -> dict[str, Any]:
+            data, start = self._text_without(self.text, [topic], name), BASE
+            if after_plain:
+                start = f"{name}/plain"
+                train_plain(data, self.path(BASE), folder / "plain", self._plain_config(seed), reuse=True)
+            return _finished(folder, self._train_joint(data, start, folder, seed))
+
+        settings = {"text": self._identity, "without": topic.to_dict(), **self._joint_settings(seed)}
+        if after_plain:
+            settings["plain"] = _lasting(self._plain_config(seed))
+        return Stage(name, settings, (BASE,), make, folder, together=True)
+
+    def _quality(self, seed: int) -> Stage:
+        """How well each model translates as such, and the codebook model with its bottleneck skipped."""
+        scores = self.config.scores
+        tests = {"whole": scores.whole, "beams": scores.beams, "seed": seed, "text": self._identity}
+
+        def make() -> dict[str, Any]:
+            joint = self.open(f"joint-{seed}")[0]
+            systems = {
+                ZERO_SHOT: self.translator(BASE, seed),
+                PLAIN: self.translator(f"plain-{seed}", seed),
+                BEFORE: self.translator(f"joint-{seed}", seed),
+                BYPASS: self.translator(f"joint-{seed}", seed, state=lambda: skip_bottleneck(joint)),
+            }
+            sets = whole_pool(self.text.pools["test"], scores.whole, seed)
+            return evaluate_sets("no topic", sets, systems, examples=0, seed=seed).to_dict()
+
+        settings = {**tests, "metrics": sorted(whole_pool_metrics())}
+        return Stage(f"quality-{seed}", settings, (BASE, f"plain-{seed}", f"joint-{seed}"), make)
+
+    def _plain_config(self, seed: int) -> TrainConfig:
+        return self._train_config(TrainConfig.finetune, self.config.plain, seed)
+
+    def _train_config(self, make: Any, options: Any, seed: int) -> TrainConfig:
+        prefix = self.config.base.source_prefix
+        return train_config(make, options, seed=seed, device=self.device, source_prefix=prefix)
+
+    def _train_joint(self, data: DataConfig, start: str, folder: Path, seed: int) -> dict[str, Any]:
+        train = self._train_config(TrainConfig.joint, self.config.joint.train, seed)
+        build = self._build_config(seed)
+        return train_joint(data, self.path(start), folder, train, build, self._shape, reuse=True)
+
+    def _joint_settings(self, seed: int) -> dict[str, Any]:
+        train = self._train_config(TrainConfig.joint, self.config.joint.train, seed)
+        return {"train": _lasting(train), "build": asdict(self._build_config(seed)), "bottleneck": self._shape}
+
+    def _build_config(self, seed: int) -> BuildConfig:
+        options: dict[str, Any] = {"seed": seed, **self.config.joint.build}
+        return BuildConfig(**options)
+
+    @property
+    def _shape(self) -> dict[str, Any]:
+        """Fields of `BottleneckConfig`: the size's where the base is trained here, and what the configuration says."""
+        size, given = self.config.base.size, dict(self.config.joint.bottleneck)
+        layer = given.pop("layer", None)
+        site = {} if layer is None else {"site": family_of("t5").path(layer)}
+        return {**(SIZES[size].shape if size else {}), **given, **site}
+
+    @cached_property
+    def _identity(self) -> dict[str, Any]:
+        return self.text.identity()
+
+    def _text_without(self, text: Text, topics: list[Topic], name: str) -> DataConfig:
+        """Each process writes its own file, under the same name."""
+        folder = self.out / "texts" / str(processes().rank)
+        return text.write_without(topics, folder / f"{name}.jsonl")
+
+
+def whole_pool_metrics() -> list[str]:
+    """Names of the metrics of a set without words of its own."""
+    return list(TestSet("", []).metrics())
+
+
+def _lasting(train: TrainConfig) -> dict[str, Any]:
+    return {name: value for name, value in asdict(train).items() if name not in _FREE}
+
+
+def _finished(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """What later stages depend on; the checkpoints have done their duty."""
+    if processes().rank == 0 and (folder / "checkpoints").exists():
+        shutil.rmtree(folder / "checkpoints")
+    kept = ("steps", "unexplained_variance", "source_prefix")
+    return {"weights": weights_digest(str(folder)), **{key: record[key] for key in kept if key in record}}

@@ -1,0 +1,53 @@
+"""A reproduction as a whole: its plan, and the making of what is not finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.reproduction.config import ReproductionConfig
+from codeunlearn.reproduction.models import Models
+from codeunlearn.reproduction.stages import Stage, StageStore
+from codeunlearn.reproduction.texts import Text
+from codeunlearn.reproduction.topics import TopicStages
+
+
+class Reproduction:
+    """The stages of one configuration in one folder.
+
+    Args:
+        config: what is reproduced.
+        out: folder of everything it makes.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        redo: stages to make again, see `StageStore`.
+        say: told about every stage that is made.
+    """
+
+    def __init__(
+        self,
+        config: ReproductionConfig,
+        out: Path,
+        *,
+        device: str = "auto",
+        redo: Sequence[str] = (),
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.config, self.out = config, out
+        self.store = StageStore(out, redo, say)
+        self.text = Text((config.text,))
+        self.models = Models(config, out, self.text, device)
+        self.topics = TopicStages(config, self.models, self.store, out, self.text)
+
+    def stages(self) -> list[Stage]:
+        """All stages in the order in which they are made."""
+        stages = [*self.models.stages(), *self.topics.stages()]
+        names = [stage.name for stage in stages]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise CodeUnlearnError(f"Two stages would be called {twice}; give each seed and each choice of pools once.")
+        return stages
+
+    def run(self) -> None:
+        """Makes all that is not finished."""
+        self.store.run(self.stages())

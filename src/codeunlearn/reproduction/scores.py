@@ -1,0 +1,283 @@
+"""From the translations of one topic and seed to its scores: every row on every set, differences, placebos."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from codeunlearn.corpus.topic_sets import Pair
+from codeunlearn.evaluation.bootstrap import interval, resample
+from codeunlearn.evaluation.metrics import Score, score_all
+from codeunlearn.evaluation.protocol import (
+    BEFORE,
+    RETAIN,
+    ZERO_SHOT,
+    DeltaRow,
+    ScoreRow,
+    TestSet,
+    delta_row,
+    score_row,
+)
+from codeunlearn.record import write_json
+
+GOLD = "gold"
+_SCORES = ("value", "low", "high")
+_CHANGES = ("before", "after", "delta", "low", "high")
+_Scores = dict[tuple[str, str], dict[str, Score]]
+
+
+def deletion_name(s_prime: int) -> str:
+    """The row of the codebook model with the codes of this S' deleted."""
+    return f"S'={s_prime}"
+
+
+@dataclass(frozen=True)
+class Translations:
+    """All translations of one topic and seed, in the order of the sets.
+
+    Attributes:
+        tests: the sets.
+        before: by the codebook model.
+        systems: by other models, by name.
+        deleted: by the codebook model with codes deleted, by `deletion_name`.
+        codes: how many codes these are.
+        placebos: with random codes deleted, one list for each draw.
+        placebo_use: tokens that select the topic's codes (``topic``) and the random ones on average (``placebo``).
+    """
+
+    tests: list[TestSet]
+    before: list[str]
+    systems: dict[str, list[str]]
+    deleted: dict[str, list[str]]
+    codes: dict[str, int]
+    placebos: list[list[str]]
+    placebo_use: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; of a deletion only the translations that it changed."""
+        return {
+            **{name: getattr(self, name) for name in ("before", "systems", "codes", "placebo_use")},
+            "tests": [
+                {"name": t.name, "words": t.words, "pairs": [asdict(pair) for pair in t.pairs]} for t in self.tests
+            ],
+            "deleted": {name: self._changed(texts) for name, texts in self.deleted.items()},
+            "placebos": [self._changed(texts) for texts in self.placebos],
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Translations:
+        before: list[str] = content["before"]
+
+        def whole(changed: Mapping[str, str]) -> list[str]:
+            return [changed.get(str(place), text) for place, text in enumerate(before)]
+
+        return cls(
+            tests=[
+                TestSet(
+                    t["name"],
+                    [Pair(p["source"], p["target"], tuple(p["references"])) for p in t["pairs"]],
+                    tuple(t["words"]),
+                )
+                for t in content["tests"]
+            ],
+            before=before,
+            systems=content["systems"],
+            deleted={name: whole(changed) for name, changed in content["deleted"].items()},
+            codes=content["codes"],
+            placebos=[whole(changed) for changed in content["placebos"]],
+            placebo_use=content["placebo_use"],
+        )
+
+    def of(self, texts: Sequence[str], test: TestSet) -> list[str]:
+        """The part of ``texts`` that belongs to a set."""
+        start = sum(len(t.pairs) for t in self.tests[: self.tests.index(test)])
+        return list(texts[start : start + len(test.pairs)])
+
+    def _changed(self, texts: Sequence[str]) -> dict[str, str]:
+        return {str(i): new for i, (new, old) in enumerate(zip(texts, self.before, strict=True)) if new != old}
+
+
+@dataclass(frozen=True)
+class Change(DeltaRow):
+    """What deleting the codes of one S' changed, beside what it changed on unrelated sentences.
+
+    Attributes:
+        system: see `deletion_name`.
+        beyond_retain: the difference minus that on D_R (a difference in differences), with its interval; None on D_R.
+    """
+
+    system: str = ""
+    beyond_retain: float | None = None
+    beyond_retain_low: float | None = None
+    beyond_retain_high: float | None = None
+
+
+@dataclass(frozen=True)
+class PlaceboDeltas:
+    """What deleting random codes changed: one difference to the codebook model for each draw."""
+
+    set: str
+    metric: str
+    deltas: list[float]
+
+
+@dataclass(frozen=True)
+class UnitScores:
+    """All scores of one topic and seed.
+
+    Attributes:
+        topic: name of the topic.
+        seed: of sentences, controls and placebos.
+        pools: ``disjoint`` or ``paper``.
+        sizes: sentences per set.
+        codes: deleted codes by row.
+        scores: every model on every set.
+        changes: every deletion against the codebook model.
+        placebos: the random deletions.
+        placebo_use: see `Translations`.
+    """
+
+    topic: str
+    seed: int
+    pools: str
+    sizes: dict[str, int]
+    codes: dict[str, int]
+    scores: list[ScoreRow]
+    changes: list[Change]
+    placebos: list[PlaceboDeltas]
+    placebo_use: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> UnitScores:
+        values = {f.name: content[f.name] for f in fields(cls)}
+        values["scores"] = [ScoreRow(**_with_nan(row, _SCORES)) for row in values["scores"]]
+        values["changes"] = [Change(**_with_nan(row, _CHANGES)) for row in values["changes"]]
+        values["placebos"] = [
+            PlaceboDeltas(p["set"], p["metric"], [math.nan if d is None else d for d in p["deltas"]])
+            for p in values["placebos"]
+        ]
+        return cls(**values)
+
+    def score(self, system: str, set_name: str, metric: str) -> ScoreRow | None:
+        return next((r for r in self.scores if (r.system, r.set, r.metric) == (system, set_name, metric)), None)
+
+    def change(self, system: str, set_name: str, metric: str) -> Change | None:
+        return next((c for c in self.changes if (c.system, c.set, c.metric) == (system, set_name, metric)), None)
+
+
+@dataclass(frozen=True)
+class SentenceScores:
+    """Scores sentence by sentence, in the form of open-unlearning's evaluation logs.
+
+    Attributes:
+        systems: by system, then by ``SET_METRIC``, an ``agg_value`` and the ``value_by_index``.
+    """
+
+    systems: dict[str, dict[str, Any]]
+
+    def save(self, folder: Path) -> None:
+        """One ``SYSTEM.json`` for each system, and the ``agg_value`` of all in ``SUMMARY.json``."""
+        for system, metrics in self.systems.items():
+            write_json(folder / f"{system.replace(chr(39), '').replace('=', '-')}.json", metrics)
+        summary = {s: {name: m["agg_value"] for name, m in metrics.items()} for s, metrics in self.systems.items()}
+        write_json(folder / "SUMMARY.json", summary)
+
+
+def score_translations(
+    translations: Translations, topic: str, seed: int, pools: str
+) -> tuple[UnitScores, SentenceScores]:
+    """Scores every row on every set with all metrics of the set."""
+    texts = {BEFORE: translations.before, **translations.systems, **translations.deleted}
+    tests = translations.tests
+    scores: _Scores = {
+        (system, t.name): score_all(translations.of(lines, t), t.references, t.metrics())
+        for system, lines in texts.items()
+        for t in tests
+    }
+    changes = [
+        change for system in translations.deleted for t in tests for change in _changes(scores, system, t.name, seed)
+    ]
+    result = UnitScores(
+        topic=topic,
+        seed=seed,
+        pools=pools,
+        sizes={t.name: len(t.pairs) for t in tests},
+        codes=translations.codes,
+        scores=[
+            score_row(s, t.name, score, seed) for s in texts for t in tests for score in scores[s, t.name].values()
+        ],
+        changes=changes,
+        placebos=[p for t in tests for p in _placebo_deltas(translations, t, scores[BEFORE, t.name])],
+        placebo_use=translations.placebo_use,
+    )
+    return result, _by_sentence(scores, list(texts), tests)
+
+
+def measures_quality(score: Score) -> bool:
+    """Whether the paper's normalised drop is defined for the metric: more is better, and it is no rate."""
+    return score.higher_is_better is True and not score.is_rate
+
+
+def _changes(scores: _Scores, system: str, set_name: str, seed: int) -> list[Change]:
+    before, after = scores[BEFORE, set_name], scores[system, set_name]
+    zero = scores.get((ZERO_SHOT, set_name), {})
+    found: list[Change] = []
+    for metric, old in before.items():
+        row = delta_row(set_name, old, after[metric], zero.get(metric) if measures_quality(old) else None, seed)
+        beyond = _beyond_retain(scores, system, set_name, metric, seed)
+        fields_of_row: dict[str, Any] = {**asdict(row), "system": system, **beyond}
+        found.append(Change(**fields_of_row))
+    return found
+
+
+def _beyond_retain(scores: _Scores, system: str, set_name: str, metric: str, seed: int) -> dict[str, float]:
+    """The two sets hold different sentences, so their samples are drawn with different seeds."""
+    retained = scores.get((BEFORE, RETAIN), {})
+    if set_name == RETAIN or metric not in retained:
+        return {}
+
+    def change(of: str, draw: int) -> Any:
+        return resample(scores[system, of][metric].sums, seed=draw) - resample(
+            scores[BEFORE, of][metric].sums, seed=draw
+        )
+
+    bounds = interval(change(set_name, seed).minus_independent(change(RETAIN, seed + 1)))
+    return {
+        "beyond_retain": bounds.value,
+        "beyond_retain_low": bounds.low,
+        "beyond_retain_high": bounds.high,
+    }
+
+
+def _placebo_deltas(translations: Translations, test: TestSet, before: Mapping[str, Score]) -> list[PlaceboDeltas]:
+    drawn = [
+        score_all(translations.of(lines, test), test.references, test.metrics()) for lines in translations.placebos
+    ]
+    return [
+        PlaceboDeltas(test.name, metric, [scores[metric].value - old.value for scores in drawn])
+        for metric, old in before.items()
+        if drawn
+    ]
+
+
+def _by_sentence(scores: _Scores, systems: Sequence[str], tests: Sequence[TestSet]) -> SentenceScores:
+    found: dict[str, dict[str, Any]] = {}
+    for system in systems:
+        found[system] = {}
+        for t in tests:
+            for metric, score in scores[system, t.name].items():
+                values = score.per_sentence or []
+                by_index = {str(i): {metric: value} for i, value in enumerate(values)}
+                found[system][f"{t.name}_{metric}"] = {"agg_value": score.value, "value_by_index": by_index}
+    return SentenceScores(found)
+
+
+def _with_nan(row: Mapping[str, Any], numbers: Sequence[str]) -> dict[str, Any]:
+    """The row with nan back where JSON had to hold null."""
+    return {key: math.nan if value is None and key in numbers else value for key, value in row.items()}

@@ -1,0 +1,220 @@
+"""Named stages that are made once: each leaves one JSON file, written last, with all that its result depends on.
+
+A stage whose file is there is finished and never made again. If what it depends on has changed since, it is refused, or
+made again where that is asked for. What it depends on are its settings and the results of the stages before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from codeunlearn.device import processes
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.record import environment, plain, write_json
+
+CHANGED = "changed"
+"""Asked for in place of a name: every stage whose inputs have changed is made again."""
+State = Literal["finished", "changed", "to do"]
+_FORMAT = 1
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a reproduction.
+
+    Attributes:
+        name: such as ``joint-0`` or ``love/0/search``.
+        settings: all that its result depends on besides the stages before it; JSON-ready.
+        after: names of the stages whose results it uses.
+        make: makes the result, JSON-ready; it may leave files in ``folder``.
+        folder: what is removed when the stage is made again; None for none.
+        together: several processes make it together (`accelerate launch`); otherwise one of them does.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    after: tuple[str, ...]
+    make: Callable[[], dict[str, Any]]
+    folder: Path | None = None
+    together: bool = False
+
+
+class StageStore:
+    """The stages of one folder: what is finished, and the making of what is not.
+
+    Args:
+        out: the folder; stages lie in ``out/stages``.
+        redo: names of stages (or their beginnings up to a ``/``) to make again, or `CHANGED`.
+        say: told about every stage that is made.
+    """
+
+    def __init__(self, out: Path, redo: Sequence[str] = (), say: Callable[[str], None] = lambda _: None) -> None:
+        self.out, self._redo, self._say = out, tuple(redo), say
+        self._redone: set[str] = set()
+        if redo and processes().number > 1:
+            raise CodeUnlearnError("Stages are made again by one process; start it without a launcher for --redo.")
+
+    def path(self, name: str) -> Path:
+        return self.out / "stages" / f"{name}.json"
+
+    def is_finished(self, name: str) -> bool:
+        return self.path(name).exists()
+
+    def result(self, name: str) -> dict[str, Any]:
+        """What a finished stage left.
+
+        Raises:
+            CodeUnlearnError: it is not finished, or its file is damaged.
+        """
+        return self._record(name)["result"]
+
+    def seconds(self, name: str) -> float:
+        """How long it took to make, since its last start."""
+        return self._record(name)["seconds"]
+
+    def state(self, stage: Stage) -> State:
+        """Whether the stage is finished, and still for the inputs of now; nothing is made."""
+        if not self.is_finished(stage.name):
+            return "to do"
+        if not all(map(self.is_finished, stage.after)):
+            return "changed"
+        return "changed" if self._difference(stage) else "finished"
+
+    def run(self, stages: Sequence[Stage]) -> None:
+        """Makes all that is not finished, in order.
+
+        Raises:
+            CodeUnlearnError: a stage is finished but its inputs have changed, or there is no stage to make again.
+        """
+        names = {stage.name for stage in stages}
+        for asked in self._redo:
+            if asked != CHANGED and not any(_is_asked(name, asked) for name in names):
+                raise CodeUnlearnError(
+                    f"There is no stage {asked!r} to make again; see the stages: codeunlearn reproduce ... --plan."
+                )
+        groups = list(dict.fromkeys(_group(stage.name) for stage in stages if not stage.together))
+        for stage in stages:
+            if self._needs_making(stage):
+                self._make(stage, 0 if stage.together else groups.index(_group(stage.name)))
+        for stage in stages:
+            self._await(stage.name)
+
+    def _needs_making(self, stage: Stage) -> bool:
+        if not self.is_finished(stage.name):
+            return True
+        asked = any(_is_asked(stage.name, name) for name in self._redo)
+        difference = self._difference(stage)
+        if difference and not (asked or CHANGED in self._redo or self._redone.intersection(stage.after)):
+            raise CodeUnlearnError(
+                f"The stage {stage.name} was made with {difference}; choose another --out, or make it and what rests on "
+                f"it again: --redo {stage.name} (--redo {CHANGED}: all such stages)."
+            )
+        if asked or difference:
+            self._remove(stage)
+            return True
+        return False
+
+    def _remove(self, stage: Stage) -> None:
+        self._redone.add(stage.name)
+        self.path(stage.name).unlink()
+        if stage.folder is not None and stage.folder.exists():
+            shutil.rmtree(stage.folder)
+
+    def _make(self, stage: Stage, turn: int) -> None:
+        rank, number = processes()
+        if not stage.together and turn % number != rank:
+            return
+        depends_on = self._depends_on(stage)
+        self._say(stage.name)
+        began = time.perf_counter()
+        result = stage.make()
+        if stage.together and rank:
+            return
+        record = {
+            "format": _FORMAT,
+            "stage": stage.name,
+            "depends_on": depends_on,
+            "result": result,
+            "seconds": round(time.perf_counter() - began, 1),
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "environment": environment(),
+        }
+        write_json(self.path(stage.name), record)
+
+    def _await(self, name: str) -> None:
+        """Until another process has made it."""
+        while processes().number > 1 and not self.is_finished(name):
+            time.sleep(_POLL_SECONDS)
+
+    def _record(self, name: str) -> dict[str, Any]:
+        path = self.path(name)
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content["format"] == _FORMAT and {"result", "depends_on", "seconds"} <= set(content):
+                return content
+        except FileNotFoundError as error:
+            raise CodeUnlearnError(f"The stage {name} is not finished; give the command again to finish it.") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise CodeUnlearnError(f"{path} is damaged ({error}); remove it and give the command again.") from error
+        raise CodeUnlearnError(f"{path} is of another format; remove it and give the command again.")
+
+    def _depends_on(self, stage: Stage) -> dict[str, Any]:
+        for name in stage.after:
+            self._await(name)
+        results = {name: digest(self.result(name)) for name in stage.after}
+        return _as_json({"settings": stage.settings, "after": results})
+
+    def _difference(self, stage: Stage) -> str:
+        """In words, the first thing that has changed; empty for nothing."""
+        then, now = self._record(stage.name)["depends_on"], self._depends_on(stage)
+        for name in sorted({*then["after"], *now["after"]}):
+            if then["after"].get(name) != now["after"].get(name):
+                return f"another result of the stage {name}"
+        old, new = _flat(then["settings"]), _flat(now["settings"])
+        for name in sorted({*old, *new}):
+            if old.get(name) != new.get(name):
+                return f"{name} = {_short(old.get(name))}, not {_short(new.get(name))}"
+        return ""
+
+
+def digest(content: Any) -> str:
+    """SHA-256 of JSON-ready content, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(_as_json(content), sort_keys=True).encode()).hexdigest()
+
+
+def _as_json(content: Any) -> Any:
+    """As it comes back from a file: tuples are lists, and keys are text."""
+    return json.loads(json.dumps(plain(content)))
+
+
+def _group(name: str) -> str:
+    """Stages of one group are made by one process, for they use one another's results."""
+    return name.rpartition("/")[0] or name
+
+
+def _is_asked(name: str, asked: str) -> bool:
+    return name == asked or name.startswith(f"{asked}/")
+
+
+def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
