@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from codeunlearn.evaluation.protocol import FORGET, RECALL, RETAIN
 from codeunlearn.reporting.figures import BLUE, DPI, GREY, STYLE, VERMILION
-from codeunlearn.reporting.labels import metric_label, number, quoted, set_label, signed
+from codeunlearn.reporting.labels import count_noun, metric_label, number, quoted, set_label, signed
 from codeunlearn.reproduction.artefact import Artefact, Grid
 from codeunlearn.reproduction.results import Cell, Results
 
@@ -21,7 +21,7 @@ _OTHERS = "#009E73"
 
 
 def curve(results: Results, name: str, title: str, word: str, neighbour: str | None = None) -> Artefact | None:
-    """The change of every metric over S', in per cent of the codebook model's score.
+    """The change of every metric over S', in per cent of the codebook model's score; that of word recall in points.
 
     Args:
         neighbour: its sentences are shown in place of the topic's (figure 5).
@@ -38,25 +38,33 @@ def curve(results: Results, name: str, title: str, word: str, neighbour: str | N
     if not any(cell.set == shown[0] for cell in cells):
         return None
     about = f"sentences with the neighbour {quoted(neighbour)}" if neighbour else f"sentences with {quoted(word)}"
+    seeds, s_prime = count_noun(len(results.config.seeds), "seed"), results.config.scores.s_prime
     caption = (
-        f"Change after forgetting {quoted(word)}, in per cent of the codebook model's score, over S' and the number of deleted "
-        f"codes: {about}, and unrelated ones. Means over {results.config.seeds.__len__()} seeds with paired 95 % bootstrap "
-        f"intervals; the placebo deletes as many random codes of the same use as S' = {results.config.scores.s_prime} does "
-        "(mean and middle 95 % of the draws)."
+        f"Change after forgetting {quoted(word)}, in per cent of the codebook model's score (word recall: in points), over S' "
+        f"and the number of deleted codes: {about}, and unrelated ones. Means over {seeds}, with paired 95 % bootstrap "
+        f"intervals; the placebo deletes as many random codes of the same use as S' = {s_prime} does (mean and middle 95 % of "
+        "the draws)."
     )
     return Artefact(
         name,
         title,
         caption,
-        [{**asdict(cell), "relative": _relative(cell.delta, cell)} for cell in cells],
+        [{**asdict(cell), "shown": _shown(cell.delta, cell)} for cell in cells],
         [_grid(cells, metrics, shown, word)],
         _draw(cells, metrics, shown, word),
-        f"Lines over S' for {', '.join(metric_label(m, '').text for m in metrics)}; the values are in the table.",
+        f"Lines over S' for {', '.join(_label(m, shown[0]) for m in metrics)}; the values are in the table.",
     )
 
 
-def _relative(change: float, cell: Cell) -> float | None:
+def _shown(change: float, cell: Cell) -> float | None:
+    """In per cent of what it was; recall, itself a percentage, in points."""
+    if cell.metric == RECALL:
+        return change
     return 100 * change / cell.codebook if cell.codebook else None
+
+
+def _label(metric: str, set_name: str) -> str:
+    return metric_label(metric, set_name).text + (", points" if metric == RECALL else "")
 
 
 def _grid(cells: Sequence[Cell], metrics: Sequence[str], shown: Sequence[str], word: str) -> Grid:
@@ -67,20 +75,16 @@ def _grid(cells: Sequence[Cell], metrics: Sequence[str], shown: Sequence[str], w
         for metric in metrics:
             line = [found.get((set_name, metric, s_prime)) for s_prime in s_primes]
             if any(line):
-                texts = ["" if cell is None else _percent(_relative(cell.delta, cell)) for cell in line]
-                rows.append([set_label(set_name, word), metric_label(metric, set_name).text, *texts])
+                texts = ["" if cell is None else signed(_shown(cell.delta, cell)) for cell in line]
+                rows.append([set_label(set_name, word), _label(metric, set_name), *texts])
     codes = {cell.s_prime: cell.codes for cell in cells}
     heads = [f"S' = {s_prime} ({number(codes[s_prime], 0)})" for s_prime in s_primes]
     return Grid(
         ["Sentences", "Metric", *heads],
         rows,
-        "Change in per cent of the codebook model's score; in parentheses the number of deleted codes.",
+        "Change in per cent of the codebook model's score, of recall in points; in parentheses the number of deleted codes.",
         frozenset(range(2, 2 + len(heads))),
     )
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{signed(value)}%"
 
 
 def _draw(cells: Sequence[Cell], metrics: Sequence[str], shown: Sequence[str], word: str) -> Figure:
@@ -112,31 +116,28 @@ def _draw(cells: Sequence[Cell], metrics: Sequence[str], shown: Sequence[str], w
 
 
 def _line(axes: Axes, cells: Sequence[Cell], color: str, marker: str) -> None:
-    drawn = [cell for cell in cells if cell.codebook]
+    drawn = [cell for cell in cells if _shown(cell.delta, cell) is not None]
     if not drawn:
         return
     x = [0, *(place + 1 for place, _ in enumerate(drawn))]
-    y = [0.0, *(100 * cell.delta / cell.codebook for cell in drawn)]
-    low = [0.0, *(100 * cell.low / cell.codebook for cell in drawn)]
-    high = [0.0, *(100 * cell.high / cell.codebook for cell in drawn)]
+    y, low, high = (
+        [0.0, *(_shown(getattr(cell, name), cell) or 0.0 for cell in drawn)] for name in ("delta", "low", "high")
+    )
     axes.fill_between(x, low, high, color=color, alpha=0.16, linewidth=0)
     axes.plot(x, y, color=color, marker=marker, markersize=4, linewidth=1.4)
     for place, cell in enumerate(drawn, start=1):
         if cell.placebo is not None and cell.placebo_low is not None and cell.placebo_high is not None:
-            ends = [100 * end / cell.codebook for end in (cell.placebo_low, cell.placebo_high)]
+            ends = [_shown(end, cell) or 0.0 for end in (cell.placebo_low, cell.placebo_high)]
             at = place + (0.22 if marker == "D" else -0.22)
-            style: Any = {"color": GREY, "linewidth": 1.2, "zorder": 4}
+            style: Any = {"color": GREY, "linewidth": 1.2, "zorder": 4, "mfc": "white", "markersize": 3.5}
             axes.plot([at, at], ends, **style)
-            axes.plot(
-                [at], [100 * cell.placebo / cell.codebook], marker=marker, markersize=3.5, **{**style, "mfc": "white"}
-            )
+            axes.plot([at], [_shown(cell.placebo, cell) or 0.0], marker=marker, **style)
 
 
 def _dress(axes: Axes, cells: Sequence[Cell], metric: str, shown: Sequence[str], *, below: bool) -> None:
     s_primes = list(dict.fromkeys(cell.s_prime for cell in cells))
     codes = {cell.s_prime: cell.codes for cell in cells}
-    label = metric_label(metric, shown[0])
-    axes.set_title(label.text)
+    axes.set_title(_label(metric, shown[0]))
     axes.axhline(0, color="#555555", linewidth=0.8, zorder=0)
     ticks = ["none\n0", *(f"{s_prime}\n{number(codes[s_prime], 0)}" for s_prime in s_primes)]
     axes.set_xticks(range(len(ticks)), ticks)

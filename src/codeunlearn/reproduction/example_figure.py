@@ -10,6 +10,7 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
 
 from codeunlearn.reporting.figures import DPI, STYLE, VERMILION
 from codeunlearn.reporting.word_diff import Piece
@@ -17,7 +18,9 @@ from codeunlearn.reporting.word_diff import Piece
 _WIDTH = 7.2  # inches, of a page
 _LEFT, _TEXT = 0.02, 0.26  # of the width: where labels and where texts begin
 _SIZE, _LEADING = 8.5, 0.185  # points, and inches from line to line
+_ASCENT = 0.13  # inches from the top of a line to its baseline
 _GAP = 0.07  # inches between the rows of a table
+_SPACE = 0.318  # width of DejaVu Sans' space, in ems
 
 
 class Line(NamedTuple):
@@ -66,9 +69,6 @@ def _words(line: Line, renderer: Any) -> Iterator[_Word]:
             yield _Word(text, piece.changed, width + spaces * _SPACE * _SIZE / 72)
 
 
-_SPACE = 0.318  # width of DejaVu Sans' space, in ems
-
-
 def _width(text: str, changed: bool, renderer: Any) -> float:
     return renderer.get_text_width_height_descent(text, _font(changed), ismath=False)[0] / DPI if text else 0.0
 
@@ -86,23 +86,24 @@ def _wrapped(words: Iterator[_Word]) -> Iterator[list[_Word]]:
 
 
 def _draw_row(figure: Figure, line: Line, lines: Sequence[Sequence[_Word]], top: float, height: float) -> float:
-    base = top - _GAP
-    label: Any = {"fontsize": _SIZE, "va": "top", "color": "#333333"}
-    figure.text(_LEFT, base / height, line.label.replace(", ", ",\n") if len(lines) > 1 else line.label, **label)
+    base = top - _GAP - _ASCENT
+    label: Any = {"fontsize": _SIZE, "va": "baseline", "color": "#333333"}
+    for row, text in enumerate(line.label.split(", ") if len(lines) > 1 else [line.label]):
+        figure.text(_LEFT, (base - row * _LEADING) / height, text, **label)
     for words in lines:
         x = _TEXT * _WIDTH
         for word in words:
             if word.text.strip():
                 color = VERMILION if word.changed else "#111111"
                 font = _font(word.changed)
-                figure.text(x / _WIDTH, base / height, word.text.rstrip(), fontproperties=font, color=color, va="top")
+                figure.text(
+                    x / _WIDTH, base / height, word.text.rstrip(), fontproperties=font, color=color, va="baseline"
+                )
             x += word.width
         base -= _LEADING
-    return base - _GAP
+    return base + _ASCENT - _GAP
 
 
 def _rule(figure: Figure, y: float, width: float) -> None:
-    from matplotlib.lines import Line2D
-
     line = Line2D([_LEFT, 1 - _LEFT], [y, y], color="#555555", linewidth=width, transform=figure.transFigure)
     figure.add_artist(line)

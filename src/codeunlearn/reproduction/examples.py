@@ -31,16 +31,14 @@ def examples(results: Results, name: str, title: str, word: str, set_name: str) 
     if not tables:
         return None
     about = "with the topic" if set_name == FORGET else "without it"
-    rule = (
-        f"The first sentences of 6 to 28 words {about} of which the codebook model's translation holds a word of the topic"
-        if set_name == FORGET
-        else f"The first sentences of 6 to 28 words {about} in which some deletion changed the translation, then others"
-    )
+    first = "whose translation by the codebook model holds a word of the topic"
+    if set_name == RETAIN:
+        first = "whose translation some deletion changes"
     return Artefact(
         name,
         title,
-        f"Examples after forgetting {quoted(word)}, sentences {about}. {rule}; none is picked by hand. Words in bold are not "
-        "in the codebook model's translation.",
+        f"Examples after forgetting {quoted(word)}: the first sentences of 6 to 28 words {about} {first}, then others; none is "
+        "picked by hand. Words in bold are not in the codebook model's translation.",
         [{"example": i, "row": line.label, "text": line.text} for i, lines in enumerate(tables, 1) for line in lines],
         [Grid(["", "Content"], [[line.label, _bold(line.pieces)] for line in lines]) for lines in tables],
         example_figure(tables[:DRAWN]),
@@ -58,7 +56,7 @@ def choose(translations: Translations, test: TestSet, count: int) -> list[int]:
         return [*changed, *(i for i in fitting if i not in changed)][:count]
     if test.words:
         recall = topic_word_recall(before, [[text] for text in before], words=test.words)
-        fitting = [i for i in fitting if recall.sums.rows[i, 1] > 0]
+        fitting.sort(key=lambda i: recall.sums.rows[i, 1] == 0)  # those that hold a word first
     return fitting[:count]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -165,10 +166,18 @@ class UnitScores:
         return cls(**values)
 
     def score(self, system: str, set_name: str, metric: str) -> ScoreRow | None:
-        return next((r for r in self.scores if (r.system, r.set, r.metric) == (system, set_name, metric)), None)
+        return self._score_by_place.get((system, set_name, metric))
 
     def change(self, system: str, set_name: str, metric: str) -> Change | None:
-        return next((c for c in self.changes if (c.system, c.set, c.metric) == (system, set_name, metric)), None)
+        return self._change_by_place.get((system, set_name, metric))
+
+    @cached_property
+    def _score_by_place(self) -> dict[tuple[str, str, str], ScoreRow]:
+        return {(row.system, row.set, row.metric): row for row in self.scores}
+
+    @cached_property
+    def _change_by_place(self) -> dict[tuple[str, str, str], Change]:
+        return {(row.system, row.set, row.metric): row for row in self.changes}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from codeunlearn.evaluation.protocol import FORGET
 from codeunlearn.reporting.figures import BLUE, DPI, GREY, STYLE, VERMILION
@@ -59,7 +59,7 @@ def _panel(axes: Axes, cells: Sequence[Cell], topics: Sequence[str]) -> None:
         if cell.paper is not None:
             at = min(_MOST, max(least, cell.paper))
             axes.plot([at], [y], color=GREY, marker="x", markersize=4.6, linestyle="none", zorder=2.5)
-    axes.set_xlim(least - 5, _MOST)
+    axes.set_xlim(least - 12, _MOST + 12)
     axes.set_ylim(len(topics) - 0.5, -0.5)
     axes.set_yticks(range(len(topics)), topics)
     axes.tick_params(axis="y", length=0)
@@ -101,6 +101,7 @@ def time_figure(records: Sequence[Mapping[str, Any]]) -> Figure:
             style: Any = {"color": color, "marker": marker, "markersize": 4.6, "linewidth": 1.2, "elinewidth": 1.0}
             axes.errorbar(x, mean, yerr=[below, sd], label=label, **style)
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_xticks([r["s_prime"] for r in records])
         axes.set_xlabel("S'")

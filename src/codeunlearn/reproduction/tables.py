@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from codeunlearn.evaluation.protocol import BEFORE, FORGET, PLAIN, RECALL, RETAIN, ZERO_SHOT
 from codeunlearn.evaluation.topic import BYPASS
-from codeunlearn.reporting.labels import bounds, metric_label, metric_order, number, set_label, signed
+from codeunlearn.reporting.labels import bounds, count_noun, metric_label, metric_order, number, set_label, signed
 from codeunlearn.reporting.score_lines import NOISE_MARK
 from codeunlearn.reproduction import paper
 from codeunlearn.reproduction.artefact import Artefact, Grid
@@ -45,10 +45,12 @@ def models(results: Results) -> Artefact | None:
                 cells.append("")
         rows.append([label, *cells])
     heads = [str(metric_label(metric, "")) for metric in metrics]
+    sentences = next(iter(results.quality[0].sizes.values()))
     caption = (
-        f"How well each model translates as such: random sentences of the test pool ({results.quality[0].sizes}), means over "
-        f"{len(results.quality)} trained model(s), 95 % bootstrap intervals. Plain against codebook is what the bottleneck costs."
-    ).replace(str(results.quality[0].sizes), f"{next(iter(results.quality[0].sizes.values())):,}")
+        f"How well each model translates as such: {count_noun(sentences, 'random sentence')} of the test pool, means over the "
+        f"models of {count_noun(len(results.quality), 'seed')}, 95 % bootstrap intervals. Plain against codebook is what the "
+        "bottleneck costs."
+    )
     return Artefact(
         "models", "Models", caption, records, [Grid(["Model", *heads], rows, "", frozenset(range(1, len(heads) + 1)))]
     )
@@ -72,7 +74,7 @@ def table2(results: Results) -> Artefact | None:
         f"Every topic at S' = {s_prime}. Scores after forgetting and the normalised improvement drop (0 % is the codebook model, "
         f"{signed(-100, 0)} % the zero-shot model); {NOISE_MARK} marks drops whose codebook model is not surely better than the "
         f"zero-shot model, which say nothing. D'_T: sentences with the topic; D_R: as many unrelated ones. N: sentences in each. "
-        f"Means over {max(cell.seeds for cell in cells)} seed(s) of values and 95 % bootstrap intervals."
+        f"Means over {count_noun(max(cell.seeds for cell in cells), 'seed')} of values and of 95 % bootstrap intervals."
     )
     return Artefact(
         "table2",
