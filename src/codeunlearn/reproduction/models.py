@@ -17,6 +17,7 @@ from codeunlearn.evaluation.protocol import BEFORE, PLAIN, ZERO_SHOT, TestSet, e
 from codeunlearn.evaluation.topic import BYPASS, EvaluationConfig, ModelTranslator, whole_pool
 from codeunlearn.record import public_name
 from codeunlearn.reproduction.config import ReproductionConfig, TopicConfig, train_config
+from codeunlearn.reproduction.scores import metrics_of
 from codeunlearn.reproduction.stages import Stage
 from codeunlearn.reproduction.texts import Text
 from codeunlearn.training.config import TrainConfig
@@ -193,7 +194,7 @@ class Models:
 
 def whole_pool_metrics() -> list[str]:
     """Names of the metrics of a set without words of its own."""
-    return list(TestSet("", []).metrics())
+    return list(metrics_of(TestSet("", [])))
 
 
 def _lasting(train: TrainConfig) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import codeunlearn
 from codeunlearn.evaluation.protocol import FORGET, RECALL, RETAIN
-from codeunlearn.record import environment, public_name
+from codeunlearn.record import public_name
 from codeunlearn.reporting import limits
 from codeunlearn.reporting.html import flat_facts, page_template
 from codeunlearn.reporting.labels import count_noun, metric_label, number, signed
@@ -19,6 +19,7 @@ from codeunlearn.reproduction.artefact import Artefact
 from codeunlearn.reproduction.config import ReproductionConfig
 from codeunlearn.reproduction.results import Cell, Results
 from codeunlearn.reproduction.stages import StageStore
+from codeunlearn.reproduction.topics import units
 
 _SHOWN_ROWS = 40  # a longer table is folded
 _CSS_PIXELS_PER_POINT = 96 / 72
@@ -39,7 +40,7 @@ def render(results: Results, artefacts: Sequence[Artefact], store: StageStore, c
         "made": [
             {"title": "Configuration", "facts": list(flat_facts(public_config(config)))},
             {"title": "Time", "facts": _times(results, store)},
-            {"title": "Versions and machine", "facts": list(flat_facts(environment()))},
+            *_machines(config, store),
         ],
         "signatures": _signatures(results),
         "limits": {
@@ -165,6 +166,18 @@ def _times(results: Results, store: StageStore) -> list[tuple[str, str]]:
         kind = name.rpartition("/")[2] if "/" in name else name.rstrip("0123456789-").partition("-")[0]
         spent[kind] = spent.get(kind, 0.0) + store.seconds(name)
     return [(kind, f"{number(seconds / 60, 1)} minutes") for kind, seconds in spent.items()]
+
+
+def _machines(config: ReproductionConfig, store: StageStore) -> list[dict[str, Any]]:
+    """Where the models were trained and where the searches were timed."""
+    stages = {
+        "Versions and machine of the training": [f"joint-{seed}" for seed in config.model_seeds],
+        "Versions and machine of the searches": [f"{unit.name}/search" for unit in units(config)],
+    }
+    found = {title: next(filter(store.is_finished, names), None) for title, names in stages.items()}
+    return [
+        {"title": title, "facts": list(flat_facts(store.environment(name)))} for title, name in found.items() if name
+    ]
 
 
 def _signatures(results: Results) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from codeunlearn.corpus.topic_sets import Pair
 from codeunlearn.evaluation.bootstrap import interval, resample
-from codeunlearn.evaluation.metrics import Score, score_all
+from codeunlearn.evaluation.metrics import Metric, Score, score_all
 from codeunlearn.evaluation.protocol import (
     BEFORE,
     RETAIN,
@@ -205,7 +205,7 @@ def score_translations(
     texts = {BEFORE: translations.before, **translations.systems, **translations.deleted}
     tests = translations.tests
     scores: _Scores = {
-        (system, t.name): score_all(translations.of(lines, t), t.references, t.metrics())
+        (system, t.name): score_all(translations.of(lines, t), t.references, metrics_of(t))
         for system, lines in texts.items()
         for t in tests
     }
@@ -228,9 +228,14 @@ def score_translations(
     return result, _by_sentence(scores, list(texts), tests)
 
 
+def metrics_of(test: TestSet) -> dict[str, Metric]:
+    """What is measured on a set: the one place that decides it for all rows, placebos included."""
+    return test.metrics()
+
+
 def measures_quality(score: Score) -> bool:
-    """Whether the paper's normalised drop is defined for the metric: more is better, and it is no rate."""
-    return score.higher_is_better is True and not score.is_rate
+    """Whether the metric grades translations, so that the paper's normalised drop makes sense."""
+    return score.higher_is_better is not None and not score.is_rate
 
 
 def _changes(scores: _Scores, system: str, set_name: str, seed: int) -> list[Change]:
@@ -266,7 +271,7 @@ def _beyond_retain(scores: _Scores, system: str, set_name: str, metric: str, see
 
 def _placebo_deltas(translations: Translations, test: TestSet, before: Mapping[str, Score]) -> list[PlaceboDeltas]:
     drawn = [
-        score_all(translations.of(lines, test), test.references, test.metrics()) for lines in translations.placebos
+        score_all(translations.of(lines, test), test.references, metrics_of(test)) for lines in translations.placebos
     ]
     return [
         PlaceboDeltas(test.name, metric, [scores[metric].value - old.value for scores in drawn])

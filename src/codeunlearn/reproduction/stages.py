@@ -81,6 +81,10 @@ class StageStore:
         """How long it took to make, since its last start."""
         return self._record(name)["seconds"]
 
+    def environment(self, name: str) -> dict[str, Any]:
+        """Versions and machine with which it was made."""
+        return self._record(name)["environment"]
+
     def state(self, stage: Stage) -> State:
         """Whether the stage is finished, and still for the inputs of now; nothing is made."""
         if not self.is_finished(stage.name):
@@ -159,7 +163,7 @@ class StageStore:
         path = self.path(name)
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            if content["format"] == _FORMAT and {"result", "depends_on", "seconds"} <= set(content):
+            if content["format"] == _FORMAT and {"result", "depends_on", "seconds", "environment"} <= set(content):
                 return content
         except FileNotFoundError as error:
             raise CodeUnlearnError(f"The stage {name} is not finished; give the command again to finish it.") from error

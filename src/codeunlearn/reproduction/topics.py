@@ -19,7 +19,7 @@ from codeunlearn.evaluation.retranslate import Retranslator
 from codeunlearn.evaluation.topic import make_test_sets
 from codeunlearn.reproduction.config import PoolChoice, ReproductionConfig, TopicConfig
 from codeunlearn.reproduction.models import BASE, Models, make_topic
-from codeunlearn.reproduction.scores import GOLD, Translations, deletion_name, score_translations
+from codeunlearn.reproduction.scores import GOLD, Translations, deletion_name, metrics_of, score_translations
 from codeunlearn.reproduction.stages import Stage, StageStore
 from codeunlearn.reproduction.texts import Text
 from codeunlearn.unlearning import ForgetSet, search_topic
@@ -137,7 +137,7 @@ class TopicStages:
             by_sentence.save(folder)
             return scores.to_dict()
 
-        settings = {"metrics": sorted(TestSet("", [], ("x",)).metrics()), "seed": unit.seed}
+        settings = {"metrics": sorted(metrics_of(TestSet("", [], ("x",)))), "seed": unit.seed}
         return Stage(f"{unit.name}/scores", settings, (f"{unit.name}/translations",), make, folder)
 
     def _joint(self, unit: Unit) -> str:
@@ -156,9 +156,12 @@ class TopicStages:
         return self.store.result(f"{unit.name}/search")["searches"]
 
     def _placebos(self, unit: Unit, chosen: ForgetSet) -> tuple[list[ForgetSet], dict[str, float]]:
-        """Random sets of codes, and how often theirs and the topic's are used, in tokens of the train pool."""
+        """Random sets of codes, and how often theirs and the topic's are used, in tokens of the train pool.
+
+        There is none where no code is chosen, or too few are left to stand in for the chosen ones.
+        """
         scores = self.config.scores
-        if not scores.placebo_draws or not len(chosen):
+        if not scores.placebo_draws or not 0 < len(chosen) <= chosen.num_codes // 2:
             return [], {}
         model, tokenizer = self.models.open(self._joint(unit))
         sentences = ParallelText.of(self.text.pools["train"]).sources[: scores.usage_size]
