@@ -30,7 +30,7 @@ from codeunlearn.evaluation.tradeoff import beginnings, trade_off
 from codeunlearn.record import environment, public_name, write_json
 from codeunlearn.unlearning import ForgetSet, RecommendedPreset, search_recommended
 
-NAMES = ("Mary", "Boston", "love", "dog", "school", "black")
+NAMES = ("Boston", "dog", "black", "school", "Mary", "love")
 SIZES = (2, 4, 8, 12, 16, 24, 32, 48)
 NEIGHBOURS = 2
 EXAMPLES = 6
@@ -83,6 +83,11 @@ def main() -> None:
     pools = split_pools(load_pairs(DataConfig(options.data)).dataset)
     vocabulary = Vocabulary.from_sentences(ParallelText.of(pools["train"]).sources)
     sample = sample_pool(pools["test"], 2 * RETAINED, 0)
+    about = {
+        "model": public_name(options.model),
+        "fingerprint": model_identity(model),
+        "data": public_name(options.data),
+    }
     rows: list[dict[str, Any]] = []
     for name in options.topics.split(","):
         sets, retain = prepare(name, pools, vocabulary, sample, options.seed)
@@ -92,15 +97,10 @@ def main() -> None:
                 f"{p['codes']}: {p['topic_loss']:.0f} % {p['retain_chrf_delta']:+.2f}" for p in curve["points"]
             )
             print(f"{name} {mode:14} {line}", flush=True)
-    about = {
-        "model": public_name(options.model),
-        "fingerprint": model_identity(model),
-        "data": public_name(options.data),
-    }
-    write_json(
-        options.out / "deleted_slots.json",
-        {**about, "seed": options.seed, "topics": rows, "environment": environment()},
-    )
+        write_json(
+            options.out / "deleted_slots.json",
+            {**about, "seed": options.seed, "topics": rows, "environment": environment()},
+        )
 
 
 if __name__ == "__main__":

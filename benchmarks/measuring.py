@@ -12,6 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import torch
+
+from codeunlearn.device import has_fast_bf16
 from codeunlearn.record import environment, write_json
 
 COMMITTED = Path(__file__).parents[1] / "docs/results/performance"
@@ -79,9 +82,13 @@ def ratio(over: Sequence[float], under: Sequence[float]) -> Spread:
 
 
 class Report:
-    """Ratios of one benchmark, printed beside the last committed ones as they come, and written to ``OUT/NAME.json``."""
+    """Ratios of one benchmark, printed beside the last committed ones as they come, and written to ``OUT/NAME.json``.
+
+    Processors with fast bf16 products have files of their own, ``NAME-bf16.json``: other ratios are to be expected there.
+    """
 
     def __init__(self, name: str, out: Path, **about: Any) -> None:
+        name += "-bf16" if has_fast_bf16(torch.device("cpu")) else ""
         self.path = out / f"{name}.json"
         self.content: dict[str, Any] = {**about, "ratios": {}, "environment": environment()}
         last = COMMITTED / f"{name}.json"

@@ -4,8 +4,9 @@
 
 The corpus of stories says exactly which sentences hold a topic. On those of the test pool, which no preset reads, every code is
 deleted alone: one that takes at least 1 % of the probability of the topic's words, and more of it than unrelated sentences
-lose in nats, is a *topic code*. The *reference* deletes, one after the other and among all codes, what takes most on these very
-sentences, until 5 % are left: about the smallest set there is, which no search that has to generalise can promise.
+lose in nats, is a *topic code*. Two sets are chosen on these very sentences, which no search that has to generalise can do:
+*greedy* deletes, one after the other and among all codes, what takes most, until 5 % are left; *reference* is the smallest of all
+sets that leaves 5 % or less, without every code that can be spared.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ from codeunlearn.unlearning import CodeReader, search_recommended, search_s_prim
 from codeunlearn.unlearning.code_lists import CodeLists
 from codeunlearn.unlearning.deletion_effects import Deletion, DeletionEffects
 
-NAMES = ("love", "wish", "captain", "poor", "white", "Julien")
+NAMES = ("captain", "white", "Julien", "poor")
 PAPER_LEVELS = (8, 24, 72)
 DEPTH = 104
 LEAST = 0.01
 LEFT = 0.05
-MOST_CODES = 60
+MOST_CODES = 40
 
 
 class Judge:
@@ -78,13 +79,30 @@ def lost(judge: Judge) -> Any:
     return found / len(judge.sentences)
 
 
-def smallest_set(judge: Judge, at_first: float) -> list[int]:
-    """The reference: greedily among all codes, tried on the sentences on which it is judged."""
+def greedy(judge: Judge, at_first: float) -> list[int]:
+    """One after the other, what takes most on the sentences on which it is judged."""
     deleted, rows = np.zeros(judge.lists.num_codes, bool), list[int]()
     while np.exp(judge.log_probabilities(deleted)).sum() > LEFT * at_first and len(rows) < MOST_CODES:
         rows.append(int(taken(judge, deleted).argmax()))
         deleted[rows[-1]] = True
     return rows
+
+
+def left(judge: Judge, rows: Iterable[int], at_first: float) -> float:
+    """Share of the probability of the topic's words with these rows deleted."""
+    deleted = np.zeros(judge.lists.num_codes, bool)
+    deleted[list(rows)] = True
+    return float(np.exp(judge.log_probabilities(deleted)).sum()) / at_first
+
+
+def without_spare_codes(judge: Judge, rows: list[int], at_first: float) -> list[int]:
+    """The rows that are needed to leave 5 % or less, tried from the last to the first."""
+    kept = list(rows)
+    for row in reversed(rows):
+        fewer = [one for one in kept if one != row]
+        if left(judge, fewer, at_first) <= LEFT:
+            kept = fewer
+    return kept
 
 
 def chosen_rows(model: Any, tokenizer: Any, sets: TopicSets, seed: int) -> dict[str, list[int]]:
@@ -111,7 +129,7 @@ def measure(model: Any, tokenizer: Any, pools: Any, name: str, seed: int) -> dic
         Topic.from_forms(name, story.forms),
         pools,
         tune_size=0,
-        eval_size=80,
+        eval_size=40,
         search_retain_size=2000,
         minimum=5,
         seed=seed,
@@ -121,20 +139,21 @@ def measure(model: Any, tokenizer: Any, pools: Any, name: str, seed: int) -> dic
     at_first = float(np.exp(judge.log_probabilities(nothing)).sum())
     gains = taken(judge, nothing) / at_first
     truth = set(np.flatnonzero((gains >= LEAST) & (gains > lost(Judge(model, tokenizer, sets.retain)))).tolist())
-    reference = smallest_set(judge, at_first)
-    rows: dict[str, Any] = {}
-    for preset, chosen in {"reference": reference, **chosen_rows(model, tokenizer, sets, seed)}.items():
-        deleted = nothing.copy()
-        deleted[chosen] = True
+    sets_of = {"greedy": greedy(judge, at_first), **chosen_rows(model, tokenizer, sets, seed)}
+    enough = [rows for rows in sets_of.values() if left(judge, rows, at_first) <= LEFT]
+    smallest = min(enough, key=len) if enough else sorted({row for rows in sets_of.values() for row in rows})
+    reference = without_spare_codes(judge, smallest, at_first)
+    found: dict[str, Any] = {}
+    for preset, chosen in {"reference": reference, **sets_of}.items():
         hits = truth & set(chosen)
-        rows[preset] = {
+        found[preset] = {
             "codes": len(chosen),
-            "topic_left": float(np.exp(judge.log_probabilities(deleted)).sum()) / at_first,
+            "topic_left": left(judge, chosen, at_first),
             "precision": len(hits) / len(chosen) if chosen else None,
             "recall": len(hits) / len(truth) if truth else None,
             "of_reference": len(set(reference) & set(chosen)) / len(reference),
         }
-    return {"topic": name, "sentences": len(judge.sentences), "topic_codes": len(truth), "presets": rows}
+    return {"topic": name, "sentences": len(judge.sentences), "topic_codes": len(truth), "presets": found}
 
 
 def main() -> None:

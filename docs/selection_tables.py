@@ -160,27 +160,27 @@ def null_control() -> str:
 
 
 def planted_truth() -> str:
+    """Codes of every set and what it leaves; the reference only where a set leaves 5 % or less."""
     found = _read("planted_truth")["topics"]
+    names = ("greedy", "paper, S'=8", "paper, S'=72", "paired, S'=4", "recommended")
     rows: list[str] = []
-    for preset in found[0]["presets"]:
-        of_topic = [topic["presets"][preset] for topic in found]
-        cells = [
-            f"{fmean(row['codes'] for row in of_topic):.0f}",
-            f"{100 * fmean(r['topic_left'] for r in of_topic):.0f} %",
-        ]
-        for name in ("precision", "recall", "of_reference"):
-            cells.append(f"{100 * fmean(row[name] or 0 for row in of_topic):.0f} %")
-        rows.append(f"| {preset} | {' | '.join(cells)} |")
-    return table("| preset | codes | topic left | precision | recall | of the reference's codes |", rows)
+    for topic in found:
+        sets = topic["presets"]
+        reference = sets["reference"]
+        smallest = f"{reference['codes']}" if reference["topic_left"] <= 0.05 else "none"
+        cells = [f"{sets[name]['codes']} ({100 * sets[name]['topic_left']:.0f} %)" for name in names]
+        rows.append(f"| {topic['topic']} | {smallest} | {' | '.join(cells)} |")
+    return table(f"| topic | reference | {' | '.join(names)} |", rows)
 
 
-def planted_topics() -> str:
-    rows = [
-        f"| {topic['topic']} | {topic['sentences']} | {topic['topic_codes']} | {topic['presets']['reference']['codes']} | "
-        f"{topic['presets']['recommended']['codes']} | {100 * topic['presets']['recommended']['topic_left']:.0f} % |"
-        for topic in _read("planted_truth")["topics"]
-    ]
-    return table("| topic | test sentences | topic codes | reference: codes | recommended: codes | topic left |", rows)
+def planted_precision() -> str:
+    names = ("paper, S'=8", "paper, S'=72", "paired, S'=4", "recommended")
+    rows: list[str] = []
+    for topic in _read("planted_truth")["topics"]:
+        sets = [topic["presets"][name] for name in names]
+        cells = [f"{100 * one['precision']:.0f} % / {100 * one['recall']:.0f} %" for one in sets]
+        rows.append(f"| {topic['topic']} | {topic['topic_codes']} | {' | '.join(cells)} |")
+    return table(f"| topic | topic codes | {' | '.join(names)} |", rows)
 
 
 def deleted_slots() -> str:
@@ -223,7 +223,7 @@ TABLES = {
     "selection examples": selection_examples,
     "null control": null_control,
     "planted truth": planted_truth,
-    "planted topics": planted_topics,
+    "planted precision": planted_precision,
     "deleted slots": deleted_slots,
     "slot examples": slot_examples,
 }

@@ -10,7 +10,7 @@ mkdir -p "$out"
 
 # Each request is found on the untouched model, so that it can be applied, lifted and joined on its own.
 for topic in dog captain; do
-    codeunlearn forget "$model" --topic "$topic" --data "$data" --out "$out/$topic.json"
+    codeunlearn forget "$model" --topic "$topic" --data "$data" --max-codes 12 --out "$out/$topic.json"
 done
 
 codeunlearn apply "$model" "$out/dog.json" "$out/captain.json" --out "$out/both"
