@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import log2
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from codeunlearn.unlearning import (
     CodeCounter,
     CodeCounts,
     EnrichmentTable,
+    PairedPreset,
     PaperPreset,
     chi_squared,
     enrichment,
@@ -181,6 +183,17 @@ def test_control_against_another_control_finds_about_as_many_codes_as_announced(
         announced += preset.expected_false_positives(table)
     assert announced == pytest.approx(0.025 * 10 * NUM_CODES)
     assert found == pytest.approx(announced, rel=0.4)
+
+
+@pytest.mark.parametrize("test", ["mcnemar", "mid-p", "fisher", "g"])
+def test_the_paired_preset_finds_planted_codes_and_hardly_anything_between_controls(
+    planted_counts: CodeCounts, test: Any
+) -> None:
+    preset = PairedPreset(test=test)
+    table = preset.table(planted_counts, 3)
+    assert {1000 + code for code in PLANTED} <= set(table.ids[preset.select(table)].tolist())
+    tables = [preset.table(counts_of(random_batch(2 * i), random_batch(2 * i + 1)), 5) for i in range(10)]
+    assert sum(int(preset.select(table).sum()) for table in tables) <= 1
 
 
 def test_epsilon_changes_the_ratio_and_never_the_selection(planted_counts: CodeCounts) -> None:
