@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -53,11 +54,7 @@ class Comet:
 
     def on(self, sources: Sequence[str]) -> Metric:
         """The metric of hypotheses that translate these sources."""
-
-        def score(hypotheses: Sequence[str], references: References, /) -> Score:
-            return self.score(sources, hypotheses, references)
-
-        return score
+        return partial(self.score, sources)
 
     def score(self, sources: Sequence[str], hypotheses: Sequence[str], references: References) -> Score:
         """100 times COMET's score; of several references the first is compared, for COMET takes one."""

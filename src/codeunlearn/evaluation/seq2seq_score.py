@@ -9,6 +9,7 @@ model is a BART (`bartscore.py`); everything else is a `seq2seq_score`. Values a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -54,11 +55,7 @@ class Seq2SeqScore:
 
     def on(self, sources: Sequence[str]) -> Metric:
         """The metric of hypotheses that translate these sources."""
-
-        def score(hypotheses: Sequence[str], references: References, /) -> Score:
-            return self.score(sources, hypotheses, references)
-
-        return score
+        return partial(self.score, sources)
 
     def score(self, sources: Sequence[str], hypotheses: Sequence[str], references: References) -> Score:
         """Of several references the best counts for each direction; sources are taken as they are."""

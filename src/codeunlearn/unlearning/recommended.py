@@ -132,16 +132,10 @@ def find_path(
         if left <= preset.topic_left or not len(found.rows) or room < 1 or progressed.stopped:
             break
         before = dict(zip(probes, now, strict=True))
-        best_known = found.take(_finalists(material, found.rows, deleted, before, preset))
-        for some, choose in ((best_known, _worth_it), (found.take(np.arange(len(best_known.rows))), _together)):
-            gains = _gains(material, some.rows, deleted, before) / at_first.sum()
-            costs = retained.of(some.rows, deleted)
-            best = choose(some, gains, costs, left, preset)[:room]
-            if best:
-                found = some
-                break
+        found, gains, costs, best = _choose(material, found, deleted, before, float(at_first.sum()), retained, preset)
         if not best:
             break
+        best = best[:room]
         stable = stability(found, material.topic.sentences, generator)
         firing = material.topic.firing(
             deleted, material.topic_effects.bottleneck.config.top_s, material.topic_effects.mode
@@ -172,21 +166,42 @@ class _Progress:
         return self._idle >= self._preset.patience
 
 
-def _worth_it(
-    found: Candidates, gains: FloatArray, costs: FloatArray, left: float, preset: RecommendedPreset
-) -> list[int]:
+def _choose(
+    material: Material,
+    found: Candidates,
+    deleted: BoolArray,
+    before: dict[int, float],
+    at_first: float,
+    retained: _Costs,
+    preset: RecommendedPreset,
+) -> tuple[Candidates, FloatArray, FloatArray, list[int]]:
+    """Candidates that were tried on all sentences, their gains and costs, and the places of those to delete now."""
+
+    def weigh(some: Candidates) -> tuple[FloatArray, FloatArray]:
+        gains = _gains(material, some.rows, deleted, before) / at_first
+        return gains, retained.of(some.rows, deleted)
+
+    tried = found.take(_finalists(material, found.rows, deleted, before, preset))
+    gains, costs = weigh(tried)
+    best = _worth_it(gains - preset.retain_weight * costs, preset)
+    if not best:
+        if len(tried.rows) < len(found.rows):
+            tried = found.take(np.arange(len(tried.rows)))  # the largest effects
+            gains, costs = weigh(tried)
+        # None takes anything alone, so those go that could take most for their price.
+        left = sum(before.values()) / at_first
+        best = _best(left * tried.effect - preset.retain_weight * costs, preset)
+    return tried, gains, costs, best
+
+
+def _worth_it(values: FloatArray, preset: RecommendedPreset) -> list[int]:
     """Candidates to delete for what they take: where the best stands out, the others are tried again without it."""
-    values = gains - preset.retain_weight * costs
-    best = [int(i) for i in np.argsort(-values)[: preset.codes_per_round] if values[i] >= preset.min_gain]
+    best = _best(values, preset)
     return [i for i in best if values[i] >= values[best[0]] / 3]
 
 
-def _together(
-    found: Candidates, gains: FloatArray, costs: FloatArray, left: float, preset: RecommendedPreset
-) -> list[int]:
-    """Candidates to delete although none takes anything alone: those that could take most for their price."""
-    most = left * found.effect - preset.retain_weight * costs
-    return [int(i) for i in np.argsort(-most)[: preset.codes_per_round] if most[i] >= preset.min_gain]
+def _best(values: FloatArray, preset: RecommendedPreset) -> list[int]:
+    return [int(i) for i in np.argsort(-values)[: preset.codes_per_round] if values[i] >= preset.min_gain]
 
 
 def _finalists(

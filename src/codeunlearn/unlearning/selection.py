@@ -37,6 +37,12 @@ class Preset(Protocol):
         ...
 
 
+def _check_levels(**levels: float) -> None:
+    for name, level in levels.items():
+        if not 0 < level <= 1:
+            raise CodeUnlearnError(f"{name} must be above 0 and at most 1; got {level}.")
+
+
 @dataclass(frozen=True)
 class PaperPreset:
     """The paper's recipe: R > 0 and chi-squared p <= 0.05, without correction for the number of codes.
@@ -94,9 +100,7 @@ class PairedPreset:
     min_effect: float = 0.01
 
     def __post_init__(self) -> None:
-        for name in ("alpha", "fdr"):
-            if not 0 < getattr(self, name) <= 1:
-                raise CodeUnlearnError(f"{name} must be above 0 and at most 1; got {getattr(self, name)}.")
+        _check_levels(alpha=self.alpha, fdr=self.fdr)
 
     def table(self, counts: CodeCounts, s_prime: int) -> EnrichmentTable:
         table = enrichment(counts, s_prime)
@@ -169,9 +173,7 @@ class RecommendedPreset:
     mode: DeletionMode | None = None
 
     def __post_init__(self) -> None:
-        for name in ("alpha", "fdr"):
-            if not 0 < getattr(self, name) <= 1:
-                raise CodeUnlearnError(f"{name} must be above 0 and at most 1; got {getattr(self, name)}.")
+        _check_levels(alpha=self.alpha, fdr=self.fdr)
         for name in (
             "candidates",
             "screening_sentences",
