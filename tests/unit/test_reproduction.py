@@ -15,7 +15,7 @@ import pytest
 
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.corpus.topic_sets import Pair
-from codeunlearn.evaluation.metrics import bleu, chrf
+from codeunlearn.evaluation.metrics import Score, bleu, chrf
 from codeunlearn.evaluation.protocol import FORGET, RECALL, RETAIN, TestSet, evaluate_sets
 from codeunlearn.reproduction.artefacts import make_artefacts, write_artefacts
 from codeunlearn.reproduction.config import BaseConfig, ReproductionConfig, SearchConfig, TopicConfig
@@ -71,9 +71,14 @@ def finish(store: StageStore, name: str, result: dict[str, Any]) -> None:
     store.run([Stage(name, {}, (), lambda: result)])
 
 
+def score(content: Translations, seed: int = 0, **more: Any) -> tuple[UnitScores, SentenceScores]:
+    options: dict[str, Any] = {"extras": lambda _: {}, "knowledge": lambda *_: {}, **more}
+    return score_translations(content, "love", seed, "disjoint", **options)
+
+
 @cache
 def scored(seed: int = 0) -> tuple[UnitScores, SentenceScores]:
-    return score_translations(translations(), "love", seed, "disjoint")
+    return score(translations(), seed)
 
 
 @pytest.fixture(scope="module")
@@ -126,11 +131,22 @@ def test_a_difference_in_differences_is_the_change_beyond_that_on_unrelated_sent
 
 def test_there_is_no_drop_where_the_codebook_model_is_no_better_than_zero_shot() -> None:
     same = replace(translations(), systems={"zero-shot": translations().before})
-    scores, _ = score_translations(same, "love", 0, "disjoint")
+    scores, _ = score(same)
     change = scores.change(deletion_name(24), FORGET, "bleu")
     assert change is not None
     assert change.denominator_within_noise
     assert change.normalised is None
+
+
+def test_further_metrics_are_measured_on_every_row_and_knowledge_on_all_but_placebos() -> None:
+    def known(row: str, test: TestSet) -> dict[str, Score]:
+        return {"extraction_strength": replace(chrf(test.sources, test.references), name="extraction_strength")}
+
+    scores, _ = score(translations(), extras=lambda _: {"again": chrf}, knowledge=known)
+    for system in ("codebook", "gold", deletion_name(24)):
+        assert scores.score(system, FORGET, "extraction_strength") is not None
+    assert {p.metric for p in scores.placebos} >= {"again", "chrf"}
+    assert "extraction_strength" not in {p.metric for p in scores.placebos}
 
 
 def test_translations_and_scores_survive_their_files(tmp_path: Path) -> None:

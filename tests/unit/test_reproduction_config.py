@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.reproduction.config import ReproductionConfig, TopicConfig, train_config
 from codeunlearn.training.config import TrainConfig
@@ -62,6 +63,15 @@ def test_the_command_line_overrules_the_file_key_by_key(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump({**SMALLEST, "text": {"data": "x.tsv", "limit": 5}}), encoding="utf-8")
     config = ReproductionConfig.load(path, text={"data": "y.tsv"})
     assert (config.text.data, config.text.limit) == ("y.tsv", 5)
+
+
+def test_a_text_of_a_known_file_name_keeps_the_options_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    text = [{"data": "tales.tsv", "max_characters": 180}, {"data": "other.tsv"}]
+    path.write_text(yaml.safe_dump({**SMALLEST, "base": {"size": "tiny", "text": text}}), encoding="utf-8")
+    given = [{"data": "/some/where/tales.tsv"}, {"data": "new.tsv"}]
+    found = ReproductionConfig.load(path, base={"text": given}).base.text
+    assert found == (DataConfig("/some/where/tales.tsv", max_characters=180), DataConfig("new.tsv"))
 
 
 def test_models_are_trained_once_or_once_per_seed(tmp_path: Path) -> None:

@@ -28,7 +28,9 @@ def run(
     base_data: Annotated[
         list[str] | None,
         typer.Option(
-            "--base-data", help="Text on which the base is trained, in place of `base: text`; several add up."
+            "--base-data",
+            help="Text on which the base is trained, in place of `base: text`, whose options hold for files of the same "
+            "name; several add up.",
         ),
     ] = None,
     redo: Annotated[

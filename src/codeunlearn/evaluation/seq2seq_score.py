@@ -27,6 +27,9 @@ Direction = Literal["src-hyp", "ref-hyp", "hyp-ref", "f"]
 (precision), reference given hypothesis (recall), or the mean of these two."""
 
 
+_REMEMBERED = 20_000
+
+
 class Seq2SeqScore:
     """The metric with its model.
 
@@ -48,6 +51,7 @@ class Seq2SeqScore:
         own: str = getattr(self.model.config, "source_prefix", None) or ""
         self.prefix = own if prefix is None else prefix
         kind = "bartscore" if self.model.config.model_type == "bart" else "seq2seq_score"
+        self._known: dict[tuple[str, str], float] = {}
         self.name = kind if direction == "src-hyp" else f"{kind}_{direction.replace('-', '_')}"
         self.signature = f"model:{public_name(str(name))}@{fingerprint(self.model)[:8]}|direction:{direction}" + (
             f"|prefix:{self.prefix.strip()}" if self.prefix and direction == "src-hyp" else ""
@@ -83,5 +87,13 @@ class Seq2SeqScore:
         return [sum(column) / len(best) for column in zip(*best, strict=True)]
 
     def _means(self, given: Sequence[str], scored: Sequence[str], prefix: str = "") -> list[float]:
-        forced = force(self.model, self.tokenizer, given, scored, prefix=prefix)
-        return [float(tokens.log_probabilities.mean()) for tokens in forced]
+        """Pairs of earlier calls are remembered: most outputs stay as they were when a few codes are deleted."""
+        wanted = [(prefix + g, s) for g, s in zip(given, scored, strict=True)]
+        fresh = list(dict.fromkeys(pair for pair in wanted if pair not in self._known))
+        found = {pair: self._known[pair] for pair in wanted if pair in self._known}
+        forced = force(self.model, self.tokenizer, [g for g, _ in fresh], [s for _, s in fresh]) if fresh else []
+        found.update((pair, float(tokens.log_probabilities.mean())) for pair, tokens in zip(fresh, forced, strict=True))
+        if len(self._known) + len(fresh) > _REMEMBERED:
+            self._known.clear()
+        self._known.update(found)
+        return [found[pair] for pair in wanted]

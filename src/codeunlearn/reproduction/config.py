@@ -113,6 +113,8 @@ class ScoreConfig:
         example_s_primes: S' of the examples (tables 1, 4 and 5).
         placebo_draws: random sets of codes per topic and seed; 0 for none.
         usage_size: sentences of the train pool on which the use of codes is counted.
+        scorer: folder or Hub name of a translation model trained on other text, whose likelihood and states make two
+            semantic scores; none without it.
     """
 
     size: int = 500
@@ -123,6 +125,7 @@ class ScoreConfig:
     example_s_primes: tuple[int, ...] = (8, 24, 72)
     placebo_draws: int = 20
     usage_size: int = 5000
+    scorer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,8 @@ class ReproductionConfig:
         """Reads a YAML file.
 
         Args:
-            changes: keys of the file that are given otherwise, nested as there.
+            changes: keys of the file that are given otherwise, nested as there. A text of the base keeps the options that
+                the file has for a text of the same file name.
 
         Raises:
             CodeUnlearnError: the file cannot be read, or a key or value in it cannot be used.
@@ -198,7 +202,9 @@ class ReproductionConfig:
             raise CodeUnlearnError(f"The configuration {path} cannot be read: {error}.") from error
         if not isinstance(content, dict):
             raise CodeUnlearnError(f"The configuration {path} must hold `option: value` lines.")
-        return read(cls, _merged(cast(dict[str, Any], content), changes), path.name)
+        merged = _merged(cast(dict[str, Any], content), changes)
+        _keep_text_options(merged, cast(dict[str, Any], content))
+        return read(cls, merged, path.name)
 
 
 def read(cls: type[_Config], content: Mapping[str, Any], where: str) -> _Config:
@@ -249,6 +255,15 @@ def _merged(content: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, An
         both = isinstance(value, dict) and isinstance(inner, dict)
         merged[key] = _merged(cast(dict[str, Any], inner), cast(dict[str, Any], value)) if both else value
     return merged
+
+
+def _keep_text_options(merged: dict[str, Any], content: dict[str, Any]) -> None:
+    """Texts of the base that are of a file name in ``content`` keep the options they have there."""
+    known: list[Any] = (content.get("base") or {}).get("text") or []
+    options = {Path(text["data"]).name: text for text in known if isinstance(text, dict) and "data" in text}
+    given = (merged.get("base") or {}).get("text") or []
+    if options and given is not known:
+        merged["base"]["text"] = [{**options.get(Path(text["data"]).name, {}), **text} for text in given]
 
 
 def train_config(make: Any, options: Options, **more: Any) -> TrainConfig:

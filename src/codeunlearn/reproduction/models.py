@@ -17,7 +17,7 @@ from codeunlearn.evaluation.protocol import BEFORE, PLAIN, ZERO_SHOT, TestSet, e
 from codeunlearn.evaluation.topic import BYPASS, EvaluationConfig, ModelTranslator, whole_pool
 from codeunlearn.record import public_name
 from codeunlearn.reproduction.config import ReproductionConfig, TopicConfig, train_config
-from codeunlearn.reproduction.scores import metrics_of
+from codeunlearn.reproduction.extras import Extras
 from codeunlearn.reproduction.stages import Stage
 from codeunlearn.reproduction.texts import Text
 from codeunlearn.training.config import TrainConfig
@@ -42,15 +42,15 @@ class Models:
         text: what models are fine-tuned on.
     """
 
-    def __init__(self, config: ReproductionConfig, out: Path, text: Text, device: str) -> None:
-        self.config, self.out, self.text, self.device = config, out, text, device
+    def __init__(self, config: ReproductionConfig, out: Path, text: Text, device: str, extras: Extras) -> None:
+        self.config, self.out, self.text, self.device, self.extras = config, out, text, device, extras
         self._opened: dict[str, tuple[Any, Any]] = {}
 
-    def stages(self) -> list[Stage]:
-        """In the order in which they are made."""
-        trained = [stage for seed in self.config.model_seeds for stage in (self._plain(seed), self._joint(seed))]
-        golds = [self._gold(topic) for topic in self.config.topics if topic.word in self.config.gold]
-        return [self._base(), *trained, *golds, *map(self._quality, self.config.model_seeds)]
+    def stages(self, seed: int) -> list[Stage]:
+        """Of all models with this seed, in the order in which they are made; the base comes with the first."""
+        first = seed == self.config.seeds[0]
+        golds = [self._gold(topic) for topic in self.config.topics if first and topic.word in self.config.gold]
+        return [*([self._base()] if first else []), self._plain(seed), self._joint(seed), self._quality(seed), *golds]
 
     def path(self, name: str) -> str:
         """Folder or Hub name of a model."""
@@ -149,9 +149,10 @@ class Models:
                 BYPASS: self.translator(f"joint-{seed}", seed, state=lambda: skip_bottleneck(joint)),
             }
             sets = whole_pool(self.text.pools["test"], scores.whole, seed)
-            return evaluate_sets("no topic", sets, systems, examples=0, seed=seed).to_dict()
+            extras = self.extras.without()
+            return evaluate_sets("no topic", sets, systems, examples=0, seed=seed, extras=extras).to_dict()
 
-        settings = {**tests, "metrics": sorted(whole_pool_metrics())}
+        settings = {**tests, "metrics": sorted(TestSet("", []).metrics()), "extras": self.extras.identity()}
         return Stage(f"quality-{seed}", settings, (BASE, f"plain-{seed}", f"joint-{seed}"), make)
 
     def _plain_config(self, seed: int) -> TrainConfig:
@@ -190,11 +191,6 @@ class Models:
         """Each process writes its own file, under the same name."""
         folder = self.out / "texts" / str(processes().rank)
         return text.write_without(topics, folder / f"{name}.jsonl")
-
-
-def whole_pool_metrics() -> list[str]:
-    """Names of the metrics of a set without words of its own."""
-    return list(metrics_of(TestSet("", [])))
 
 
 def _lasting(train: TrainConfig) -> dict[str, Any]:

@@ -149,7 +149,8 @@ def public_config(config: ReproductionConfig) -> dict[str, Any]:
         if isinstance(content, dict):
             kept = {key: public(value) for key, value in content.items() if value not in (None, (), {}, "")}
             return {
-                key: public_name(v) if key in ("data", "model") and isinstance(v, str) else v for key, v in kept.items()
+                key: public_name(v) if key in ("data", "model", "scorer") and isinstance(v, str) else v
+                for key, v in kept.items()
             }
         if isinstance(content, (list, tuple)):
             return [public(item) for item in content]

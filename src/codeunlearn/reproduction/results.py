@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from codeunlearn.evaluation.protocol import PLAIN, RECALL, ZERO_SHOT, ScoreRow, TopicEvaluation
+from codeunlearn.evaluation.teacher_forcing import EXTRACTION, PROBABILITY, RANK
 from codeunlearn.reporting.labels import metric_order
 from codeunlearn.reproduction import paper
 from codeunlearn.reproduction.config import ReproductionConfig
@@ -163,9 +164,9 @@ class Results:
         return list(dict.fromkeys(name for s in self.of_topic(word) for name in s.sizes))
 
     def metrics(self, *, quality: bool = False) -> list[str]:
-        """Names of the metrics in their order; of quality those that have a normalised drop, recall left out."""
+        """Names of the metrics in their order, recall left out; of quality those of translations that have a normalised drop."""
         rows = (c for s in self.scores.values() for c in s.changes)
-        known = {c.metric for c in rows if c.metric != RECALL and (not quality or _has_drop(c))}
+        known = {c.metric for c in rows if c.metric != RECALL and (not quality or _grades_translations(c))}
         return sorted(known, key=metric_order)
 
     def quality_rows(self, system: str, metric: str) -> list[ScoreRow]:
@@ -179,8 +180,9 @@ def _searches(unit: Unit, content: dict[str, Any]) -> list[Search]:
     ]
 
 
-def _has_drop(change: Change) -> bool:
-    return change.normalised is not None or change.denominator_within_noise
+def _grades_translations(change: Change) -> bool:
+    has_drop = change.normalised is not None or change.denominator_within_noise
+    return has_drop and change.metric not in (PROBABILITY, RANK, EXTRACTION)
 
 
 def _placebo(scores: Iterable[UnitScores], set_name: str, metric: str) -> list[float]:

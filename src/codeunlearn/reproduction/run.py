@@ -7,6 +7,7 @@ from pathlib import Path
 
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.reproduction.config import ReproductionConfig
+from codeunlearn.reproduction.extras import Extras
 from codeunlearn.reproduction.models import Models
 from codeunlearn.reproduction.stages import Stage, StageStore
 from codeunlearn.reproduction.texts import Text
@@ -36,12 +37,14 @@ class Reproduction:
         self.config, self.out = config, out
         self.store = StageStore(out, redo, say)
         self.text = Text((config.text,))
-        self.models = Models(config, out, self.text, device)
-        self.topics = TopicStages(config, self.models, self.store, out, self.text)
+        extras = Extras(config.scores.scorer, self.text, device)
+        self.models = Models(config, out, self.text, device, extras)
+        self.topics = TopicStages(config, self.models, self.store, out, self.text, extras)
 
     def stages(self) -> list[Stage]:
-        """All stages in the order in which they are made."""
-        stages = [*self.models.stages(), *self.topics.stages()]
+        """All stages in the order in which they are made: all of one seed of the models before the next."""
+        seeds = self.config.model_seeds
+        stages = [stage for seed in seeds for stage in (*self.models.stages(seed), *self.topics.stages(seed))]
         names = [stage.name for stage in stages]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from codeunlearn.evaluation.protocol import (
     RETAIN,
     ZERO_SHOT,
     DeltaRow,
+    MetricsFor,
     ScoreRow,
     TestSet,
     delta_row,
@@ -28,6 +29,8 @@ GOLD = "gold"
 _SCORES = ("value", "low", "high")
 _CHANGES = ("before", "after", "delta", "low", "high")
 _Scores = dict[tuple[str, str], dict[str, Score]]
+KnowledgeOf = Callable[[str, TestSet], Mapping[str, Score]]
+"""Scores of a row (by its name) on a set that are not read off translations, such as the probability of the references."""
 
 
 def deletion_name(s_prime: int) -> str:
@@ -199,13 +202,22 @@ class SentenceScores:
 
 
 def score_translations(
-    translations: Translations, topic: str, seed: int, pools: str
+    translations: Translations, topic: str, seed: int, pools: str, *, extras: MetricsFor, knowledge: KnowledgeOf
 ) -> tuple[UnitScores, SentenceScores]:
-    """Scores every row on every set with all metrics of the set."""
+    """Scores every row on every set.
+
+    Args:
+        extras: metrics beside those of `TestSet.metrics`, for all rows, placebos included.
+        knowledge: what else is measured, for all rows but placebos.
+    """
     texts = {BEFORE: translations.before, **translations.systems, **translations.deleted}
     tests = translations.tests
+    metrics = {t.name: {**t.metrics(), **extras(t)} for t in tests}
     scores: _Scores = {
-        (system, t.name): score_all(translations.of(lines, t), t.references, metrics_of(t))
+        (system, t.name): {
+            **score_all(translations.of(lines, t), t.references, metrics[t.name]),
+            **knowledge(system, t),
+        }
         for system, lines in texts.items()
         for t in tests
     }
@@ -222,20 +234,10 @@ def score_translations(
             score_row(s, t.name, score, seed) for s in texts for t in tests for score in scores[s, t.name].values()
         ],
         changes=changes,
-        placebos=[p for t in tests for p in _placebo_deltas(translations, t, scores[BEFORE, t.name])],
+        placebos=[p for t in tests for p in _placebo_deltas(translations, t, metrics[t.name], scores[BEFORE, t.name])],
         placebo_use=translations.placebo_use,
     )
     return result, _by_sentence(scores, list(texts), tests)
-
-
-def metrics_of(test: TestSet) -> dict[str, Metric]:
-    """What is measured on a set: the one place that decides it for all rows, placebos included."""
-    return test.metrics()
-
-
-def measures_quality(score: Score) -> bool:
-    """Whether the metric grades translations, so that the paper's normalised drop makes sense."""
-    return score.higher_is_better is not None and not score.is_rate
 
 
 def _changes(scores: _Scores, system: str, set_name: str, seed: int) -> list[Change]:
@@ -243,7 +245,7 @@ def _changes(scores: _Scores, system: str, set_name: str, seed: int) -> list[Cha
     zero = scores.get((ZERO_SHOT, set_name), {})
     found: list[Change] = []
     for metric, old in before.items():
-        row = delta_row(set_name, old, after[metric], zero.get(metric) if measures_quality(old) else None, seed)
+        row = delta_row(set_name, old, after[metric], zero.get(metric) if old.is_quality else None, seed)
         beyond = _beyond_retain(scores, system, set_name, metric, seed)
         fields_of_row: dict[str, Any] = {**asdict(row), "system": system, **beyond}
         found.append(Change(**fields_of_row))
@@ -269,13 +271,13 @@ def _beyond_retain(scores: _Scores, system: str, set_name: str, metric: str, see
     }
 
 
-def _placebo_deltas(translations: Translations, test: TestSet, before: Mapping[str, Score]) -> list[PlaceboDeltas]:
-    drawn = [
-        score_all(translations.of(lines, test), test.references, metrics_of(test)) for lines in translations.placebos
-    ]
+def _placebo_deltas(
+    translations: Translations, test: TestSet, metrics: Mapping[str, Metric], before: Mapping[str, Score]
+) -> list[PlaceboDeltas]:
+    drawn = [score_all(translations.of(lines, test), test.references, metrics) for lines in translations.placebos]
     return [
-        PlaceboDeltas(test.name, metric, [scores[metric].value - old.value for scores in drawn])
-        for metric, old in before.items()
+        PlaceboDeltas(test.name, metric, [scores[metric].value - before[metric].value for scores in drawn])
+        for metric in metrics
         if drawn
     ]
 

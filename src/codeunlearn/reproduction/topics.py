@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,19 @@ from codeunlearn.codebook import require_bottleneck
 from codeunlearn.corpus.target_words import ParallelText
 from codeunlearn.corpus.topic_sets import Pair, TopicSets, build_topic_sets
 from codeunlearn.corpus.topics import Topic
+from codeunlearn.evaluation.metrics import Score
 from codeunlearn.evaluation.placebo import code_usage, placebos
-from codeunlearn.evaluation.protocol import PLAIN, ZERO_SHOT, TestSet
+from codeunlearn.evaluation.protocol import FORGET, PLAIN, ZERO_SHOT, TestSet
 from codeunlearn.evaluation.retranslate import Retranslator
+from codeunlearn.evaluation.teacher_forcing import EXTRACTION, PROBABILITY, RANK
 from codeunlearn.evaluation.topic import make_test_sets
 from codeunlearn.reproduction.config import PoolChoice, ReproductionConfig, TopicConfig
+from codeunlearn.reproduction.extras import Extras
 from codeunlearn.reproduction.models import BASE, Models, make_topic
-from codeunlearn.reproduction.scores import GOLD, Translations, deletion_name, metrics_of, score_translations
+from codeunlearn.reproduction.scores import GOLD, KnowledgeOf, Translations, deletion_name, score_translations
 from codeunlearn.reproduction.stages import Stage, StageStore
 from codeunlearn.reproduction.texts import Text
-from codeunlearn.unlearning import ForgetSet, search_topic
+from codeunlearn.unlearning import ForgetSet, forgetting, search_topic
 
 _WARM_UP = 8  # sentences read before the first search is timed
 
@@ -55,12 +59,15 @@ class TopicStages:
             ``out/results``.
     """
 
-    def __init__(self, config: ReproductionConfig, models: Models, store: StageStore, out: Path, text: Text) -> None:
+    def __init__(
+        self, config: ReproductionConfig, models: Models, store: StageStore, out: Path, text: Text, extras: Extras
+    ) -> None:
         self.config, self.models, self.store, self.out, self.text = config, models, store, out, text
+        self.extras = extras
 
-    def stages(self) -> list[Stage]:
-        """Searches first, which several processes make together, then what they share out among them."""
-        found = units(self.config)
+    def stages(self, model_seed: int) -> list[Stage]:
+        """Of all units with these models: searches first, which several processes make together, then what they share out."""
+        found = [unit for unit in units(self.config) if self.config.model_seed(unit.seed) == model_seed]
         identity = self.text.identity()
         first = [stage for unit in found for stage in (self._sets(unit, identity), self._search(unit))]
         return first + [stage for unit in found for stage in (self._translations(unit), self._scores(unit))]
@@ -133,12 +140,39 @@ class TopicStages:
 
         def make() -> dict[str, Any]:
             translations = Translations.from_dict(self.store.result(f"{unit.name}/translations"))
-            scores, by_sentence = score_translations(translations, unit.topic.word, unit.seed, unit.pools)
+            words = next(test.words for test in translations.tests if test.name == FORGET)
+            scores, by_sentence = score_translations(
+                translations,
+                unit.topic.word,
+                unit.seed,
+                unit.pools,
+                extras=self.extras.without(make_topic(unit.topic), words),
+                knowledge=self._knowledge(unit),
+            )
             by_sentence.save(folder)
             return scores.to_dict()
 
-        settings = {"metrics": sorted(metrics_of(TestSet("", [], ("x",)))), "seed": unit.seed}
+        settings = {
+            "metrics": sorted(TestSet("", [], ("x",)).metrics()),
+            "knowledge": [PROBABILITY, RANK, EXTRACTION],
+            "extras": self.extras.identity(),
+            "seed": unit.seed,
+        }
         return Stage(f"{unit.name}/scores", settings, (f"{unit.name}/translations",), make, folder)
+
+    def _knowledge(self, unit: Unit) -> KnowledgeOf:
+        """What every row knows of the references, under forced decoding."""
+        model = self.models.open(self._joint(unit))[0]
+        states = {deletion_name(s["s_prime"]): ForgetSet.from_dict(s["forget_set"]) for s in self._searches(unit)}
+        names = self._compared(unit)
+
+        def measure(row: str, test: TestSet) -> Mapping[str, Score]:
+            if row in names:
+                return self.models.translator(names[row], unit.seed).knowledge(test)
+            state = (lambda: forgetting(model, states[row])) if row in states else nullcontext
+            return self.models.translator(self._joint(unit), unit.seed, state=state).knowledge(test)
+
+        return measure
 
     def _joint(self, unit: Unit) -> str:
         return f"joint-{self.config.model_seed(unit.seed)}"
