@@ -25,6 +25,7 @@ bench: $(VENV)/.installed  ## time the search, a training step and translation a
 	@$(BIN)/python benchmarks/search.py --out runs/bench
 	@$(BIN)/python benchmarks/training.py --out runs/bench
 	@$(BIN)/python benchmarks/translation.py --out runs/bench
+	@$(BIN)/python benchmarks/page.py --out runs/bench
 
 docs: $(VENV)/.installed-docs  ## build the documentation into site/
 	@$(BIN)/mkdocs build --strict --quiet

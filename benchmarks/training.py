@@ -1,6 +1,7 @@
 """Times a joint training step against the same step of the plain model, T5-small with K = 25,000, and their peak memory.
 
-Both take the same batch in turn, each in a process of its own. Writes ``training.json``.
+All take the same batch in turn, each in a process of its own. A third is the joint step under ``torch.compile``, whose first step
+shows what compiling costs for each shape of a batch. Writes ``training.json``.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from codeunlearn.training.trainer import PlainTrainer
 
 LENGTH = 32
 ROWS = 64
+KINDS = ("plain", "joint", "compiled")
 
 
 def make_trainer(kind: str, folder: Path) -> PlainTrainer:
@@ -47,6 +49,8 @@ def work(kind: str) -> None:
         optimizer = trainer.create_optimizer()
         model: Any = trainer.model
         model.train()
+        if kind == "compiled":
+            model.compile()
         (batch,) = iter(trainer.get_train_dataloader())
 
         def step() -> None:
@@ -64,20 +68,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder for training.json")
     parser.add_argument("--rounds", type=int, default=7, help="timed steps of each")
-    parser.add_argument("--work", choices=("plain", "joint"), help=argparse.SUPPRESS)
+    parser.add_argument("--work", choices=KINDS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
         work(options.work)
         return
     report = Report("training", options.out, rows=ROWS, length=LENGTH)
-    workers = {kind: Worker([sys.executable, __file__, "--work", kind]) for kind in ("plain", "joint")}
-    for worker in workers.values():
-        worker.go()  # the first step warms up
+    workers = {kind: Worker([sys.executable, __file__, "--work", kind]) for kind in KINDS}
+    first = {kind: worker.go() for kind, worker in workers.items()}
     seconds = rounds({kind: worker.go for kind, worker in workers.items()}, options.rounds)
     peak = {kind: float(worker.stop()) for kind, worker in workers.items()}
     report.add("time of a joint step over a plain one", ratio(seconds["joint"], seconds["plain"]))
+    report.add("time of a compiled joint step over a joint one", ratio(seconds["compiled"], seconds["joint"]))
     report.add("peak memory of joint over plain", ratio([peak["joint"]], [peak["plain"]]))
-    report.save(seconds=seconds, peak_megabytes=peak)
+    report.save(seconds=seconds, first_step_seconds=first, peak_megabytes=peak)
     print(f"written to {report.path}")
 
 

@@ -23,6 +23,16 @@ CONFIG: dict[str, Any] = {
     "topics": [{"word": "love", "neighbours": ["like"]}, {"word": "Julien", "neighbours": ["Pierre"]}],
     "gold": ["Julien"],
     "seeds": [0],
+    "ablations": {
+        "variants": [
+            {"name": "drop", "mode": "drop"},
+            {
+                "name": "without autoencoder",
+                "bottleneck": {"autoencoder": False, "code_dim": 128},
+                "build": {"new_basis": False},
+            },
+        ]
+    },
     "search": {"size": 24, "s_primes": [2, 8]},
     "scores": {
         "size": 5, "minimum": 2, "whole": 8, "s_prime": 2, "example_s_primes": [2, 8], "placebo_draws": 2, "usage_size": 50,
@@ -61,7 +71,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_table_and_figure_is_made(work: Path) -> None:
     names = {path.stem for path in (work / "out" / "artefacts").glob("*.csv")}
-    assert names == {"models", *(f"table{n}" for n in range(1, 6)), *(f"figure{n}" for n in range(3, 6))}
+    assert names == {"models", "ablations", *(f"table{n}" for n in range(1, 6)), *(f"figure{n}" for n in range(3, 6))}
     page = (work / "out" / "index.html").read_text(encoding="utf-8")
     assert "Not finished" not in page
     assert str(work) not in page

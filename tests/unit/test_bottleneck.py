@@ -46,6 +46,15 @@ def test_the_output_is_the_decoded_sum_of_the_nearest_codes() -> None:
             torch.testing.assert_close(output[i, j], expected)
 
 
+def test_without_the_autoencoder_the_output_is_the_sum_of_the_nearest_codes() -> None:
+    bottleneck = make(autoencoder=False, code_dim=5)
+    a = activations(4)
+    nearest = F.cosine_similarity(a[:, None], bottleneck.codebook.weight[None], dim=-1).topk(3).indices
+    torch.testing.assert_close(bottleneck(a), bottleneck.codebook.weight[nearest].sum(1))
+    with pytest.raises(CodeUnlearnError, match="must be 5, not 8"):
+        make(autoencoder=False)
+
+
 def test_there_is_no_way_around_the_codes() -> None:
     """With every code deleted and `drop`, the output is the same whatever comes in."""
     bottleneck = make(deletion_mode="drop")

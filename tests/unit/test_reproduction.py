@@ -6,7 +6,7 @@ import csv
 import json
 import math
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,19 @@ import pytest
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.corpus.topic_sets import Pair
 from codeunlearn.evaluation.metrics import Score, bleu, chrf
-from codeunlearn.evaluation.protocol import FORGET, RECALL, RETAIN, TestSet, evaluate_sets
+from codeunlearn.evaluation.protocol import FORGET, RECALL, RETAIN, WHOLE, TestSet, evaluate_sets
+from codeunlearn.evaluation.sweep import SweepRow
+from codeunlearn.reproduction.ablations import result_name
 from codeunlearn.reproduction.artefacts import make_artefacts, write_artefacts
-from codeunlearn.reproduction.config import BaseConfig, ReproductionConfig, SearchConfig, TopicConfig
+from codeunlearn.reproduction.config import (
+    REFERENCE,
+    AblationConfig,
+    BaseConfig,
+    ReproductionConfig,
+    SearchConfig,
+    TopicConfig,
+    Variant,
+)
 from codeunlearn.reproduction.examples import choose
 from codeunlearn.reproduction.results import Results
 from codeunlearn.reproduction.scores import SentenceScores, Translations, UnitScores, deletion_name, score_translations
@@ -247,3 +257,24 @@ def test_nothing_finished_is_a_page_that_says_so(tmp_path: Path) -> None:
     page = write_artefacts(CONFIG, StageStore(tmp_path), tmp_path)
     assert "Not finished" in page.read_text(encoding="utf-8")
     assert not (tmp_path / "artefacts").exists()
+
+
+def sweep(topic: str, s_prime: int, after: float, retain: float) -> SweepRow:
+    return SweepRow(topic, s_prime, s_prime, 50, 20, 80.0, after, 0.0, 9.0, -5.0, retain, -2.0, 0.5, -0.1, None)
+
+
+def test_ablations_are_means_over_topics_and_count_those_that_are_gone(tmp_path: Path) -> None:
+    config = replace(CONFIG, ablations=AblationConfig(variants=(Variant("drop", mode="drop"),)))
+    store = StageStore(tmp_path)
+    quality = evaluate_sets("no topic", [TestSet(WHOLE, pairs("voit"))], {"codebook": lambda _: french("voit")})
+    gone_but_at_too_high_a_price = [sweep("love", 8, 40.0, 0.0), sweep("love", 72, 0.0, -1.5)]
+    rows = [*gone_but_at_too_high_a_price, sweep("Julien", 8, 8.0, -0.5), sweep("Julien", 72, 4.0, -2.5)]
+    content = {"quality": quality.to_dict(), "rows": [asdict(row) for row in rows], "unexplained_variance": None}
+    finish(store, result_name("drop"), content)
+    results = Results.load(config, store)
+    assert result_name(REFERENCE) in results.missing
+    (table,) = (artefact for artefact in make_artefacts(results) if artefact.name == "ablations")
+    (record,) = table.records
+    assert record["variant"] == "drop"
+    assert (record["recall_after"], record["retain_chrf_delta"], record["topics_gone"]) == (2.0, -2.0, 1)
+    assert record["chrf"] == pytest.approx(100)

@@ -97,6 +97,16 @@ def test_models_are_trained_once_or_once_per_seed(tmp_path: Path) -> None:
         ("each topic once", {"topics": ["love", "love"]}),
         ("is not complete: missing .*'data'", {"text": {"limit": 3}}),
         ("Unknown preset 'best'", {"search": {"preset": "best"}}),
+        ("mode 'skip'; choose one of refill", {"ablations": {"variants": [{"name": "a", "mode": "skip"}]}}),
+        (
+            "has a mode, so nothing else",
+            {"ablations": {"variants": [{"name": "a", "mode": "drop", "train": {"epochs": 1}}]}},
+        ),
+        ("needs a name of its own", {"ablations": {"variants": ["as configured"]}}),
+        (
+            "variant 'a': bottleneck sets 'codes'",
+            {"ablations": {"variants": [{"name": "a", "bottleneck": {"codes": 1}}]}},
+        ),
         ("concept is 'hate', which is none of the topics", {"concept": "hate"}),
     ],
 )

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from codeunlearn.cli import options
 from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, screen
 from codeunlearn.errors import CodeUnlearnError
-
-if TYPE_CHECKING:
-    from codeunlearn.corpus.topic_sets import TopicSets
-    from codeunlearn.evaluation.protocol import TestSet
-    from codeunlearn.evaluation.sweep import SweepRow
-    from codeunlearn.evaluation.topic import EvaluationConfig
-    from codeunlearn.unlearning import KnownCodes
 
 
 def run(
@@ -62,7 +54,7 @@ def run(
     from codeunlearn.cli.opening import open_index, open_model
     from codeunlearn.cli.topics import read_pools, read_topic, topic_sets
     from codeunlearn.codebook import model_identity
-    from codeunlearn.evaluation.sweep import Sweep, finished_rows
+    from codeunlearn.evaluation.sweep import Sweep, finished_rows, sweep_topic
     from codeunlearn.evaluation.topic import EvaluationConfig, make_test_sets
     from codeunlearn.record import environment, public_name
     from codeunlearn.unlearning import S_PRIMES
@@ -103,7 +95,7 @@ def run(
         sets = topic_sets(pools, read_topic(name), target=given_words.get(name), **sizes)
         tests = make_test_sets(sets, pools, pool)
         with progress(name) as show:
-            found = _topic_rows(opened, sets, tests, settings, preset, levels, mode, known)
+            found = sweep_topic(*opened, sets, tests, settings, preset=preset, s_primes=levels, mode=mode, known=known)
             for done, row in enumerate(found, start=1):
                 rows.append(row)
                 show(done, len(levels))
@@ -129,43 +121,3 @@ def _topic_words(entry: str) -> tuple[str, str]:
     if not equals or not options.words(listed):
         raise CodeUnlearnError(f"--target-words takes TOPIC=WORD,WORD, such as love=aimer,amour; got {entry}.")
     return topic.strip(), listed
-
-
-def _topic_rows(
-    opened: tuple[Any, Any],
-    topic_sets: TopicSets,
-    tests: list[TestSet],
-    settings: EvaluationConfig,
-    preset: str,
-    levels: tuple[int, ...],
-    mode: Any,
-    known: KnownCodes | None,
-) -> Iterator[SweepRow]:
-    from codeunlearn.evaluation.protocol import AFTER, BEFORE, evaluate_sets
-    from codeunlearn.evaluation.retranslate import Retranslator
-    from codeunlearn.evaluation.sweep import sweep_row
-    from codeunlearn.evaluation.topic import ModelTranslator
-    from codeunlearn.unlearning import search_s_primes
-
-    model, tokenizer = opened
-    found = search_s_primes(
-        model,
-        tokenizer,
-        [pair.source for pair in topic_sets.search],
-        topic_sets.controls,
-        topic_name=topic_sets.topic.name,
-        forms=topic_sets.topic.forms,
-        target_forms=topic_sets.target_words,
-        preset=preset,
-        s_primes=levels,
-        seed=settings.seed,
-        paired=topic_sets.paired,
-        known=known,
-    )
-    sources = [source for test in tests for source in test.sources]
-    translations = Retranslator(model, tokenizer, ModelTranslator(model, tokenizer, settings), sources)
-    for s_prime, result in found.items():
-        after = translations.after(result.forget_set, mode)
-        systems = {BEFORE: lambda _: translations.before, AFTER: lambda _, after=after: after}
-        evaluation = evaluate_sets(topic_sets.topic.name, tests, systems, examples=0, seed=settings.seed)
-        yield sweep_row(evaluation, s_prime, len(result.forget_set), len(topic_sets.search))

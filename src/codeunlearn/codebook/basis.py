@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from codeunlearn.codebook.modeling import require_bottleneck
+from codeunlearn.errors import CodeUnlearnError
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,15 @@ def change_downstream_basis(model: Any, basis: SignedPermutation) -> None:
     Args:
         model: a T5-like model with a bottleneck after the self-attention of one encoder layer.
         basis: the new basis.
+
+    Raises:
+        CodeUnlearnError: the bottleneck has no decoder that could write in the new basis.
     """
     bottleneck = require_bottleneck(model)
+    if not bottleneck.config.autoencoder:
+        raise CodeUnlearnError(
+            "Only a decoder can write in a new basis; without the autoencoder give new_basis: false."
+        )
     basis.rewrite_writer(bottleneck.decoder)
     layer = int(bottleneck.config.site.split(".")[2])
     for index, block in enumerate(model.encoder.block):

@@ -25,6 +25,8 @@ class BottleneckConfig(PretrainedConfig):
         num_codes: K, rows of the codebook.
         code_dim: F, numbers per code.
         top_s: S, codes summed per token.
+        autoencoder: codes lie in the space of a trained encoder; without it (an ablation) they lie among the activations
+            themselves, and F is d.
         site: module whose output (element 0) is replaced, as a path from the model's root.
         deletion_mode: ``refill``, ``drop`` or ``anchor``, see `Codebook`.
         layer_norm_eps: epsilon of the encoder's LayerNorm.
@@ -43,6 +45,7 @@ class BottleneckConfig(PretrainedConfig):
         num_codes: int = 25_000,
         code_dim: int = 512,
         top_s: int = 8,
+        autoencoder: bool = True,
         site: str = "encoder.block.2.layer.0",
         deletion_mode: DeletionMode = "refill",
         layer_norm_eps: float = 1e-5,
@@ -53,6 +56,10 @@ class BottleneckConfig(PretrainedConfig):
     ) -> None:
         if not 1 <= top_s <= num_codes:
             raise CodeUnlearnError(f"S = {top_s} codes per token cannot come from K = {num_codes}; choose 1 <= S <= K.")
+        if not autoencoder and code_dim != d_model:
+            raise CodeUnlearnError(
+                f"Without the autoencoder codes are as wide as activations: F (code_dim) must be {d_model}, not {code_dim}."
+            )
         if deletion_mode not in DELETION_MODES:
             raise CodeUnlearnError(
                 f"Unknown deletion mode {deletion_mode!r}; choose one of {', '.join(DELETION_MODES)}."
@@ -67,6 +74,7 @@ class BottleneckConfig(PretrainedConfig):
         self.num_codes = num_codes
         self.code_dim = code_dim
         self.top_s = top_s
+        self.autoencoder = autoencoder
         self.site = site
         self.deletion_mode: DeletionMode = deletion_mode
         self.layer_norm_eps = layer_norm_eps
@@ -108,10 +116,13 @@ class ConceptBottleneck(PreTrainedModel):
 
     def __init__(self, config: BottleneckConfig) -> None:
         super().__init__(config)
-        self.encoder = nn.Linear(config.d_model, config.code_dim)
-        self.norm = nn.LayerNorm(config.code_dim, eps=config.layer_norm_eps)
+        if config.autoencoder:
+            self.encoder = nn.Linear(config.d_model, config.code_dim)
+            self.norm = nn.LayerNorm(config.code_dim, eps=config.layer_norm_eps)
+            self.decoder = nn.Linear(config.code_dim, config.d_model)
+        else:
+            self.decoder = nn.Identity()
         self.codebook = Codebook(config.num_codes, config.code_dim, config.deletion_mode)
-        self.decoder = nn.Linear(config.code_dim, config.d_model)
         self.bypassed = False
         self.replacement: Tensor | None = None
         self.recorded: list[BottleneckOutput] | None = None
@@ -130,7 +141,9 @@ class ConceptBottleneck(PreTrainedModel):
             init.copy_(module.code_ids, torch.arange(module.num_codes))
 
     def encode(self, a: Tensor) -> Tensor:
-        """Equation 4 with appendix A's LayerNorm: [..., d] -> [..., F]."""
+        """Equation 4 with appendix A's LayerNorm: [..., d] -> [..., F]; the activations themselves without an autoencoder."""
+        if not self.config.autoencoder:
+            return a
         return self.norm(torch.relu(self.encoder(a)))
 
     def select(self, a: Tensor, s: int | None = None, *, ignore_deleted: bool = False) -> Selection:

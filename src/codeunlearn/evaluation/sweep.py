@@ -5,13 +5,28 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from codeunlearn.codebook import DeletionMode
+from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.protocol import AFTER, FORGET, RECALL, RETAIN, TopicEvaluation
+from codeunlearn.evaluation.protocol import (
+    AFTER,
+    BEFORE,
+    FORGET,
+    RECALL,
+    RETAIN,
+    TestSet,
+    TopicEvaluation,
+    evaluate_sets,
+)
+from codeunlearn.evaluation.retranslate import Retranslator
+from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
 from codeunlearn.record import write_json
+from codeunlearn.unlearning import KnownCodes, search_s_primes
 
 
 @dataclass(frozen=True)
@@ -42,6 +57,15 @@ class SweepRow:
     retain_bleu_delta: float
     neighbour_chrf_delta: float | None
 
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> SweepRow:
+        """The row of a file; what JSON could not hold is nan again."""
+        numbers: dict[str, Any] = {
+            key: math.nan if value is None and key != "neighbour_chrf_delta" else value
+            for key, value in content.items()
+        }
+        return cls(**numbers)
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -55,9 +79,9 @@ class Sweep:
 
     @classmethod
     def load(cls, directory: Path) -> Sweep:
-        """Reads ``sweep.json``; what JSON could not hold is nan again."""
+        """Reads ``sweep.json``."""
         content = json.loads((directory / "sweep.json").read_text(encoding="utf-8"))
-        return cls([_with_nan(row) for row in content["rows"]], content["details"])
+        return cls([SweepRow.from_dict(row) for row in content["rows"]], content["details"])
 
     def save(self, directory: Path) -> None:
         """``sweep.json``, ``sweep.csv`` and ``sweep.md``."""
@@ -74,13 +98,6 @@ class Sweep:
             "| BLEU D_R | chrF neighbours |\n|---|---|---|---|---|---|---|---|---|---|---|\n"
         )
         return head + "".join(_markdown_row(row) for row in self.rows)
-
-
-def _with_nan(row: dict[str, Any]) -> SweepRow:
-    numbers: dict[str, Any] = {
-        key: math.nan if value is None and key != "neighbour_chrf_delta" else value for key, value in row.items()
-    }
-    return SweepRow(**numbers)
 
 
 def _markdown_row(row: SweepRow) -> str:
@@ -136,3 +153,44 @@ def sweep_row(evaluation: TopicEvaluation, s_prime: int, codes: int, n_search: i
         retain_bleu_delta=deltas[RETAIN, "bleu"].delta,
         neighbour_chrf_delta=sum(near) / len(near) if near else None,
     )
+
+
+def sweep_topic(
+    model: Any,
+    tokenizer: Any,
+    sets: TopicSets,
+    tests: Sequence[TestSet],
+    config: EvaluationConfig,
+    *,
+    preset: str,
+    s_primes: Sequence[int],
+    mode: DeletionMode | None = None,
+    known: KnownCodes | None = None,
+) -> Iterator[SweepRow]:
+    """Searches a topic at every S' in one pass of counting, and scores each deletion on ``tests``.
+
+    Args:
+        mode: deletion mode; the model's own when absent.
+        known: codes of sentences that need no forward pass, such as a `CorpusIndex`.
+    """
+    found = search_s_primes(
+        model,
+        tokenizer,
+        [pair.source for pair in sets.search],
+        sets.controls,
+        topic_name=sets.topic.name,
+        forms=sets.topic.forms,
+        target_forms=sets.target_words,
+        preset=preset,
+        s_primes=tuple(s_primes),
+        seed=config.seed,
+        paired=sets.paired,
+        known=known,
+    )
+    sources = [source for test in tests for source in test.sources]
+    translations = Retranslator(model, tokenizer, ModelTranslator(model, tokenizer, config), sources)
+    for s_prime, result in found.items():
+        after = translations.after(result.forget_set, mode)
+        systems = {BEFORE: lambda _: translations.before, AFTER: lambda _, after=after: after}
+        evaluation = evaluate_sets(sets.topic.name, tests, systems, examples=0, seed=config.seed)
+        yield sweep_row(evaluation, s_prime, len(result.forget_set), len(sets.search))

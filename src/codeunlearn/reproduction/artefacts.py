@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from codeunlearn.evaluation.protocol import FORGET, RETAIN
+from codeunlearn.reproduction.ablation_table import ablations
 from codeunlearn.reproduction.artefact import Artefact
 from codeunlearn.reproduction.config import ReproductionConfig
 from codeunlearn.reproduction.curves import curve
@@ -32,6 +33,7 @@ def make_artefacts(results: Results) -> list[Artefact]:
         examples(results, "table4", "Table 4", name, FORGET),
         examples(results, "table5", "Table 5", name, RETAIN),
         optimism(results),
+        ablations(results),
     ]
     return [artefact for artefact in made if artefact is not None]
 

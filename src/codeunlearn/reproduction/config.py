@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 
 import yaml
 
+from codeunlearn.codebook.codebook import DELETION_MODES
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.training.config import TrainConfig
@@ -18,10 +19,12 @@ from codeunlearn.training.losses import LossWeights
 from codeunlearn.training.sizes import SIZES
 from codeunlearn.unlearning import PRESETS, S_PRIMES
 
+REFERENCE = "as configured"
+"""The ablations' first row: the codebook model with nothing changed."""
 PoolChoice = Literal["disjoint", "paper"]
 Options = Mapping[str, Any]
 _Config = TypeVar("_Config")
-_SHAPE = ("num_codes", "code_dim", "top_s", "layer", "deletion_mode")
+_SHAPE = ("num_codes", "code_dim", "top_s", "layer", "deletion_mode", "autoencoder")
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class JointConfig:
         start: the model it starts from, the ``base`` as in the paper, or the ``plain`` model.
         train: options of `TrainConfig` that differ from the defaults of joint training.
         bottleneck: K (``num_codes``), F (``code_dim``), S (``top_s``), ``layer`` of the encoder from 0, ``deletion_mode``;
-            what is absent fits the base.
+            ``autoencoder``; what is absent fits the base.
         build: options of `BuildConfig`.
     """
 
@@ -129,6 +132,39 @@ class ScoreConfig:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """The codebook model with something changed.
+
+    Attributes:
+        name: what is changed, in words; also the name of its stages and folder.
+        train: options of `TrainConfig` over those of ``joint``.
+        bottleneck: as in `JointConfig`, over those of ``joint``; also ``autoencoder``.
+        build: options of `BuildConfig` over those of ``joint``.
+        mode: nothing is trained; the reference model forgets in this deletion mode.
+    """
+
+    name: str
+    train: Options = field(default_factory=dict[str, Any])
+    bottleneck: Options = field(default_factory=dict[str, Any])
+    build: Options = field(default_factory=dict[str, Any])
+    mode: str | None = None
+
+
+@dataclass(frozen=True)
+class AblationConfig:
+    """What each part of the method contributes: variants of the codebook model, with the first seed.
+
+    Attributes:
+        train: options of `TrainConfig` over those of ``joint`` for the reference and all variants, such as fewer steps.
+            Without any, the reference is the codebook model itself.
+        variants: each differs from the reference as its name says.
+    """
+
+    train: Options = field(default_factory=dict[str, Any])
+    variants: tuple[Variant, ...] = ()
+
+
+@dataclass(frozen=True)
 class ReproductionConfig:
     """One reproduction.
 
@@ -145,6 +181,7 @@ class ReproductionConfig:
         models_per_seed: plain and codebook model are trained once per seed, not only once.
         search: how codes are found.
         scores: how models are scored.
+        ablations: variants of the codebook model.
         concept: the topic of table 1 and figure 3; the first one when absent.
         name: the topic of tables 4 and 5 and figure 4; the second one when absent.
         neighbour: the neighbour of ``concept`` in figure 5; its first one when absent.
@@ -162,6 +199,7 @@ class ReproductionConfig:
     models_per_seed: bool = False
     search: SearchConfig = field(default_factory=SearchConfig)
     scores: ScoreConfig = field(default_factory=ScoreConfig)
+    ablations: AblationConfig = field(default_factory=AblationConfig)
     concept: str | None = None
     name: str | None = None
     neighbour: str | None = None
@@ -292,12 +330,17 @@ def _check(config: ReproductionConfig) -> None:
     if config.search.preset not in PRESETS:
         raise CodeUnlearnError(f"Unknown preset {config.search.preset!r}; choose one of {', '.join(PRESETS)}.")
     _check_levels(config)
+    _check_variants(config.ablations)
     for where, options, known in (
         ("base: train", base.train, _names(TrainConfig)),
         ("plain", config.plain, _names(TrainConfig)),
         ("joint: train", config.joint.train, _names(TrainConfig)),
         ("joint: build", config.joint.build, _names(BuildConfig)),
         ("joint: bottleneck", config.joint.bottleneck, _SHAPE),
+        ("ablations: train", config.ablations.train, _names(TrainConfig)),
+        *((f"the variant {v.name!r}: train", v.train, _names(TrainConfig)) for v in config.ablations.variants),
+        *((f"the variant {v.name!r}: build", v.build, _names(BuildConfig)) for v in config.ablations.variants),
+        *((f"the variant {v.name!r}: bottleneck", v.bottleneck, _SHAPE) for v in config.ablations.variants),
     ):
         if foreign := sorted(set(options) - set(known)):
             raise CodeUnlearnError(f"{where} sets {foreign[0]!r}, which is none of {', '.join(known)}.")
@@ -308,6 +351,19 @@ def _check_levels(config: ReproductionConfig) -> None:
         if level not in config.search.s_primes:
             searched = ", ".join(map(str, config.search.s_primes))
             raise CodeUnlearnError(f"S' = {level} is to be shown but not searched; search: s_primes has {searched}.")
+
+
+def _check_variants(ablations: AblationConfig) -> None:
+    names = [REFERENCE, *(variant.name for variant in ablations.variants)]
+    if len(set(names)) < len(names) or any("/" in name or not name.strip() for name in names):
+        raise CodeUnlearnError(f"Every variant needs a name of its own, without a slash and other than {REFERENCE!r}.")
+    for variant in ablations.variants:
+        if variant.mode is not None and variant.mode not in DELETION_MODES:
+            raise CodeUnlearnError(
+                f"The variant {variant.name!r} has mode {variant.mode!r}; choose one of {', '.join(DELETION_MODES)}."
+            )
+        if variant.mode is not None and (variant.train or variant.bottleneck or variant.build):
+            raise CodeUnlearnError(f"The variant {variant.name!r} has a mode, so nothing else of it can change.")
 
 
 def _names(cls: Any) -> tuple[str, ...]:

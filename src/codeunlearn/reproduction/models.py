@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from codeunlearn.device import pick_device, processes
 from codeunlearn.evaluation.protocol import BEFORE, PLAIN, ZERO_SHOT, TestSet, evaluate_sets
 from codeunlearn.evaluation.topic import BYPASS, EvaluationConfig, ModelTranslator, whole_pool
 from codeunlearn.record import public_name
-from codeunlearn.reproduction.config import ReproductionConfig, TopicConfig, train_config
+from codeunlearn.reproduction.config import JointConfig, ReproductionConfig, TopicConfig, Variant, train_config
 from codeunlearn.reproduction.extras import Extras
 from codeunlearn.reproduction.stages import Stage
 from codeunlearn.reproduction.texts import Text
@@ -113,9 +113,9 @@ class Models:
         folder = Path(self.path(name))
 
         def make() -> dict[str, Any]:
-            return _finished(folder, self._train_joint(self.config.text, start, folder, seed))
+            return _finished(folder, self._train_joint(self.config.text, start, folder, seed, self.config.joint))
 
-        settings = {"text": self._identity, **self._joint_settings(seed)}
+        settings = {"text": self._identity, **self._joint_settings(seed, self.config.joint)}
         return Stage(name, settings, (start,), make, folder, together=True)
 
     def _gold(self, config: TopicConfig) -> Stage:
@@ -128,12 +128,31 @@ class Models:
             if after_plain:
                 start = f"{name}/plain"
                 train_plain(data, self.path(BASE), folder / "plain", self._plain_config(seed), reuse=True)
-            return _finished(folder, self._train_joint(data, start, folder, seed))
+            return _finished(folder, self._train_joint(data, start, folder, seed, self.config.joint))
 
-        settings = {"text": self._identity, "without": topic.to_dict(), **self._joint_settings(seed)}
+        settings = {"text": self._identity, "without": topic.to_dict(), **self._joint_settings(seed, self.config.joint)}
         if after_plain:
             settings["plain"] = _lasting(self._plain_config(seed))
         return Stage(name, settings, (BASE,), make, folder, together=True)
+
+    def variant(self, variant: Variant) -> Stage:
+        """A variant of the codebook model, trained with the first seed from where that starts."""
+        seed, name = self.config.seeds[0], variant_name(variant.name)
+        start = f"plain-{seed}" if self.config.joint.start == "plain" else BASE
+        folder = Path(self.path(name))
+        joint = self.config.joint
+        changed = replace(
+            joint,
+            train={**joint.train, **self.config.ablations.train, **variant.train},
+            bottleneck={**joint.bottleneck, **variant.bottleneck},
+            build={**joint.build, **variant.build},
+        )
+
+        def make() -> dict[str, Any]:
+            return _finished(folder, self._train_joint(self.config.text, start, folder, seed, changed))
+
+        settings = {"text": self._identity, **self._joint_settings(seed, changed)}
+        return Stage(name, settings, (start,), make, folder, together=True)
 
     def _quality(self, seed: int) -> Stage:
         """How well each model translates as such, and the codebook model with its bottleneck skipped."""
@@ -162,23 +181,18 @@ class Models:
         prefix = self.config.base.source_prefix
         return train_config(make, options, seed=seed, device=self.device, source_prefix=prefix)
 
-    def _train_joint(self, data: DataConfig, start: str, folder: Path, seed: int) -> dict[str, Any]:
-        train = self._train_config(TrainConfig.joint, self.config.joint.train, seed)
-        build = self._build_config(seed)
-        return train_joint(data, self.path(start), folder, train, build, self._shape, reuse=True)
+    def _train_joint(self, data: DataConfig, start: str, folder: Path, seed: int, joint: JointConfig) -> dict[str, Any]:
+        train = self._train_config(TrainConfig.joint, joint.train, seed)
+        build = _build_config(joint, seed)
+        return train_joint(data, self.path(start), folder, train, build, self._shape(joint), reuse=True)
 
-    def _joint_settings(self, seed: int) -> dict[str, Any]:
-        train = self._train_config(TrainConfig.joint, self.config.joint.train, seed)
-        return {"train": _lasting(train), "build": asdict(self._build_config(seed)), "bottleneck": self._shape}
+    def _joint_settings(self, seed: int, joint: JointConfig) -> dict[str, Any]:
+        train = self._train_config(TrainConfig.joint, joint.train, seed)
+        return {"train": _lasting(train), "build": asdict(_build_config(joint, seed)), "bottleneck": self._shape(joint)}
 
-    def _build_config(self, seed: int) -> BuildConfig:
-        options: dict[str, Any] = {"seed": seed, **self.config.joint.build}
-        return BuildConfig(**options)
-
-    @property
-    def _shape(self) -> dict[str, Any]:
+    def _shape(self, joint: JointConfig) -> dict[str, Any]:
         """Fields of `BottleneckConfig`: the size's where the base is trained here, and what the configuration says."""
-        size, given = self.config.base.size, dict(self.config.joint.bottleneck)
+        size, given = self.config.base.size, dict(joint.bottleneck)
         layer = given.pop("layer", None)
         site = {} if layer is None else {"site": family_of("t5").path(layer)}
         return {**(SIZES[size].shape if size else {}), **given, **site}
@@ -191,6 +205,16 @@ class Models:
         """Each process writes its own file, under the same name."""
         folder = self.out / "texts" / str(processes().rank)
         return text.write_without(topics, folder / f"{name}.jsonl")
+
+
+def variant_name(name: str) -> str:
+    """Of a variant's model and its stage."""
+    return f"ablations/{name}/model"
+
+
+def _build_config(joint: JointConfig, seed: int) -> BuildConfig:
+    options: dict[str, Any] = {"seed": seed, **joint.build}
+    return BuildConfig(**options)
 
 
 def _lasting(train: TrainConfig) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from codeunlearn.evaluation.protocol import PLAIN, RECALL, ZERO_SHOT, ScoreRow, 
 from codeunlearn.evaluation.teacher_forcing import EXTRACTION, PROBABILITY, RANK
 from codeunlearn.reporting.labels import metric_order
 from codeunlearn.reproduction import paper
+from codeunlearn.reproduction.ablations import AblationResult, result_name, variants
 from codeunlearn.reproduction.config import ReproductionConfig
 from codeunlearn.reproduction.scores import GOLD, Change, Translations, UnitScores, deletion_name
 from codeunlearn.reproduction.stages import StageStore
@@ -86,6 +87,7 @@ class Results:
         translations: by unit.
         searches: all timed searches.
         quality: how well the models translate, one evaluation for each seed of the models.
+        ablations: the variants of the codebook model, the reference first.
         missing: stages that are not finished.
     """
 
@@ -94,6 +96,7 @@ class Results:
     translations: dict[Unit, Translations]
     searches: list[Search]
     quality: list[TopicEvaluation]
+    ablations: list[AblationResult]
     missing: list[str]
 
     @classmethod
@@ -113,6 +116,11 @@ class Results:
             {u: Translations.from_dict(store.result(s)) for u in found if finished(s := f"{u.name}/translations")},
             [search for u in found if finished(s := f"{u.name}/search") for search in _searches(u, store.result(s))],
             [TopicEvaluation.from_dict(store.result(name)) for name in quality_stages if finished(name)],
+            [
+                AblationResult.from_dict(variant.name, store.result(name))
+                for variant in variants(config)
+                if finished(name := result_name(variant.name))
+            ],
             missing,
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.reproduction.ablations import Ablations
 from codeunlearn.reproduction.config import ReproductionConfig
 from codeunlearn.reproduction.extras import Extras
 from codeunlearn.reproduction.models import Models
@@ -40,11 +41,13 @@ class Reproduction:
         extras = Extras(config.scores.scorer, self.text, device)
         self.models = Models(config, out, self.text, device, extras)
         self.topics = TopicStages(config, self.models, self.store, out, self.text, extras)
+        self.ablations = Ablations(config, self.models, self.topics)
 
     def stages(self) -> list[Stage]:
-        """All stages in the order in which they are made: all of one seed of the models before the next."""
+        """All stages in the order in which they are made: one seed of the models after the other, then the ablations."""
         seeds = self.config.model_seeds
         stages = [stage for seed in seeds for stage in (*self.models.stages(seed), *self.topics.stages(seed))]
+        stages += self.ablations.stages()
         names = [stage.name for stage in stages]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)

@@ -91,7 +91,7 @@ class TopicStages:
         search, joint = self.config.search, self._joint(unit)
 
         def make() -> dict[str, Any]:
-            sets = self._read_sets(unit)
+            sets = self.read_sets(unit)
             return {
                 "searches": list(
                     timed_searches(*self.models.open(joint), sets, search.preset, search.s_primes, unit.seed)
@@ -106,7 +106,7 @@ class TopicStages:
         names = self._compared(unit)
 
         def make() -> dict[str, Any]:
-            sets = self._read_sets(unit)
+            sets = self.read_sets(unit)
             tests = make_test_sets(sets, self.text.pools, "test")
             sources = [source for test in tests for source in test.sources]
             found = {s["s_prime"]: ForgetSet.from_dict(s["forget_set"]) for s in self._searches(unit)}
@@ -183,7 +183,8 @@ class TopicStages:
         gold = self.models.gold_of(unit.topic.word, seed)
         return {ZERO_SHOT: BASE, PLAIN: f"plain-{seed}", **({GOLD: gold} if gold else {})}
 
-    def _read_sets(self, unit: Unit) -> TopicSets:
+    def read_sets(self, unit: Unit) -> TopicSets:
+        """The sentences of a unit whose first stage is finished."""
         return TopicSets.load(self.out / "topics" / unit.name / "sets.json")
 
     def _searches(self, unit: Unit) -> list[dict[str, Any]]:

@@ -64,11 +64,13 @@ def initialise_from_data(
             f"and {HELD_OUT_TOKENS:,} more to check them; give more data or fewer codes (--num-codes)."
         )
     test, rest = activations[:HELD_OUT_TOKENS], activations[HELD_OUT_TOKENS:]
-    bottleneck.encoder.bias.copy_(-(bottleneck.encoder.weight @ rest.mean(0)))
+    if bottleneck.config.autoencoder:
+        bottleneck.encoder.bias.copy_(-(bottleneck.encoder.weight @ rest.mean(0)))
     _set_codes(bottleneck, rest[: bottleneck.config.num_codes])
-    unseen = rest[bottleneck.config.num_codes :]
-    enough = len(unseen) >= 4 * bottleneck.config.code_dim
-    _solve_decoder(bottleneck, unseen if enough else rest, config.ridge)
+    if bottleneck.config.autoencoder:
+        unseen = rest[bottleneck.config.num_codes :]
+        enough = len(unseen) >= 4 * bottleneck.config.code_dim
+        _solve_decoder(bottleneck, unseen if enough else rest, config.ridge)
     return {"tokens": float(len(activations)), "unexplained_variance": unexplained_variance(bottleneck, test)}
 
 
