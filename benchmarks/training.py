@@ -1,7 +1,8 @@
 """Times a joint training step against the same step of the plain model, T5-small with K = 25,000, and their peak memory.
 
-All take the same batch in turn, each in a process of its own. A third is the joint step under ``torch.compile``, whose first step
-shows what compiling costs for each shape of a batch. Writes ``training.json``.
+All take the same batch in turn, each in a process of its own: beside these two a joint step whose decoder is under
+``torch.compile`` (the first step shows what compiling costs for each shape of a batch; a compiled bottleneck would not record
+what its losses need), and one without `keep_freed_memory`. Writes ``training.json``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from measuring import Report, Worker, answer_rounds, ratio, rounds
 from transformers import T5Config, T5ForConditionalGeneration
 
 from codeunlearn.codebook import BottleneckConfig, attach
+from codeunlearn.device import keep_freed_memory
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.joint import JointTrainer
 from codeunlearn.training.tokenizer import train_tokenizer
@@ -26,7 +28,7 @@ from codeunlearn.training.trainer import PlainTrainer
 
 LENGTH = 32
 ROWS = 64
-KINDS = ("plain", "joint", "compiled")
+KINDS = ("plain", "joint", "compiled", "fresh pages")
 
 
 def make_trainer(kind: str, folder: Path) -> PlainTrainer:
@@ -44,13 +46,15 @@ def make_trainer(kind: str, folder: Path) -> PlainTrainer:
 
 def work(kind: str) -> None:
     """Answers every line on stdin with the seconds of one step, and the end of it with the peak memory in MB."""
+    if kind != "fresh pages":
+        keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
         trainer = make_trainer(kind, Path(folder))
         optimizer = trainer.create_optimizer()
         model: Any = trainer.model
         model.train()
         if kind == "compiled":
-            model.compile()
+            model.get_decoder().compile()
         (batch,) = iter(trainer.get_train_dataloader())
 
         def step() -> None:
@@ -80,6 +84,7 @@ def main() -> None:
     peak = {kind: float(worker.stop()) for kind, worker in workers.items()}
     report.add("time of a joint step over a plain one", ratio(seconds["joint"], seconds["plain"]))
     report.add("time of a compiled joint step over a joint one", ratio(seconds["compiled"], seconds["joint"]))
+    report.add("time of a joint step on fresh pages over kept ones", ratio(seconds["fresh pages"], seconds["joint"]))
     report.add("peak memory of joint over plain", ratio([peak["joint"]], [peak["plain"]]))
     report.save(seconds=seconds, first_step_seconds=first, peak_megabytes=peak)
     print(f"written to {report.path}")

@@ -1,8 +1,10 @@
-"""What runs where: the device that a user names, whether bf16 is fast on it, and how many processes work together."""
+"""What runs where: the device that a user names, whether bf16 is fast on it, its memory, and how many processes work together."""
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,3 +58,25 @@ def has_fast_bf16(device: torch.device) -> bool:
     cpuinfo = Path("/proc/cpuinfo")
     flags = cpuinfo.read_text() if cpuinfo.exists() else ""
     return "avx512_bf16" in flags or "amx_bf16" in flags or " bf16 " in flags
+
+
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of glibc's mallopt
+_NEVER = -1
+
+
+def keep_freed_memory() -> bool:
+    """From now on large tensors take memory that others have freed, not fresh pages of the system.
+
+    glibc gives every large block back when it is freed, and the system clears each page again at its first touch, which
+    can be a quarter of a training step on a processor (docs/performance.md). The price is that a process keeps what it
+    once needed. Settings of the allocator in the environment are left alone, as are other systems.
+
+    Returns:
+        whether anything was changed.
+    """
+    if not sys.platform.startswith("linux") or any(n.startswith(("MALLOC_", "GLIBC_TUNABLES")) for n in os.environ):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    return bool(mallopt(_MMAP_MAX, 0) and mallopt(_TRIM_THRESHOLD, _NEVER))

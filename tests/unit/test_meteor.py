@@ -53,8 +53,13 @@ def test_nothing_in_common_or_nothing_at_all_scores_0() -> None:
 
 def test_inflections_match_by_their_french_stem_for_part_of_the_credit() -> None:
     # il is exact, the others match by stem; il and les are function words; complete and in order: no penalty.
-    # weights .35 .65 .35 .65 .65 -> (.35 + .6 (.65 + .35 + .65 + .65)) / 2.65
-    assert score("Il aima les chevaux blancs", "Il aimait le cheval blanc") == pytest.approx(100 * 1.73 / 2.65)
+    # weights .35 .65 .35 .65 .65 -> (.35 + .2 (.65 + .35 + .65 + .65)) / 2.65
+    assert score("Il aima les chevaux blancs", "Il aimait le cheval blanc") == pytest.approx(100 * 0.81 / 2.65)
+
+
+def test_the_defaults_are_those_of_the_reference_program_for_french() -> None:
+    # What the METEOR 1.5 jar prints for `-l fr -m "exact stem"` (benchmarks/meteor_jar.py).
+    assert MeteorParameters(alpha=0.9, beta=1.4, gamma=0.6, delta=0.65, exact=1.0, stem=0.2) == FRENCH
 
 
 def test_an_incomplete_match_is_punished_for_its_chunks() -> None:
@@ -103,6 +108,13 @@ def test_the_alignment_is_the_best_of_all_alignments() -> None:
 def test_covering_a_word_comes_before_saving_a_chunk() -> None:
     # Leaving the last "de" unmatched would make one chunk.
     assert len(align(["de", "table", "rouge", "de"], ["de", "de", "table", "rouge"])) == 4
+
+
+def test_an_exact_match_comes_before_one_of_stems_that_saves_a_chunk_or_is_nearer() -> None:
+    # le and les share their stem. Matched in order, the words would be one chunk.
+    found = align(["les", "chats", "et", "le", "chien"], ["le", "chats", "et", "les", "chien"])
+    assert [match.reference for match in found] == [3, 1, 2, 0, 4]
+    assert all(match.exact for match in found)
 
 
 def test_no_word_is_used_twice() -> None:

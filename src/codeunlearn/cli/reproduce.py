@@ -33,6 +33,15 @@ def run(
             "name; several add up.",
         ),
     ] = None,
+    scorer: Annotated[
+        str | None,
+        typer.Option(help="Translation model of other text for two semantic scores, in place of `scores: scorer`."),
+    ] = None,
+    bertscore: Annotated[
+        str | None, typer.Option(help="BERTScore precision with this encoder: folder or name.")
+    ] = None,
+    bartscore: Annotated[str | None, typer.Option(help="BARTScore with this BART: folder or name.")] = None,
+    comet: Annotated[str | None, typer.Option(help="COMET with this model of the Hub; needs comet-score.")] = None,
     redo: Annotated[
         list[str] | None,
         typer.Option("--redo", help="Make this stage and what rests on it again; `changed`: all whose inputs changed."),
@@ -54,7 +63,9 @@ def run(
     from codeunlearn.reproduction.config import ReproductionConfig
     from codeunlearn.reproduction.run import Reproduction
 
-    chosen = ReproductionConfig.load(config, **_changes(data, data_config, limit, base, base_data))
+    changes = _changes(data, data_config, limit, base, base_data)
+    scores = options.given(scorer=scorer, bertscore=bertscore, bartscore=bartscore, comet=comet)
+    chosen = ReproductionConfig.load(config, **changes, **options.given(scores=scores or None))
     work = Reproduction(chosen, out, device=device, redo=redo or [], say=_say)
     if plan:
         _show_plan(work)

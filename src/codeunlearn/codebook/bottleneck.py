@@ -120,8 +120,6 @@ class ConceptBottleneck(PreTrainedModel):
             self.encoder = nn.Linear(config.d_model, config.code_dim)
             self.norm = nn.LayerNorm(config.code_dim, eps=config.layer_norm_eps)
             self.decoder = nn.Linear(config.code_dim, config.d_model)
-        else:
-            self.decoder = nn.Identity()
         self.codebook = Codebook(config.num_codes, config.code_dim, config.deletion_mode)
         self.bypassed = False
         self.replacement: Tensor | None = None
@@ -146,6 +144,10 @@ class ConceptBottleneck(PreTrainedModel):
             return a
         return self.norm(torch.relu(self.encoder(a)))
 
+    def decode(self, code_sum: Tensor) -> Tensor:
+        """Equation 5: [..., F] -> [..., d]; the sum itself without an autoencoder."""
+        return self.decoder(code_sum) if self.config.autoencoder else code_sum
+
     def select(self, a: Tensor, s: int | None = None, *, ignore_deleted: bool = False) -> Selection:
         """The s (default S) best codes of every activation: [..., d] -> ids and scores [..., s]."""
         s = s or self.config.top_s
@@ -164,7 +166,7 @@ class ConceptBottleneck(PreTrainedModel):
         flat = h.reshape(-1, self.config.code_dim)
         selection = self.codebook.search(flat.detach(), self.config.top_s)
         code_sum = self.codebook.combine(selection).to(h.dtype).view_as(h)
-        a_hat = self.decoder(code_sum + (h - h.detach()))
+        a_hat = self.decode(code_sum + (h - h.detach()))
         return BottleneckOutput(a, h, code_sum, a_hat.to(a.dtype), selection.ids.view(*a.shape[:-1], -1))
 
     def forward(self, activations: Tensor) -> Tensor:

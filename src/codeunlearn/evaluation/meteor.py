@@ -3,8 +3,8 @@
 METEOR 1.5 (Denkowski and Lavie, "Meteor Universal: Language Specific Translation Evaluation for Any Target
 Language", WMT 2014) with its French parameters and two of its matchers: exact words and Snowball French
 stems. The paraphrase matcher needs a table that is not distributed with Python packages; leaving it out is
-what the reference program does with `-l fr -m "exact stem" -w "1.0 0.6"`. nltk's METEOR is another metric:
-English Porter stems, English WordNet synonyms, the parameters of 2007.
+what the reference program does with `-l fr -m "exact stem"`. nltk's METEOR is another metric: English Porter
+stems, English WordNet synonyms, the parameters of 2007.
 
 A sentence pair is reduced to a row of sums (`COLUMNS`); scores of sentences, corpora and bootstrap samples
 are all computed from such sums by `score_from_sums`, as the reference program aggregates them.
@@ -59,7 +59,7 @@ class MeteorParameters:
     gamma: float = 0.6
     delta: float = 0.65
     exact: float = 1.0
-    stem: float = 0.6
+    stem: float = 0.2
 
     @property
     def signature(self) -> str:
@@ -83,9 +83,9 @@ class _Partial(NamedTuple):
     """A partial alignment of the words read so far; the four first fields sort the best to the front."""
 
     unmatched: int
+    inexact: int
     chunks: int
     distance: int
-    inexact: int
     used: int
     last: int
     matches: tuple[Match, ...]
@@ -108,16 +108,18 @@ def _stem(word: str) -> str:
     return str(_stemmer.stem(word))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
 
 
-def _is_function(token: str) -> bool:
+def is_function_word(token: str) -> bool:
+    """Whether a token of `tokens` weighs as a function word: a frequent word or a punctuation mark."""
     return not is_word(token) or token.rstrip("'") in function_words()
 
 
 def align(hypothesis: Sequence[str], reference: Sequence[str]) -> tuple[Match, ...]:
     """The one-to-one word alignment that METEOR scores.
 
-    Among all alignments it covers the most words, then has the fewest chunks, then the smallest sum of
-    distances between the positions of matched words, then the most exact matches. Found by a beam search over
-    the words of the hypothesis, exact whenever fewer than 41 partial alignments are open at every word.
+    Among all alignments it covers the most words, then has the most exact matches (the reference program
+    counts them twice as much as matches of stems), then the fewest chunks, then the smallest sum of distances
+    between the positions of matched words. Found by a beam search over the words of the hypothesis, exact
+    whenever fewer than 41 partial alignments are open at every word.
     """
     candidates = _candidates(hypothesis, reference)
     rivals = [0] * len(reference)
@@ -158,9 +160,9 @@ def _extensions(partial: _Partial, options: list[Match], certain: bool) -> list[
         extended.append(
             _Partial(
                 partial.unmatched,
+                partial.inexact + (not match.exact),
                 partial.chunks + (match.reference != partial.last + 1),
                 partial.distance + abs(match.hypothesis - match.reference),
-                partial.inexact + (not match.exact),
                 partial.used | bit,
                 match.reference,
                 (*partial.matches, match),
@@ -187,7 +189,7 @@ def sums(hypothesis: str, reference: str, parameters: MeteorParameters = FRENCH)
     A pair aligned completely and in order counts no chunk, so that it is not punished for being one.
     """
     h, r = tokens(hypothesis), tokens(reference)
-    weight = {word: 1 - parameters.delta if _is_function(word) else parameters.delta for word in {*h, *r}}
+    weight = {word: 1 - parameters.delta if is_function_word(word) else parameters.delta for word in {*h, *r}}
     matches = align(h, r)
     credit = [parameters.exact if match.exact else parameters.stem for match in matches]
     chunks = _chunks(matches)

@@ -118,6 +118,9 @@ class ScoreConfig:
         usage_size: sentences of the train pool on which the use of codes is counted.
         scorer: folder or Hub name of a translation model trained on other text, whose likelihood and states make two
             semantic scores; none without it.
+        bertscore: the paper's BERTScore precision with this encoder, folder or Hub name.
+        bartscore: the paper's BARTScore with this BART, folder or Hub name.
+        comet: COMET with this model of the Hub.
     """
 
     size: int = 500
@@ -129,6 +132,9 @@ class ScoreConfig:
     placebo_draws: int = 20
     usage_size: int = 5000
     scorer: str | None = None
+    bertscore: str | None = None
+    bartscore: str | None = None
+    comet: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The metrics of a reproduction beyond the lexical ones, none of which needs a download: a scorer's, and fluency."""
+"""The metrics of a reproduction beyond the lexical ones: fluency, and those of the models that its configuration names."""
 
 from __future__ import annotations
 
@@ -8,46 +8,63 @@ from typing import Any
 
 from codeunlearn.corpus.target_words import ParallelText
 from codeunlearn.corpus.topics import Topic
+from codeunlearn.evaluation.bartscore import BartScoreConfig
+from codeunlearn.evaluation.bertscore import bertscore_config
 from codeunlearn.evaluation.extra_metrics import ExtraMetricsConfig, extra_metrics
 from codeunlearn.evaluation.fluency import CharacterModel, fit_fluency
 from codeunlearn.evaluation.protocol import MetricsFor, TestSet
 from codeunlearn.record import public_name
+from codeunlearn.reproduction.config import ScoreConfig
 from codeunlearn.reproduction.texts import Text
 from codeunlearn.training.resuming import weights_digest
 
 
 @dataclass
 class Extras:
-    """Opens the scorer once for all topics.
+    """Opens the models once for all topics.
 
     Attributes:
-        scorer: see `ScoreConfig.scorer`.
+        config: names the models.
         text: fluency is fitted on the target side of its train pool.
         device: ``auto``, ``cpu`` or ``cuda``.
     """
 
-    scorer: str | None
+    config: ScoreConfig
     text: Text
     device: str
     _fluency: dict[str, CharacterModel] = field(default_factory=dict[str, CharacterModel])
 
     def identity(self) -> dict[str, Any]:
         """What scores depend on."""
-        weights = {"scorer": public_name(self.scorer), "weights": weights_digest(self.scorer)} if self.scorer else {}
-        return {"fluency": True, **weights}
+        config = self.config
+        named: dict[str, Any] = {"fluency": True}
+        if config.scorer:
+            named |= {"scorer": public_name(config.scorer), "weights": weights_digest(config.scorer)}
+        for name in ("bertscore", "bartscore", "comet"):
+            if model := getattr(config, name):
+                named[name] = {"model": public_name(model), "weights": weights_digest(model)}
+        return named
 
     def without(self, topic: Topic | None = None, words: tuple[str, ...] = ()) -> MetricsFor:
         """The metrics of a topic's sets; fluency is fitted without the topic."""
 
         def metrics(test: TestSet) -> dict[str, Any]:
-            return {**self._of_scorer(test), "fluency": self._fluency_without(topic, words)}
+            return {**self._of_models(test), "fluency": self._fluency_without(topic, words)}
 
         return metrics
 
     @cached_property
-    def _of_scorer(self) -> MetricsFor:
+    def _of_models(self) -> MetricsFor:
+        config = self.config
         return extra_metrics(
-            ExtraMetricsConfig(embedding_precision=self.scorer, seq2seq_score=self.scorer), device=self.device
+            ExtraMetricsConfig(
+                embedding_precision=config.scorer,
+                seq2seq_score=config.scorer,
+                bertscore=bertscore_config(config.bertscore) if config.bertscore else None,
+                bartscore=BartScoreConfig(config.bartscore) if config.bartscore else None,
+                comet=config.comet,
+            ),
+            device=self.device,
         )
 
     def _fluency_without(self, topic: Topic | None, words: tuple[str, ...]) -> CharacterModel:

@@ -89,13 +89,16 @@ def _both_sides(results: Results, metric: str) -> str:
     if not forget or not retain:
         return ""
     lost, kept = (statistics.fmean(cell.delta for cell in cells) for cells in (forget, retain))
+    places = metric_label(metric, "").decimals
     text = (
-        f"{metric_label(metric, '').text} changes by {signed(lost)} on sentences with the topic and by {signed(kept)} on "
-        "unrelated ones, on average over topics"
+        f"{metric_label(metric, '').text} changes by {signed(lost, places)} on sentences with the topic and by "
+        f"{signed(kept, places)} on unrelated ones, on average over topics"
     )
     drawn = [cell.placebo for cell in forget if cell.placebo is not None]
     return (
-        f"{text}; by {signed(statistics.fmean(drawn))} on the former under placebo deletions." if drawn else f"{text}."
+        f"{text}; by {signed(statistics.fmean(drawn), places)} on the former under placebo deletions."
+        if drawn
+        else f"{text}."
     )
 
 
@@ -142,16 +145,16 @@ def _picture(svg: bytes) -> dict[str, Any]:
     return {"base64": base64.b64encode(svg).decode("ascii"), "width": width, "height": height}
 
 
+_NAMES = ("data", "model", "scorer", "bertscore", "bartscore", "comet")
+
+
 def public_config(config: ReproductionConfig) -> dict[str, Any]:
     """The configuration without folders of the machine and without what is not set."""
 
     def public(content: Any) -> Any:
         if isinstance(content, dict):
             kept = {key: public(value) for key, value in content.items() if value not in (None, (), {}, "")}
-            return {
-                key: public_name(v) if key in ("data", "model", "scorer") and isinstance(v, str) else v
-                for key, v in kept.items()
-            }
+            return {key: public_name(v) if key in _NAMES and isinstance(v, str) else v for key, v in kept.items()}
         if isinstance(content, (list, tuple)):
             return [public(item) for item in content]
         return content

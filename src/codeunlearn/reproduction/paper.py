@@ -8,9 +8,8 @@ METRICS = ("BLEU", "METEOR", "BERT-P", "BART")
 OURS = {
     "bleu": "BLEU",
     "meteor_fr": "METEOR",
-    "bertscore": "BERT-P",
     "bertscore_precision": "BERT-P",
-    "bartscore": "BART",
+    "bartscore_ref_hyp": "BART",
 }
 """The paper's metric that one of ours corresponds to."""
 

@@ -38,7 +38,7 @@ class Reproduction:
         self.config, self.out = config, out
         self.store = StageStore(out, redo, say)
         self.text = Text((config.text,))
-        extras = Extras(config.scores.scorer, self.text, device)
+        extras = Extras(config.scores, self.text, device)
         self.models = Models(config, out, self.text, device, extras)
         self.topics = TopicStages(config, self.models, self.store, out, self.text, extras)
         self.ablations = Ablations(config, self.models, self.topics)

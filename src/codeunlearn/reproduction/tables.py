@@ -36,11 +36,12 @@ def models(results: Results) -> Artefact | None:
             found = results.quality_rows(system, metric)
             if found:
                 value, low, high = (statistics.fmean(getattr(r, f) for r in found) for f in ("value", "low", "high"))
+                places = metric_label(metric, "").decimals
                 records.append({
                     "system": system, "metric": metric, "models": len(found), "value": value, "low": low, "high": high,
                     "sentences": found[0].count, "signature": found[0].signature,
                 })  # fmt: skip
-                cells.append(f"{number(value)} [{number(low)}, {number(high)}]")
+                cells.append(f"{number(value, places)} [{number(low, places)}, {number(high, places)}]")
             else:
                 cells.append("")
         rows.append([label, *cells])
@@ -102,7 +103,7 @@ def _like_the_paper(results: Results, cells: Sequence[Cell], metrics: Sequence[s
 
 
 def _drop(cell: Cell) -> str:
-    text = f"{number(cell.unlearned)} ({signed(cell.normalised, 0)}%"
+    text = f"{number(cell.unlearned, _decimals(cell))} ({signed(cell.normalised, 0)}%"
     if cell.within_noise:
         text += f" {NOISE_MARK}"
     elif cell.normalised_low is not None:
@@ -117,10 +118,13 @@ def _with_what_it_leaves_out(cells: Sequence[Cell]) -> Grid:
             f"{cell.topic} ({cell.n})",
             _symbol(cell.set),
             str(metric_label(cell.metric, cell.set)),
-            *(_optional(value) for value in (cell.zero_shot, cell.plain, cell.codebook, cell.unlearned, cell.gold)),
-            f"{signed(cell.delta)} {bounds(cell.low, cell.high)}",
-            _with_bounds(cell.beyond_retain, cell.beyond_retain_low, cell.beyond_retain_high),
-            _with_bounds(cell.placebo, cell.placebo_low, cell.placebo_high),
+            *(
+                _optional(value, _decimals(cell))
+                for value in (cell.zero_shot, cell.plain, cell.codebook, cell.unlearned, cell.gold)
+            ),
+            _with_bounds(cell.delta, cell.low, cell.high, _decimals(cell)),
+            _with_bounds(cell.beyond_retain, cell.beyond_retain_low, cell.beyond_retain_high, _decimals(cell)),
+            _with_bounds(cell.placebo, cell.placebo_low, cell.placebo_high, _decimals(cell)),
         ]
         for cell in cells
     ]
@@ -131,12 +135,16 @@ def _with_what_it_leaves_out(cells: Sequence[Cell]) -> Grid:
     return Grid(["Topic (N)", "Sentences", "Metric", *heads], rows, caption, frozenset(range(3, 3 + len(heads))))
 
 
-def _optional(value: float | None) -> str:
-    return "" if value is None else number(value)
+def _decimals(cell: Cell) -> int:
+    return metric_label(cell.metric, cell.set).decimals
 
 
-def _with_bounds(value: float | None, low: float | None, high: float | None) -> str:
-    return "" if value is None else f"{signed(value)} {bounds(low, high)}"
+def _optional(value: float | None, decimals: int = 1) -> str:
+    return "" if value is None else number(value, decimals)
+
+
+def _with_bounds(value: float | None, low: float | None, high: float | None, decimals: int = 1) -> str:
+    return "" if value is None else f"{signed(value, decimals)} {bounds(low, high, decimals)}"
 
 
 def _symbol(set_name: str) -> str:
@@ -214,8 +222,9 @@ def optimism(results: Results) -> Artefact | None:
                 })  # fmt: skip
                 rows.append([
                     topic.word, set_label(set_name, topic.word), metric_label(metric, set_name).text,
-                    _with_bounds(own.delta, own.low, own.high), _with_bounds(shared.delta, shared.low, shared.high),
-                    signed(shared.delta - own.delta),
+                    _with_bounds(own.delta, own.low, own.high, _decimals(own)),
+                    _with_bounds(shared.delta, shared.low, shared.high, _decimals(own)),
+                    signed(shared.delta - own.delta, _decimals(own)),
                 ])  # fmt: skip
     if not records:
         return None

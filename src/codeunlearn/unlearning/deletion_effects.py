@@ -104,7 +104,7 @@ class DeletionEffects:
             counted[i, : len(target)] = torch.from_numpy(self.counted[one.sentence])
             code_sums[i, :size] = sums.without(span, one.row)
         device = self.model.device
-        output = self.bottleneck.decoder(code_sums.to(device))
+        output = self.bottleneck.decode(code_sums.to(device))
         inputs = self.model.prepare_decoder_input_ids_from_labels(labels)
         with replace_bottleneck_output(self.model, output), _only(self.model, counted.to(device)):
             logits: Tensor = self.model(
