@@ -23,11 +23,13 @@ from codeunlearn.evaluation.sweep import Sweep, SweepRow
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs/results/en-fr-mini"
 PERFORMANCE = ROOT / "docs/results/performance"
+METRICS = ROOT / "docs/results/metrics"
 PAGES = (
     ROOT / "README.md",
     ROOT / "docs/training.md",
     ROOT / "docs/performance.md",
     ROOT / "docs/finding-codes.md",
+    ROOT / "docs/metrics.md",
     ROOT / "docs/results/en-fr-mini.md",
 )
 FIXED_S_PRIME = 24  # chosen before the first of these models was trained
@@ -197,6 +199,25 @@ def topic_times() -> str:
     return table("| topic | sentences | without index | with index |", rows) + "\n" + about
 
 
+def meteor_jar() -> str:
+    """Our METEOR against the jar, step by step; and why sentences differ where words and lists are the same."""
+    found = json.loads((METRICS / "meteor_jar.json").read_text(encoding="utf-8"))
+    rows = [
+        f"| {name}, {content['pairs']} | {step} | {at['ours']:.2f} | {at['jar']:.2f} | {at['mean_difference']:.2f} "
+        f"| {at['largest_difference']:.1f} | {100 * at['agree']:.0f} % | {at['pearson']:.3f} | {at['kendall']:.3f} |"
+        for name, content in found["data"].items()
+        for step, at in content["steps"].items()
+    ]
+    head = "| data, pairs | the jar has | ours | jar | mean difference | largest | within 0.1 | Pearson | Kendall |"
+    names = found["data"]
+    reasons = dict.fromkeys(reason for content in names.values() for reason in content["reasons"])
+    counts = [
+        f"| {reason} | {' | '.join(str(content['reasons'].get(reason, 0)) for content in names.values())} |"
+        for reason in reasons
+    ]
+    return table(head, rows) + "\n" + table(f"| why, in the first row of | {' | '.join(names)} |", counts)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "translation": translation,
     "quality": quality,
@@ -212,6 +233,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "training step": lambda: training_step("training"),
     "training step, bf16": lambda: training_step("training-bf16"),
     "topics": topic_times,
+    "meteor jar": meteor_jar,
     **selection_tables.TABLES,
 }
 

@@ -10,7 +10,7 @@ import yaml
 
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.reproduction.config import ReproductionConfig, TopicConfig, train_config
+from codeunlearn.reproduction.config import ReproductionConfig, TopicConfig, settings_of, train_config
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.losses import LossWeights
 from codeunlearn.unlearning import S_PRIMES
@@ -63,6 +63,16 @@ def test_the_command_line_overrules_the_file_key_by_key(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump({**SMALLEST, "text": {"data": "x.tsv", "limit": 5}}), encoding="utf-8")
     config = ReproductionConfig.load(path, text={"data": "y.tsv"})
     assert (config.text.data, config.text.limit) == ("y.tsv", 5)
+
+
+def test_settings_of_the_command_line_are_nested_yaml() -> None:
+    found = settings_of(["joint.train.max_steps=20", "seeds=[3, 4]", "joint.train.losses=paper"])
+    assert found == {"joint": {"train": {"max_steps": 20, "losses": "paper"}}, "seeds": [3, 4]}
+    for entry in ("seeds", "=3", "a..b=1"):
+        with pytest.raises(CodeUnlearnError, match="takes KEY=VALUE"):
+            settings_of([entry])
+    with pytest.raises(CodeUnlearnError, match="not YAML"):
+        settings_of(["seeds=[3"])
 
 
 def test_a_text_of_a_known_file_name_keeps_the_options_of_the_file(tmp_path: Path) -> None:

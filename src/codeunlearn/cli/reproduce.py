@@ -42,6 +42,12 @@ def run(
     ] = None,
     bartscore: Annotated[str | None, typer.Option(help="BARTScore with this BART: folder or name.")] = None,
     comet: Annotated[str | None, typer.Option(help="COMET with this model of the Hub; needs comet-score.")] = None,
+    changed: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Another value of the configuration, such as joint.train.max_steps=20."
+        ),
+    ] = None,
     redo: Annotated[
         list[str] | None,
         typer.Option("--redo", help="Make this stage and what rests on it again; `changed`: all whose inputs changed."),
@@ -60,12 +66,13 @@ def run(
     quiet_libraries()
     from codeunlearn.device import processes
     from codeunlearn.reproduction.artefacts import write_artefacts
-    from codeunlearn.reproduction.config import ReproductionConfig
+    from codeunlearn.reproduction.config import ReproductionConfig, merged, settings_of
     from codeunlearn.reproduction.run import Reproduction
 
     changes = _changes(data, data_config, limit, base, base_data)
     scores = options.given(scorer=scorer, bertscore=bertscore, bartscore=bartscore, comet=comet)
-    chosen = ReproductionConfig.load(config, **changes, **options.given(scores=scores or None))
+    given = merged(merged(settings_of(changed or []), changes), options.given(scores=scores or None))
+    chosen = ReproductionConfig.load(config, **given)
     work = Reproduction(chosen, out, device=device, redo=redo or [], say=_say)
     if plan:
         _show_plan(work)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
@@ -246,9 +246,9 @@ class ReproductionConfig:
             raise CodeUnlearnError(f"The configuration {path} cannot be read: {error}.") from error
         if not isinstance(content, dict):
             raise CodeUnlearnError(f"The configuration {path} must hold `option: value` lines.")
-        merged = _merged(cast(dict[str, Any], content), changes)
-        _keep_text_options(merged, cast(dict[str, Any], content))
-        return read(cls, merged, path.name)
+        given = merged(cast(dict[str, Any], content), changes)
+        _keep_text_options(given, cast(dict[str, Any], content))
+        return read(cls, given, path.name)
 
 
 def read(cls: type[_Config], content: Mapping[str, Any], where: str) -> _Config:
@@ -292,22 +292,44 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     return value
 
 
-def _merged(content: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(content)
+def merged(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``content`` with ``changes``, key by key however deep."""
+    result = dict(content)
     for key, value in changes.items():
-        inner = merged.get(key)
+        inner = result.get(key)
         both = isinstance(value, dict) and isinstance(inner, dict)
-        merged[key] = _merged(cast(dict[str, Any], inner), cast(dict[str, Any], value)) if both else value
-    return merged
+        result[key] = merged(cast(dict[str, Any], inner), cast(dict[str, Any], value)) if both else value
+    return result
 
 
-def _keep_text_options(merged: dict[str, Any], content: dict[str, Any]) -> None:
+def settings_of(entries: Sequence[str]) -> dict[str, Any]:
+    """``KEY=VALUE`` lines nested as in the file: ``a.b=1`` is ``{"a": {"b": 1}}``; values are YAML.
+
+    Raises:
+        CodeUnlearnError: an entry is not of this form.
+    """
+    settings: dict[str, Any] = {}
+    for entry in entries:
+        path, equals, text = entry.partition("=")
+        if not equals or not all(path.split(".")):
+            raise CodeUnlearnError(f"--set takes KEY=VALUE, such as joint.train.max_steps=20; got {entry}.")
+        try:
+            value: Any = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise CodeUnlearnError(f"The value of --set {entry} is not YAML.") from error
+        for key in reversed(path.split(".")):
+            value = {key: value}
+        settings = merged(settings, value)
+    return settings
+
+
+def _keep_text_options(changed: dict[str, Any], content: dict[str, Any]) -> None:
     """Texts of the base that are of a file name in ``content`` keep the options they have there."""
     known: list[Any] = (content.get("base") or {}).get("text") or []
     options = {Path(text["data"]).name: text for text in known if isinstance(text, dict) and "data" in text}
-    given = (merged.get("base") or {}).get("text") or []
+    given = (changed.get("base") or {}).get("text") or []
     if options and given is not known:
-        merged["base"]["text"] = [{**options.get(Path(text["data"]).name, {}), **text} for text in given]
+        changed["base"]["text"] = [{**options.get(Path(text["data"]).name, {}), **text} for text in given]
 
 
 def train_config(make: Any, options: Options, **more: Any) -> TrainConfig:
