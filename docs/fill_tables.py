@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import reproduction_tables
 import selection_tables
 from selection_tables import table
 
@@ -177,11 +178,20 @@ def scaling() -> str:
 
 def training_step(name: str) -> str:
     found = _measured(name)
-    peak, ratio = found["peak_megabytes"], found["ratios"]["time of a joint step over a plain one"]
-    return (
-        f"A joint step takes {_ratio(ratio)} times a plain one; peak memory {peak['joint'] / 1000:.1f} GB against "
-        f"{peak['plain'] / 1000:.1f} GB.\n"
-    )
+    peak, ratios = found["peak_megabytes"], found["ratios"]
+    lines = [
+        f"A joint step takes {_ratio(ratios['time of a joint step over a plain one'])} times a plain one; peak memory "
+        f"{peak['joint'] / 1000:.1f} GB against {peak['plain'] / 1000:.1f} GB."
+    ]
+    fresh = ratios.get("time of a joint step on fresh pages over kept ones")
+    if fresh:
+        compiled = ratios["time of a compiled joint step over a joint one"]
+        lines.append(
+            f"On fresh pages it takes {_ratio(fresh)} times as long as on kept ones, with a peak of "
+            f"{peak['fresh pages'] / 1000:.1f} GB; with a compiled decoder {_ratio(compiled)} times as long, after "
+            f"{found['first_step_seconds']['compiled']:.0f} s for the first step."
+        )
+    return "\n".join(lines) + "\n"
 
 
 def topic_times() -> str:
@@ -235,6 +245,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "topics": topic_times,
     "meteor jar": meteor_jar,
     **selection_tables.TABLES,
+    **reproduction_tables.TABLES,
 }
 
 
