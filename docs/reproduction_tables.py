@@ -10,7 +10,7 @@ from selection_tables import table
 
 from codeunlearn.reproduction import paper
 
-RESULTS = Path(__file__).parent / "results/reproduction/books-small"
+RESULTS = Path(__file__).parent / "results/reproduction/tatoeba-small"
 SETS = {"forget": "D'_T", "retain": "D_R"}
 COMPARED = ("bleu", "meteor_fr")
 """The metrics that the paper has too, under the same name."""
@@ -56,10 +56,7 @@ def what_it_leaves_out() -> str:
     for topic, rows in _topics().items():
         for name in dict.fromkeys(name for name, metric in rows if metric == "chrf"):
             row = rows[name, "chrf"]
-            systems = " | ".join(
-                _number(row[system]) for system in ("zero_shot", "plain", "codebook", "unlearned", "gold")
-            )
-            placebo = _with_bounds(row, "placebo", "placebo_low", "placebo_high")
+            systems, placebo = _systems(row), _with_bounds(row, "placebo", "placebo_low", "placebo_high")
             beyond = _with_bounds(row, "beyond_retain", "beyond_retain_low", "beyond_retain_high")
             change = _with_bounds(row, "delta", "low", "high")
             lines.append(f"| {topic} | {SETS.get(name, name)} | {systems} | {change} | {beyond} | {placebo} |")
@@ -77,15 +74,16 @@ def knowledge() -> str:
             ("target_word_rank", "median rank"),
         ):
             row = rows["forget", metric]
-            systems = " | ".join(
-                _number(row[system]) for system in ("zero_shot", "plain", "codebook", "unlearned", "gold")
-            )
-            placebo = _with_bounds(row, "placebo", "placebo_low", "placebo_high")
+            systems, placebo = _systems(row), _with_bounds(row, "placebo", "placebo_low", "placebo_high")
             lines.append(f"| {topic} | {_number(row['codes'], 0)} | {label} | {systems} | {placebo} |")
     return table(
         "| topic | codes | the topic's words on D'_T | zero-shot | plain | codebook | unlearned | gold | placebo, change |",
         lines,
     )
+
+
+def _systems(row: Row) -> str:
+    return " | ".join(_number(row[system]) for system in ("zero_shot", "plain", "codebook", "unlearned", "gold"))
 
 
 def _drop(cell: Row) -> str:

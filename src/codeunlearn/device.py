@@ -68,7 +68,7 @@ def keep_freed_memory() -> bool:
     """From now on large tensors take memory that others have freed, not fresh pages of the system.
 
     glibc gives every large block back when it is freed, and the system clears each page again at its first touch, which
-    can be a quarter of a training step on a processor (docs/performance.md). The price is that a process keeps what it
+    was a sixth of a training step on a processor (docs/performance.md). The price is that a process keeps what it
     once needed. Settings of the allocator in the environment are left alone, as are other systems.
 
     Returns:

@@ -259,8 +259,8 @@ def test_nothing_finished_is_a_page_that_says_so(tmp_path: Path) -> None:
     assert not (tmp_path / "artefacts").exists()
 
 
-def sweep(topic: str, s_prime: int, after: float, retain: float) -> SweepRow:
-    return SweepRow(topic, s_prime, s_prime, 50, 20, 80.0, after, 0.0, 9.0, -5.0, retain, -2.0, 0.5, -0.1, None)
+def sweep(topic: str, s_prime: int, after: float, retain: float, before: float = 80.0) -> SweepRow:
+    return SweepRow(topic, s_prime, s_prime, 50, 20, before, after, 0.0, 9.0, -5.0, retain, -2.0, 0.5, -0.1, None)
 
 
 def test_ablations_are_means_over_topics_and_count_those_that_are_gone(tmp_path: Path) -> None:
@@ -268,13 +268,16 @@ def test_ablations_are_means_over_topics_and_count_those_that_are_gone(tmp_path:
     store = StageStore(tmp_path)
     quality = evaluate_sets("no topic", [TestSet(WHOLE, pairs("voit"))], {"codebook": lambda _: french("voit")})
     gone_but_at_too_high_a_price = [sweep("love", 8, 40.0, 0.0), sweep("love", 72, 0.0, -1.5)]
-    rows = [*gone_but_at_too_high_a_price, sweep("Julien", 8, 8.0, -0.5), sweep("Julien", 72, 4.0, -2.5)]
-    content = {"quality": quality.to_dict(), "rows": [asdict(row) for row in rows], "unexplained_variance": None}
+    never_said = [sweep("never", 8, 0.0, 0.0, before=0.0), sweep("never", 72, 0.0, 0.0, before=0.0)]
+    rows = [*gone_but_at_too_high_a_price, sweep("Julien", 8, 8.0, -0.5), sweep("Julien", 72, 4.0, -2.5), *never_said]
+    content = {"quality": quality.to_dict(), "rows": [asdict(row) for row in rows]}
     finish(store, result_name("drop"), content)
     results = Results.load(config, store)
     assert result_name(REFERENCE) in results.missing
     (table,) = (artefact for artefact in make_artefacts(results) if artefact.name == "ablations")
     (record,) = table.records
     assert record["variant"] == "drop"
-    assert (record["recall_after"], record["retain_chrf_delta"], record["topics_gone"]) == (2.0, -2.0, 1)
+    assert record["recall_after"] == pytest.approx(4 / 3)
+    assert record["retain_chrf_delta"] == pytest.approx(-4 / 3)
+    assert record["topics_gone"] == 1
     assert record["chrf"] == pytest.approx(100)

@@ -68,6 +68,7 @@ def test_the_command_line_overrules_the_file_key_by_key(tmp_path: Path) -> None:
 def test_settings_of_the_command_line_are_nested_yaml() -> None:
     found = settings_of(["joint.train.max_steps=20", "seeds=[3, 4]", "joint.train.losses=paper"])
     assert found == {"joint": {"train": {"max_steps": 20, "losses": "paper"}}, "seeds": [3, 4]}
+    assert settings_of(["plain.learning_rate=1e-3"]) == {"plain": {"learning_rate": 0.001}}
     for entry in ("seeds", "=3", "a..b=1"):
         with pytest.raises(CodeUnlearnError, match="takes KEY=VALUE"):
             settings_of([entry])
@@ -82,6 +83,10 @@ def test_a_text_of_a_known_file_name_keeps_the_options_of_the_file(tmp_path: Pat
     given = [{"data": "/some/where/tales.tsv"}, {"data": "new.tsv"}]
     found = ReproductionConfig.load(path, base={"text": given}).base.text
     assert found == (DataConfig("/some/where/tales.tsv", max_characters=180), DataConfig("new.tsv"))
+
+
+def test_the_base_may_be_a_name_alone(tmp_path: Path) -> None:
+    assert load(tmp_path, base="some/model").base.model == "some/model"
 
 
 def test_models_are_trained_once_or_once_per_seed(tmp_path: Path) -> None:
@@ -107,12 +112,13 @@ def test_models_are_trained_once_or_once_per_seed(tmp_path: Path) -> None:
         ("each topic once", {"topics": ["love", "love"]}),
         ("is not complete: missing .*'data'", {"text": {"limit": 3}}),
         ("Unknown preset 'best'", {"search": {"preset": "best"}}),
-        ("mode 'skip'; choose one of refill", {"ablations": {"variants": [{"name": "a", "mode": "skip"}]}}),
+        ("mode is 'skip'; choose one of refill", {"ablations": {"variants": [{"name": "a", "mode": "skip"}]}}),
         (
             "has a mode, so nothing else",
             {"ablations": {"variants": [{"name": "a", "mode": "drop", "train": {"epochs": 1}}]}},
         ),
-        ("needs a name of its own", {"ablations": {"variants": ["as configured"]}}),
+        ("needs a name of its own", {"ablations": {"variants": ["reference"]}}),
+        ("plain: learning_rate must be of type float, not '1e-3'", {"plain": {"learning_rate": "1e-3"}}),
         (
             "variant 'a': bottleneck sets 'codes'",
             {"ablations": {"variants": [{"name": "a", "bottleneck": {"codes": 1}}]}},

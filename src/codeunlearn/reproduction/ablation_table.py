@@ -7,7 +7,7 @@ from codeunlearn.evaluation.sweep import SweepRow
 from codeunlearn.reporting.labels import bounds, count_noun, number, signed
 from codeunlearn.reproduction.ablations import AblationResult
 from codeunlearn.reproduction.artefact import Artefact, Grid
-from codeunlearn.reproduction.results import Results
+from codeunlearn.reproduction.results import JUDGED_FROM, Results
 
 _HEADS = (
     "Variant",
@@ -31,10 +31,11 @@ def ablations(results: Results) -> Artefact | None:
     records = [_record(variant, s_prime) for variant in results.ablations]
     topics = count_noun(len(results.config.topics), "topic")
     caption = (
-        f"What each part contributes: the codebook model and variants of it, each trained with the first seed and searched and "
-        f"scored at S' = {s_prime}, means over {topics}. chrF and BLEU: translation with nothing forgotten. Recall: of the "
-        "topic's words on D'_T. Topics gone: those of which some S' leaves a tenth of the recall or less while chrF on D_R falls "
-        "by less than 1. One model for each variant, so that differences between rows hold for these models only."
+        f"What each part contributes: the codebook model{_training(results)} and variants of it, searched and scored at "
+        f"S' = {s_prime}, means over {topics}. chrF and BLEU: translation with nothing forgotten. Recall: of the topic's words "
+        "on D'_T. Topics gone: those of which the best S', chosen on the same sentences, leaves a tenth of the recall or less "
+        f"while chrF on D_R falls by less than 1; a topic counts from a recall of {number(JUDGED_FROM, 0)}% on. One model for "
+        "each variant, so that differences between rows hold for these models only."
     )
     rows = [
         [
@@ -55,6 +56,12 @@ def ablations(results: Results) -> Artefact | None:
     return Artefact("ablations", "Ablations", caption, named, [grid])
 
 
+def _training(results: Results) -> str:
+    """What differs from the models of the other tables, in words."""
+    options = results.config.ablations.train
+    return f" trained with {', '.join(f'{key} = {value}' for key, value in options.items())}" if options else ""
+
+
 def _record(variant: AblationResult, s_prime: int) -> dict[str, float]:
     numbers = (
         *("codes", "recall_before", "recall_after", "forget_chrf_delta"),
@@ -70,4 +77,5 @@ def _record(variant: AblationResult, s_prime: int) -> dict[str, float]:
 
 
 def _is_gone(row: SweepRow) -> bool:
-    return row.recall_after <= _TENTH * row.recall_before and row.retain_chrf_delta > _TOLERATED
+    judged = row.recall_before >= JUDGED_FROM
+    return judged and row.recall_after <= _TENTH * row.recall_before and row.retain_chrf_delta > _TOLERATED

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from codeunlearn.evaluation.protocol import BEFORE, TestSet, TopicEvaluation, evaluate_sets
+from codeunlearn.codebook import DeletionMode
+from codeunlearn.evaluation.protocol import BEFORE, FORGET, RETAIN, TestSet, TopicEvaluation, evaluate_sets
 from codeunlearn.evaluation.sweep import SweepRow, sweep_topic
-from codeunlearn.evaluation.topic import EvaluationConfig, make_test_sets, whole_pool
+from codeunlearn.evaluation.topic import EvaluationConfig, whole_pool
 from codeunlearn.reproduction.config import REFERENCE, ReproductionConfig, Variant
 from codeunlearn.reproduction.models import Models, variant_name
 from codeunlearn.reproduction.stages import Stage
@@ -23,18 +24,16 @@ class AblationResult:
     Attributes:
         quality: how well it translates with nothing forgotten, on random sentences of the test pool.
         rows: every topic at every S'.
-        unexplained_variance: of the activations as the bottleneck was built, before training; None for a deletion mode.
     """
 
     name: str
     quality: TopicEvaluation
     rows: list[SweepRow]
-    unexplained_variance: float | None
 
     @classmethod
     def from_dict(cls, name: str, content: Mapping[str, Any]) -> AblationResult:
         quality = TopicEvaluation.from_dict(content["quality"])
-        return cls(name, quality, [SweepRow.from_dict(row) for row in content["rows"]], content["unexplained_variance"])
+        return cls(name, quality, [SweepRow.from_dict(row) for row in content["rows"]])
 
     def at(self, s_prime: int) -> list[SweepRow]:
         """The topics' rows of one S'."""
@@ -66,11 +65,12 @@ class Ablations:
         self.config, self.models, self.topics = config, models, topics
 
     def stages(self) -> list[Stage]:
+        """Each model, where a variant has its own, then its scores."""
         return [stage for variant in variants(self.config) for stage in self._of(variant)]
 
     def _of(self, variant: Variant) -> list[Stage]:
         model = self._model(variant)
-        own = [] if model != variant_name(variant.name) else [self.models.variant(variant)]
+        own = [self.models.variant(variant)] if model == variant_name(variant.name) else []
         return [*own, self._scores(variant, model)]
 
     def _model(self, variant: Variant) -> str:
@@ -89,7 +89,6 @@ class Ablations:
             return {
                 "quality": evaluate_sets("no topic", whole, systems, examples=0, seed=seed).to_dict(),
                 "rows": [asdict(row) for unit in first for row in self._rows(unit, model, variant.mode)],
-                "unexplained_variance": self._unexplained(model),
             }
 
         settings = {
@@ -102,16 +101,11 @@ class Ablations:
             "seed": seed,
         }
         after = (model, *(f"{unit.name}/sets" for unit in first))
-        return Stage(result_name(variant.name), settings, after, make)
+        return Stage(result_name(variant.name), settings, after, make, together=True)
 
-    def _rows(self, unit: Unit, model: str, mode: Any) -> Sequence[SweepRow]:
+    def _rows(self, unit: Unit, model: str, mode: DeletionMode | None) -> Iterator[SweepRow]:
         sets, search = self.topics.read_sets(unit), self.config.search
+        tests = [TestSet(FORGET, sets.forget, sets.target_words), TestSet(RETAIN, sets.retain)]
         config = EvaluationConfig(num_beams=self.config.scores.beams, seed=unit.seed, device=self.models.device)
-        tests = make_test_sets(sets, self.models.text.pools, "test")[:2]  # D'_T and D_R
         opened = self.models.open(model)
-        return list(
-            sweep_topic(*opened, sets, tests, config, preset=search.preset, s_primes=search.s_primes, mode=mode)
-        )
-
-    def _unexplained(self, model: str) -> float | None:
-        return self.topics.store.result(model).get("unexplained_variance")
+        return sweep_topic(*opened, sets, tests, config, preset=search.preset, s_primes=search.s_primes, mode=mode)

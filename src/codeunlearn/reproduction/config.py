@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 
 import yaml
 
-from codeunlearn.codebook.codebook import DELETION_MODES
+from codeunlearn.codebook import DeletionMode
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.training.config import TrainConfig
@@ -19,12 +19,19 @@ from codeunlearn.training.losses import LossWeights
 from codeunlearn.training.sizes import SIZES
 from codeunlearn.unlearning import PRESETS, S_PRIMES
 
-REFERENCE = "as configured"
-"""The ablations' first row: the codebook model with nothing changed."""
+REFERENCE = "reference"
+"""The ablations' first row, with which the variants are compared."""
 PoolChoice = Literal["disjoint", "paper"]
 Options = Mapping[str, Any]
 _Config = TypeVar("_Config")
-_SHAPE = ("num_codes", "code_dim", "top_s", "layer", "deletion_mode", "autoencoder")
+_SHAPE: dict[str, Any] = {
+    "num_codes": int,
+    "code_dim": int,
+    "top_s": int,
+    "layer": int,
+    "deletion_mode": DeletionMode,
+    "autoencoder": bool,
+}
 
 
 @dataclass(frozen=True)
@@ -143,8 +150,8 @@ class Variant:
 
     Attributes:
         name: what is changed, in words; also the name of its stages and folder.
-        train: options of `TrainConfig` over those of ``joint``.
-        bottleneck: as in `JointConfig`, over those of ``joint``; also ``autoencoder``.
+        train: options of `TrainConfig` over those of the reference.
+        bottleneck: as in `JointConfig`, over those of ``joint``.
         build: options of `BuildConfig` over those of ``joint``.
         mode: nothing is trained; the reference model forgets in this deletion mode.
     """
@@ -153,7 +160,7 @@ class Variant:
     train: Options = field(default_factory=dict[str, Any])
     bottleneck: Options = field(default_factory=dict[str, Any])
     build: Options = field(default_factory=dict[str, Any])
-    mode: str | None = None
+    mode: DeletionMode | None = None
 
 
 @dataclass(frozen=True)
@@ -317,19 +324,36 @@ def settings_of(entries: Sequence[str]) -> dict[str, Any]:
             value: Any = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise CodeUnlearnError(f"The value of --set {entry} is not YAML.") from error
+        if isinstance(value, str):
+            value = _as_number(value)
         for key in reversed(path.split(".")):
             value = {key: value}
         settings = merged(settings, value)
     return settings
 
 
+def _as_number(text: str) -> float | str:
+    """YAML takes 1e-3 for text."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def _keep_text_options(changed: dict[str, Any], content: dict[str, Any]) -> None:
     """Texts of the base that are of a file name in ``content`` keep the options they have there."""
-    known: list[Any] = (content.get("base") or {}).get("text") or []
-    options = {Path(text["data"]).name: text for text in known if isinstance(text, dict) and "data" in text}
-    given = (changed.get("base") or {}).get("text") or []
-    if options and given is not known:
+    options = {Path(text["data"]).name: text for text in _base_texts(content)}
+    given = _base_texts(changed)
+    if given and changed["base"] is not content.get("base"):
         changed["base"]["text"] = [{**options.get(Path(text["data"]).name, {}), **text} for text in given]
+
+
+def _base_texts(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The texts of the base that are given as mappings; none where any is not."""
+    base: Any = content.get("base")
+    found: Any = base.get("text") if isinstance(base, dict) else None
+    texts = cast(list[Any], found if isinstance(found, list) else [found])
+    return texts if all(isinstance(text, dict) and isinstance(text.get("data"), str) for text in texts) else []
 
 
 def train_config(make: Any, options: Options, **more: Any) -> TrainConfig:
@@ -360,18 +384,21 @@ def _check(config: ReproductionConfig) -> None:
     _check_levels(config)
     _check_variants(config.ablations)
     for where, options, known in (
-        ("base: train", base.train, _names(TrainConfig)),
-        ("plain", config.plain, _names(TrainConfig)),
-        ("joint: train", config.joint.train, _names(TrainConfig)),
-        ("joint: build", config.joint.build, _names(BuildConfig)),
+        ("base: train", base.train, _hints(TrainConfig)),
+        ("plain", config.plain, _hints(TrainConfig)),
+        ("joint: train", config.joint.train, _hints(TrainConfig)),
+        ("joint: build", config.joint.build, _hints(BuildConfig)),
         ("joint: bottleneck", config.joint.bottleneck, _SHAPE),
-        ("ablations: train", config.ablations.train, _names(TrainConfig)),
-        *((f"the variant {v.name!r}: train", v.train, _names(TrainConfig)) for v in config.ablations.variants),
-        *((f"the variant {v.name!r}: build", v.build, _names(BuildConfig)) for v in config.ablations.variants),
+        ("ablations: train", config.ablations.train, _hints(TrainConfig)),
+        *((f"the variant {v.name!r}: train", v.train, _hints(TrainConfig)) for v in config.ablations.variants),
+        *((f"the variant {v.name!r}: build", v.build, _hints(BuildConfig)) for v in config.ablations.variants),
         *((f"the variant {v.name!r}: bottleneck", v.bottleneck, _SHAPE) for v in config.ablations.variants),
     ):
         if foreign := sorted(set(options) - set(known)):
             raise CodeUnlearnError(f"{where} sets {foreign[0]!r}, which is none of {', '.join(known)}.")
+        for name, value in options.items():
+            if not isinstance(value, Mapping):  # weights of losses
+                _value(known[name], value, f"{where}: {name}")
 
 
 def _check_levels(config: ReproductionConfig) -> None:
@@ -386,13 +413,11 @@ def _check_variants(ablations: AblationConfig) -> None:
     if len(set(names)) < len(names) or any("/" in name or not name.strip() for name in names):
         raise CodeUnlearnError(f"Every variant needs a name of its own, without a slash and other than {REFERENCE!r}.")
     for variant in ablations.variants:
-        if variant.mode is not None and variant.mode not in DELETION_MODES:
-            raise CodeUnlearnError(
-                f"The variant {variant.name!r} has mode {variant.mode!r}; choose one of {', '.join(DELETION_MODES)}."
-            )
         if variant.mode is not None and (variant.train or variant.bottleneck or variant.build):
             raise CodeUnlearnError(f"The variant {variant.name!r} has a mode, so nothing else of it can change.")
 
 
-def _names(cls: Any) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(cls))
+def _hints(cls: Any) -> dict[str, Any]:
+    """The types of a dataclass's fields, in their order."""
+    hints = get_type_hints(cls)
+    return {f.name: hints[f.name] for f in fields(cls)}

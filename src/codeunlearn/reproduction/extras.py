@@ -34,6 +34,7 @@ class Extras:
     device: str
     _fluency: dict[str, CharacterModel] = field(default_factory=dict[str, CharacterModel])
 
+    @cached_property
     def identity(self) -> dict[str, Any]:
         """What scores depend on."""
         config = self.config
@@ -68,7 +69,7 @@ class Extras:
         )
 
     def _fluency_without(self, topic: Topic | None, words: tuple[str, ...]) -> CharacterModel:
-        """One for each topic and its words; all seeds of a topic share it."""
+        """That of the last topic and words is kept, for all sets and rows of a unit."""
         key = repr((topic, words))
         if key not in self._fluency:
             self._fluency = {key: fit_fluency(ParallelText.of(self.text.pools["train"]), topic, words)}

@@ -59,12 +59,13 @@ class Models:
         return str(self.out / "models" / name)
 
     def open(self, name: str) -> tuple[Any, Any]:
-        """Model and tokenizer; those of the last few are kept in memory."""
+        """Model and tokenizer; the few that were last used are kept in memory."""
         if name not in self._opened:
             while len(self._opened) > 3:
                 self._opened.pop(next(iter(self._opened)))
             model = load_model(self.path(name)).to(pick_device(self.device))
             self._opened[name] = model, load_tokenizer(self.path(name))
+        self._opened[name] = self._opened.pop(name)
         return self._opened[name]
 
     def translator(self, name: str, seed: int, **options: Any) -> ModelTranslator:
@@ -171,7 +172,7 @@ class Models:
             extras = self.extras.without()
             return evaluate_sets("no topic", sets, systems, examples=0, seed=seed, extras=extras).to_dict()
 
-        settings = {**tests, "metrics": sorted(TestSet("", []).metrics()), "extras": self.extras.identity()}
+        settings = {**tests, "metrics": sorted(TestSet("", []).metrics()), "extras": self.extras.identity}
         return Stage(f"quality-{seed}", settings, (BASE, f"plain-{seed}", f"joint-{seed}"), make)
 
     def _plain_config(self, seed: int) -> TrainConfig:

@@ -17,14 +17,12 @@ from codeunlearn.reporting.html import flat_facts, page_template
 from codeunlearn.reporting.labels import count_noun, metric_label, number, signed
 from codeunlearn.reproduction.artefact import Artefact
 from codeunlearn.reproduction.config import ReproductionConfig
-from codeunlearn.reproduction.results import Cell, Results
+from codeunlearn.reproduction.results import JUDGED_FROM, Cell, Results
 from codeunlearn.reproduction.stages import StageStore
 from codeunlearn.reproduction.topics import units
 
 _SHOWN_ROWS = 40  # a longer table is folded
 _CSS_PIXELS_PER_POINT = 96 / 72
-_JUDGED_FROM = 20.0
-"""A topic whose word the codebook model translates more rarely than this, in per cent, cannot be judged."""
 
 
 def render(results: Results, artefacts: Sequence[Artefact], store: StageStore, command: str | None) -> str:
@@ -60,7 +58,7 @@ def sentences(results: Results) -> list[str]:
     recall = [cell for word in words if (cell := results.cell(word, FORGET, RECALL, s_prime)) is not None]
     said: list[str] = []
     if recall:
-        judged = [cell for cell in recall if cell.codebook >= _JUDGED_FROM]
+        judged = [cell for cell in recall if cell.codebook >= JUDGED_FROM]
         if judged:
             before, after = (statistics.fmean(getattr(c, name) for c in judged) for name in ("codebook", "unlearned"))
             said.append(
@@ -68,11 +66,11 @@ def sentences(results: Results) -> list[str]:
                 f"average. Over {count_noun(len(judged), 'topic')}, the recall of its words in the translations goes from "
                 f"{number(before)}% to {number(after)}%."
             )
-        rare = [cell.topic for cell in recall if cell.codebook < _JUDGED_FROM]
+        rare = [cell.topic for cell in recall if cell.codebook < JUDGED_FROM]
         if rare:
             said.append(
                 f"The codebook model hardly translates the words of {', '.join(rare)} to begin with (recall below "
-                f"{number(_JUDGED_FROM, 0)}%), so their forgetting cannot be judged."
+                f"{number(JUDGED_FROM, 0)}%), so their forgetting cannot be judged."
             )
     said += [text for metric in results.metrics(quality=True) if (text := _both_sides(results, metric))]
     return said + [text for text in (_noise(results), _beyond_placebo(results)) if text]
@@ -167,7 +165,8 @@ def _times(results: Results, store: StageStore) -> list[tuple[str, str]]:
     spent: dict[str, float] = {}
     for path in sorted((store.out / "stages").rglob("*.json")):
         name = str(path.relative_to(store.out / "stages"))[: -len(".json")]
-        kind = name.rpartition("/")[2] if "/" in name else name.rstrip("0123456789-").partition("-")[0]
+        last = name.rpartition("/")[2] if "/" in name else name.rstrip("0123456789-").partition("-")[0]
+        kind = "ablations" if name.startswith("ablations/") else last
         spent[kind] = spent.get(kind, 0.0) + store.seconds(name)
     return [(kind, f"{number(seconds / 60, 1)} minutes") for kind, seconds in spent.items()]
 

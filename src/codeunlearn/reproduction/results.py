@@ -20,6 +20,9 @@ from codeunlearn.reproduction.scores import GOLD, Change, Translations, UnitScor
 from codeunlearn.reproduction.stages import StageStore
 from codeunlearn.reproduction.topics import Unit, units
 
+JUDGED_FROM = 20.0
+"""A topic whose word a model translates more rarely than this, in per cent, cannot be judged."""
+
 
 @dataclass(frozen=True)
 class Search:

@@ -106,7 +106,12 @@ class StageStore:
                     f"There is no stage {asked!r} to make again; see the stages: codeunlearn reproduce ... --plan."
                 )
         groups = list(dict.fromkeys(_group(stage.name) for stage in stages if not stage.together))
-        for stage in stages:
+        for place, stage in enumerate(stages):
+            if (
+                stage.together
+            ):  # so that no process waits in a collective, whose time is bounded, for another's own stages
+                for earlier in stages[:place]:
+                    self._await(earlier.name)
             if self._needs_making(stage):
                 self._make(stage, 0 if stage.together else groups.index(_group(stage.name)))
         for stage in stages:

@@ -155,20 +155,20 @@ class TopicStages:
         settings = {
             "metrics": sorted(TestSet("", [], ("x",)).metrics()),
             "knowledge": [PROBABILITY, RANK, EXTRACTION],
-            "extras": self.extras.identity(),
+            "extras": self.extras.identity,
             "seed": unit.seed,
         }
         return Stage(f"{unit.name}/scores", settings, (f"{unit.name}/translations",), make, folder)
 
     def _knowledge(self, unit: Unit) -> KnowledgeOf:
         """What every row knows of the references, under forced decoding."""
-        model = self.models.open(self._joint(unit))[0]
         states = {deletion_name(s["s_prime"]): ForgetSet.from_dict(s["forget_set"]) for s in self._searches(unit)}
         names = self._compared(unit)
 
         def measure(row: str, test: TestSet) -> Mapping[str, Score]:
             if row in names:
                 return self.models.translator(names[row], unit.seed).knowledge(test)
+            model = self.models.open(self._joint(unit))[0]
             state = (lambda: forgetting(model, states[row])) if row in states else nullcontext
             return self.models.translator(self._joint(unit), unit.seed, state=state).knowledge(test)
 
