@@ -28,7 +28,7 @@ from codeunlearn.cli import (
     translate,
 )
 from codeunlearn.cli.console import output, screen
-from codeunlearn.device import keep_freed_memory, processes
+from codeunlearn.device import flush_denormals, keep_freed_memory, processes
 from codeunlearn.errors import CodeUnlearnError
 
 app = typer.Typer(
@@ -68,6 +68,7 @@ def _interrupt(*_: object) -> None:
 def main() -> None:
     """Entry point: a user's mistake is one sentence on the screen, Ctrl-C a clean stop."""
     signal.signal(signal.SIGINT, _interrupt)
+    flush_denormals()
     keep_freed_memory()
     screen.quiet = output.quiet = processes().rank > 0  # of several processes, the first speaks
     try:
