@@ -195,6 +195,11 @@ def training_step(name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def denormals() -> str:
+    ratio = _measured("denormals")["ratios"]["time of a step with denormals over one without"]
+    return f"It takes {_ratio(ratio)} times as long with denormal numbers as without.\n"
+
+
 def topic_times() -> str:
     found = _measured("topics")
     index, applied = found["index"], found["forget_set"]
@@ -243,6 +248,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "scaling": scaling,
     "training step": lambda: training_step("training"),
     "training step, bf16": lambda: training_step("training-bf16"),
+    "denormals": denormals,
     "topics": topic_times,
     "meteor jar": meteor_jar,
     **selection_tables.TABLES,

@@ -63,9 +63,8 @@ def has_fast_bf16(device: torch.device) -> bool:
 def flush_denormals() -> bool:
     """From now on numbers below 1e-38 count as zero on the processor, in this thread and those it starts.
 
-    Gradients of a trained model hold many of them, and each costs a product of matrices a hundred times what another
-    number does: they doubled a training step (docs/performance.md). Call it before torch computes anything, since threads
-    that run already are left as they are.
+    Gradients of a trained model hold many of them, and processors multiply them very slowly (docs/performance.md). Call it
+    before torch computes anything, since threads that run already are left as they are.
 
     Returns:
         whether the processor can do so.

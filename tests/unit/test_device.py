@@ -65,3 +65,11 @@ def test_large_tensors_take_memory_that_was_freed_before() -> None:
 def test_a_user_s_settings_of_the_allocator_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MALLOC_TOP_PAD_", "1000")
     assert not keep_freed_memory()
+
+
+def test_denormal_numbers_count_as_zero_once_asked_for() -> None:
+    program = "import torch; from codeunlearn.device import flush_denormals\n"
+    program += "print(flush_denormals(), float(torch.full((9,), 1e-39).mul(0.5).sum()))"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    flushes, product = said[0] == "True", float(said[1])
+    assert (product == 0) == flushes

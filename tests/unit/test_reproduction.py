@@ -212,6 +212,13 @@ def test_every_artefact_of_what_is_finished_is_written_in_three_forms(store: Sta
     assert str(store.out) not in text
 
 
+def test_figures_stand_in_the_page_in_their_own_shape(store: StageStore) -> None:
+    page = write_artefacts(CONFIG, store, store.out).read_text(encoding="utf-8")
+    svg = (store.out / "artefacts" / "table2.svg").read_text(encoding="utf-8")
+    wide, high = (float(re.search(rf'<svg[^>]*\b{side}="([\d.]+)pt"', svg)[1]) for side in ("width", "height"))
+    assert f'width="{round(wide * 96 / 72)}" height="{round(high * 96 / 72)}"' in page
+
+
 def test_figures_are_the_same_at_every_writing(store: StageStore) -> None:
     results = Results.load(CONFIG, store)
     one, other = ({a.name: a.svg for a in make_artefacts(results)} for _ in range(2))

@@ -136,10 +136,9 @@ def _artefact(artefact: Artefact) -> dict[str, Any]:
 
 
 def _picture(svg: bytes) -> dict[str, Any]:
-    size = re.search(rb'<svg[^>]*?height="([\d.]+)pt"[^>]*?width="([\d.]+)pt"', svg) or re.search(
-        rb'<svg[^>]*?width="([\d.]+)pt"[^>]*?height="([\d.]+)pt"', svg
-    )
-    height, width = (round(float(part) * _CSS_PIXELS_PER_POINT) for part in size.groups()) if size else (0, 0)
+    tag = re.search(rb"<svg[^>]*>", svg)
+    sides = dict(re.findall(rb'\b(width|height)="([\d.]+)pt"', tag.group() if tag else b""))
+    width, height = (round(float(sides.get(side, 0)) * _CSS_PIXELS_PER_POINT) for side in (b"width", b"height"))
     return {"base64": base64.b64encode(svg).decode("ascii"), "width": width, "height": height}
 
 
