@@ -47,7 +47,7 @@ def work(kind: str, name: str, data: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="models/en-fr-mini", help="a trained model")
+    parser.add_argument("--model", default="models/en-fr-base", help="a trained model")
     parser.add_argument("--data", required=True, help="the model's parallel text")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder for denormals.json")

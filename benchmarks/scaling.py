@@ -12,7 +12,7 @@ import os
 import random
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,13 @@ def memory(field: str) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{field}:"))
 
 
+def finished(path: Path) -> dict[Point, dict[str, Any]]:
+    """The points of a run that was interrupted; remove its file to measure them again."""
+    rows = json.loads(path.read_text("utf-8"))["points"] if path.exists() else []
+    names = [f.name for f in fields(Point)]
+    return {Point(**{name: row[name] for name in names}): row for row in rows}
+
+
 def run(point: Point, options: argparse.Namespace) -> dict[str, Any]:
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={point.processes}"]
     shape = json.dumps(asdict(point))
@@ -103,9 +110,10 @@ def main() -> None:
         work(Point(**json.loads(options.work)), options.tokenizer, options.data)
         return
     report = Report("scaling", options.out, data=Path(options.data).name)
+    done = finished(report.path)
     found: list[dict[str, Any]] = []
     for point in POINTS:
-        found.append({**asdict(point), **run(point, options)})
+        found.append(done.get(point) or {**asdict(point), **run(point, options)})
         report.add(f"{point}: time over the first", ratio([found[-1]["seconds"]], [found[0]["seconds"]]))
         report.save(points=found)
     print(f"written to {report.path}")
