@@ -81,6 +81,12 @@ def ratio(over: Sequence[float], under: Sequence[float]) -> Spread:
     return {"median": statistics.median(values), "low": min(values), "high": max(values)}
 
 
+def committed_ratios(name: str) -> dict[str, Spread]:
+    """The ratios of a benchmark that were committed last, by label; none where it has not been."""
+    path = COMMITTED / f"{name}.json"
+    return json.loads(path.read_text("utf-8")).get("ratios", {}) if path.exists() else {}
+
+
 class Report:
     """Ratios of one benchmark, printed beside the last committed ones as they come, and written to ``OUT/NAME.json``.
 
@@ -91,8 +97,7 @@ class Report:
         name += "-bf16" if has_fast_bf16(torch.device("cpu")) else ""
         self.path = out / f"{name}.json"
         self.content: dict[str, Any] = {**about, "ratios": {}, "environment": environment()}
-        last = COMMITTED / f"{name}.json"
-        self._last: dict[str, Spread] = json.loads(last.read_text("utf-8")).get("ratios", {}) if last.exists() else {}
+        self._last = committed_ratios(name)
         print(f"{name}: median (lowest to highest round), and the median that was last committed", flush=True)
 
     def add(self, label: str, found: Spread) -> None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from measuring import COMMITTED
+from measuring import Spread, committed_ratios
 
 from codeunlearn.record import write_json
 
@@ -21,8 +21,7 @@ def page(benchmarks: dict[str, Any]) -> str:
         "# Benchmarks\n\nMedian and, in parentheses, the lowest and highest round; last: the median that was last committed.\n"
     ]
     for name, content in benchmarks.items():
-        committed = COMMITTED / f"{name}.json"
-        last = json.loads(committed.read_text("utf-8")).get("ratios", {}) if committed.exists() else {}
+        last = committed_ratios(name)
         rows = "".join(
             f"| {label} | {ratio['median']:.2f} | {ratio['low']:.2f} to {ratio['high']:.2f} | {_last(last, label)} |\n"
             for label, ratio in content["ratios"].items()
@@ -32,7 +31,7 @@ def page(benchmarks: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
-def _last(ratios: dict[str, Any], label: str) -> str:
+def _last(ratios: dict[str, Spread], label: str) -> str:
     return f"{ratios[label]['median']:.2f}" if label in ratios else ""
 
 
