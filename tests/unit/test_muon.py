@@ -40,6 +40,30 @@ def test_with_bf16_it_is_torchs(shape: tuple[int, int]) -> None:
     assert torch.equal(ours, theirs)
 
 
+def test_several_matrices_at_once_are_each_made_orthogonal() -> None:
+    matrices = torch.randn(3, 6, 20, generator=torch.Generator().manual_seed(2))
+    expected = torch.stack([orthogonalise(matrix) for matrix in matrices])
+    torch.testing.assert_close(orthogonalise(matrices), expected)
+    torch.testing.assert_close(orthogonalise(matrices.mT), expected.mT)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_matrices_that_are_taken_together_on_a_gpu_move_as_each_alone_does() -> None:
+    generator = torch.Generator().manual_seed(3)
+    together = [
+        torch.nn.Parameter(torch.randn(shape, generator=generator).cuda()) for shape in ((4, 9), (4, 9), (9, 4))
+    ]
+    alone = [torch.nn.Parameter(matrix.detach().cpu()) for matrix in together]
+    for ours, theirs in zip(together, alone, strict=True):
+        theirs.grad = torch.randn(theirs.shape, generator=generator)
+        ours.grad = theirs.grad.cuda()
+    for matrices in (together, alone):
+        Muon(matrices, lr=0.1, weight_decay=0.1, dtype=torch.float32).step()
+    for ours, theirs in zip(together, alone, strict=True):
+        torch.testing.assert_close(ours.cpu(), theirs, rtol=1e-3, atol=1e-4)
+
+
 def test_a_matrix_without_a_gradient_stays() -> None:
     matrix = torch.nn.Parameter(torch.ones(2, 2))
     Muon([matrix], lr=0.1, weight_decay=0.2).step()

@@ -116,8 +116,21 @@ def test_a_change_of_an_earlier_result_is_noticed_whoever_made_it(chain: Chain) 
 def test_all_stages_of_a_topic_can_be_asked_for_by_its_name(chain: Chain) -> None:
     chain.run()
     assert chain.run("love") == ALL[1:]
-    with pytest.raises(CodeUnlearnError, match="There is no stage 'lov' to make again"):
+    with pytest.raises(CodeUnlearnError, match="There is no stage 'lov'; see the stages"):
         chain.run("lov")
+
+
+def test_only_the_stages_that_are_named_are_made(chain: Chain) -> None:
+    StageStore(chain.out, only=["train"]).run(chain.stages())
+    assert chain.made == ["train"]
+    StageStore(chain.out, only=["love"]).run(chain.stages())
+    assert chain.made == ALL
+
+
+def test_a_stage_alone_is_refused_while_what_it_rests_on_is_not_finished(chain: Chain) -> None:
+    with pytest.raises(CodeUnlearnError, match="The stage train is not finished"):
+        StageStore(chain.out, only=["love"]).run(chain.stages())
+    assert chain.made == []
 
 
 def test_what_is_made_again_starts_from_an_empty_folder(chain: Chain) -> None:

@@ -18,7 +18,9 @@ def run(
         Literal["train", "validation", "test"], typer.Option(help="Topics are searched on the train pool.")
     ] = "train",
     depth: Annotated[int, typer.Option(help="Codes kept per token: the largest S' that can be asked.", min=1)] = 104,
-    batch_tokens: Annotated[int, typer.Option(help="Padded tokens in one pass through the encoder.", min=1)] = 4096,
+    batch_tokens: Annotated[
+        int | None, typer.Option(help="Padded tokens in one pass through the encoder; fits the device.", min=1)
+    ] = None,
     config: options.Config = None,
     data_config: options.DataSetConfig = None,
     source_column: options.SourceColumn = None,

@@ -52,6 +52,13 @@ def run(
         list[str] | None,
         typer.Option("--redo", help="Make this stage and what rests on it again; `changed`: all whose inputs changed."),
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            help="Make this stage alone, such as joint-0 or love; processes can share the stages of one OUT so.",
+        ),
+    ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="List the stages and what is finished; make nothing.")] = False,
     artefacts: Annotated[
         bool, typer.Option("--artefacts", help="Only write tables, figures and page from what is finished.")
@@ -73,13 +80,13 @@ def run(
     scores = options.given(scorer=scorer, bertscore=bertscore, bartscore=bartscore, comet=comet)
     given = merged(merged(settings_of(changed or []), changes), options.given(scores=scores or None))
     chosen = ReproductionConfig.load(config, **given)
-    work = Reproduction(chosen, out, device=device, redo=redo or [], say=_say)
+    work = Reproduction(chosen, out, device=device, redo=redo or [], only=only or [], say=_say)
     if plan:
         _show_plan(work)
         return
     if not artefacts:
         work.run()
-    if processes().rank:
+    if processes().rank or (only and not artefacts):
         return
     page = write_artefacts(chosen, work.store, out, command=options.command_line())
     screen.print(f"Tables and figures are in {out / 'artefacts'}, the page is {page}.", markup=False, soft_wrap=True)

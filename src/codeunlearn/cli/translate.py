@@ -21,7 +21,9 @@ def run(
     model: Annotated[str, typer.Argument(help="A saved model: a folder or a Hub name.")],
     forget: Annotated[list[Path] | None, typer.Option("--forget", help="Forget set to apply for this run.")] = None,
     beams: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.", min=1)] = 1,
-    batch_tokens: Annotated[int, typer.Option(help="Padded source tokens of a batch.", min=1)] = 4096,
+    batch_tokens: Annotated[
+        int | None, typer.Option(help="Padded source tokens of a batch; fits the device.", min=1)
+    ] = None,
     config: options.Config = None,
     device: options.Device = "auto",
 ) -> None:

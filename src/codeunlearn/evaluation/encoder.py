@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModel
 
 from codeunlearn.codebook import fingerprint, load_model, load_tokenizer
-from codeunlearn.device import pick_device
+from codeunlearn.device import pick_device, suitable_batch_tokens
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.record import public_name
 
@@ -43,13 +43,15 @@ class FrozenEncoder:
         name: folder or Hub name.
         layer: hidden state to take, 0 for the embeddings; the last, after the final normalisation, if absent.
         device: ``auto``, ``cpu`` or ``cuda``.
-        batch_tokens: bound on the padded tokens of a batch.
+        batch_tokens: bound on the padded tokens of a batch; what suits the device when absent.
 
     Raises:
         CodeUnlearnError: there is no such model, or it has no such layer.
     """
 
-    def __init__(self, name: str | Path, layer: int | None = None, *, device: str = "auto", batch_tokens: int = 4096):
+    def __init__(
+        self, name: str | Path, layer: int | None = None, *, device: str = "auto", batch_tokens: int | None = None
+    ) -> None:
         self.model = _load_encoder(str(name)).to(pick_device(device)).requires_grad_(False)
         self.tokenizer = load_tokenizer(name)
         self.name = public_name(str(name))
@@ -58,7 +60,7 @@ class FrozenEncoder:
         if layer is not None and not 0 <= layer <= layers:
             raise CodeUnlearnError(f"{self.name} has layers 0 to {layers}, not {layer}.")
         self.layer = layers if layer is None else layer
-        self.batch_tokens = batch_tokens
+        self.batch_tokens = batch_tokens or suitable_batch_tokens(self.model.device)
         self._limit = min(_LONGEST, self.tokenizer.model_max_length, _positions(config))
         self._known: dict[str, TokenStates] = {}
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook import evaluating
+from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import Floats
 
@@ -42,13 +43,14 @@ def force(
     targets: Sequence[str],
     *,
     prefix: str = "",
-    batch_tokens: int = 1024,
+    batch_tokens: int | None = None,
 ) -> list[ForcedTokens]:
     """Scores every target given its source, in order, with any encoder-decoder model on the device where it is.
 
     Args:
         prefix: put before every source, such as T5's task prefix.
-        batch_tokens: bound on the padded target tokens of a batch; the logits of all of them are in memory.
+        batch_tokens: bound on the padded target tokens of a batch; the logits of all of them are in memory. What suits the
+            device when absent.
 
     Sources and targets are cut at 512 tokens, or where the model's positions end.
     """
@@ -60,8 +62,9 @@ def force(
     inputs: list[list[int]] = tokenize([prefix + source for source in sources], **cut)["input_ids"]
     labels: list[list[int]] = tokenize(text_target=list(targets), **cut)["input_ids"]
     found: list[ForcedTokens | None] = [None] * len(labels)
+    budget = batch_tokens or suitable_batch_tokens(model.device) // 4
     with evaluating(model), torch.inference_mode():
-        for batch in _batches(inputs, labels, batch_tokens):
+        for batch in _batches(inputs, labels, budget):
             forced = _force_batch(model, tokenizer, [inputs[i] for i in batch], [labels[i] for i in batch])
             for i, tokens in zip(batch, forced, strict=True):
                 found[i] = tokens

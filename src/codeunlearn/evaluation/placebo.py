@@ -25,7 +25,7 @@ CANDIDATES = 20
 
 
 def code_usage(
-    model: Any, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str], batch_tokens: int = 4096
+    model: Any, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str], batch_tokens: int | None = None
 ) -> NDArray[np.int64]:
     """[K] tokens of these sentences that select each row of the codebook, as if nothing were deleted."""
     bottleneck = require_bottleneck(model)

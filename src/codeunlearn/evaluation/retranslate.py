@@ -13,8 +13,6 @@ from codeunlearn.evaluation.protocol import Translator
 from codeunlearn.unlearning import CodeReader, ForgetSet, forgetting
 from codeunlearn.unlearning.code_lists import CodeLists
 
-_BATCH_TOKENS = 4096
-
 
 class Retranslator:
     """Translations of fixed sentences by one model, before and after deletions.
@@ -42,7 +40,7 @@ class Retranslator:
         bottleneck = require_bottleneck(model)
         self._codes: CodeLists | None = None
         if self._sentences and not bottleneck.codebook.deleted.any():
-            reader = CodeReader(model, tokenizer, bottleneck.config.top_s, _BATCH_TOKENS)
+            reader = CodeReader(model, tokenizer, bottleneck.config.top_s)
             self._codes = CodeLists.read(reader, self._sentences, bottleneck.codebook.num_codes)
 
     def after(self, forget_set: ForgetSet, mode: DeletionMode | None = None) -> list[str]:

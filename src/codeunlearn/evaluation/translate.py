@@ -20,6 +20,7 @@ from torch.utils.hooks import RemovableHandle
 from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
 
 from codeunlearn.codebook import evaluating
+from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.errors import CodeUnlearnError
 
 Progress = Callable[[int, int], None]
@@ -35,7 +36,7 @@ class DecodingConfig:
     Attributes:
         num_beams: Beams of the search; 1 is greedy. Sampling is never used.
         batch_tokens: Bound on the padded source tokens of a batch times `num_beams`; a longer sentence goes
-            alone.
+            alone. What suits the device when absent.
         max_new_tokens: Bound on the output tokens of every sentence, end mark included; None for
             2 * (source tokens) + 10, of each sentence by itself.
         max_source_tokens: Longer sentences are cut to this many tokens, with a warning.
@@ -45,7 +46,7 @@ class DecodingConfig:
     """
 
     num_beams: int = 1
-    batch_tokens: int = 4096
+    batch_tokens: int | None = None
     max_new_tokens: int | None = None
     max_source_tokens: int = 512
     autocast: torch.dtype | None = None
@@ -129,7 +130,7 @@ def translate(
     sentences: Sequence[str],
     *,
     num_beams: int = 1,
-    batch_tokens: int = 4096,
+    batch_tokens: int | None = None,
     max_new_tokens: int | None = None,
     prefix: str = "",
     progress: Progress | None = None,
@@ -163,7 +164,7 @@ def translate_counted(
     outputs: list[list[int]] = [[] for _ in sources]
     work, done = _Work(), len(sentences) - len(filled)
     with evaluating(model), torch.inference_mode(), _counting(model, work):
-        for batch in _batches([len(ids) for ids in sources], config):
+        for batch in _batches([len(ids) for ids in sources], config, model.device):
             generated = _generate(model, tokenizer, [sources[i] for i in batch], config)
             for i, ids in zip(batch, generated, strict=True):
                 outputs[i] = ids
@@ -199,11 +200,12 @@ def _tokenize(
     return ids, cut
 
 
-def _batches(lengths: Sequence[int], config: DecodingConfig) -> Iterator[list[int]]:
+def _batches(lengths: Sequence[int], config: DecodingConfig, device: torch.device) -> Iterator[list[int]]:
     """Indices of sentences in batches, the longest first, so that memory runs out at once or never."""
     order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+    budget = config.batch_tokens or suitable_batch_tokens(device)
     while order:
-        rows = max(1, config.batch_tokens // (config.num_beams * _width(lengths[order[0]])))
+        rows = max(1, budget // (config.num_beams * _width(lengths[order[0]])))
         yield order[:rows]
         order = order[rows:]
 

@@ -23,6 +23,7 @@ class Reproduction:
         out: folder of everything it makes.
         device: ``auto``, ``cpu`` or ``cuda``.
         redo: stages to make again, see `StageStore`.
+        only: stages beside which none is made, see `StageStore`.
         say: told about every stage that is made.
     """
 
@@ -33,10 +34,11 @@ class Reproduction:
         *,
         device: str = "auto",
         redo: Sequence[str] = (),
+        only: Sequence[str] = (),
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.config, self.out = config, out
-        self.store = StageStore(out, redo, say)
+        self.store = StageStore(out, redo, only, say)
         self.text = Text((config.text,))
         extras = Extras(config.scores, self.text, device)
         self.models = Models(config, out, self.text, device, extras)

@@ -54,11 +54,19 @@ class StageStore:
     Args:
         out: the folder; stages lie in ``out/stages``.
         redo: names of stages (or their beginnings up to a ``/``) to make again, or `CHANGED`.
+        only: names of stages (or their beginnings) beside which none is made; what they rest on must be finished. Empty
+            for all stages.
         say: told about every stage that is made.
     """
 
-    def __init__(self, out: Path, redo: Sequence[str] = (), say: Callable[[str], None] = lambda _: None) -> None:
-        self.out, self._redo, self._say = out, tuple(redo), say
+    def __init__(
+        self,
+        out: Path,
+        redo: Sequence[str] = (),
+        only: Sequence[str] = (),
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.out, self._redo, self._only, self._say = out, tuple(redo), tuple(only), say
         self._redone: set[str] = set()
         if redo and processes().number > 1:
             raise CodeUnlearnError("Stages are made again by one process; start it without a launcher for --redo.")
@@ -97,14 +105,16 @@ class StageStore:
         """Makes all that is not finished, in order.
 
         Raises:
-            CodeUnlearnError: a stage is finished but its inputs have changed, or there is no stage to make again.
+            CodeUnlearnError: a stage is finished but its inputs have changed, or one that is named does not exist.
         """
         names = {stage.name for stage in stages}
-        for asked in self._redo:
+        for asked in (*self._redo, *self._only):
             if asked != CHANGED and not any(_is_asked(name, asked) for name in names):
                 raise CodeUnlearnError(
-                    f"There is no stage {asked!r} to make again; see the stages: codeunlearn reproduce ... --plan."
+                    f"There is no stage {asked!r}; see the stages: codeunlearn reproduce ... --plan."
                 )
+        if self._only:
+            stages = [stage for stage in stages if any(_is_asked(stage.name, asked) for asked in self._only)]
         groups = list(dict.fromkeys(_group(stage.name) for stage in stages if not stage.together))
         for place, stage in enumerate(stages):
             if (

@@ -7,7 +7,8 @@ in the type that it is given. With bf16 the two agree to the last bit (a test).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -42,25 +43,48 @@ class Muon(Optimizer):
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # pyright: ignore[reportIncompatibleMethodOverride]
         loss = closure() if closure is not None else None
         for group in self.param_groups:
-            for matrix in group["params"]:
-                if matrix.grad is None:
-                    continue
-                state = self.state[matrix]
-                average: Tensor = state.setdefault("momentum_buffer", torch.zeros_like(matrix.grad))
-                average.lerp_(matrix.grad, 1 - group["momentum"])
-                update = orthogonalise(matrix.grad.lerp(average, group["momentum"]), self.dtype)
-                matrix.mul_(1 - group["lr"] * group["weight_decay"])
-                matrix.add_(update, alpha=-group["lr"] * 0.2 * math.sqrt(max(matrix.shape)))
+            for matrices in _taken_together([matrix for matrix in group["params"] if matrix.grad is not None]):
+                directions = [self._direction(matrix, group["momentum"]) for matrix in matrices]
+                for matrix, update in zip(matrices, _orthogonalise_all(directions, self.dtype), strict=True):
+                    matrix.mul_(1 - group["lr"] * group["weight_decay"])
+                    matrix.add_(update, alpha=-group["lr"] * 0.2 * math.sqrt(max(matrix.shape)))
         return loss
+
+    def _direction(self, matrix: Tensor, momentum: float) -> Tensor:
+        """Nesterov's: the gradient with the running average of all gradients, this one included."""
+        assert matrix.grad is not None
+        average: Tensor = self.state[matrix].setdefault("momentum_buffer", torch.zeros_like(matrix.grad))
+        average.lerp_(matrix.grad, 1 - momentum)
+        return matrix.grad.lerp(average, momentum)
+
+
+def _taken_together(matrices: Sequence[Tensor]) -> list[list[Tensor]]:
+    """On a GPU all matrices of one shape, since many small products leave it idle between them; on a processor each alone."""
+    groups: dict[Hashable, list[Tensor]] = defaultdict(list)
+    for place, matrix in enumerate(matrices):
+        groups[matrix.shape if matrix.is_cuda else place].append(matrix)
+    return list(groups.values())
+
+
+def _orthogonalise_all(matrices: Sequence[Tensor], dtype: torch.dtype) -> Sequence[Tensor]:
+    if len(matrices) == 1:
+        return [orthogonalise(matrices[0], dtype)]
+    return orthogonalise(torch.stack(list(matrices)), dtype).unbind()
 
 
 def orthogonalise(matrix: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """U V^T of the singular value decomposition U S V^T, roughly: five Newton-Schulz steps bring S near 1."""
+    """U V^T of the singular value decomposition U S V^T, roughly: five Newton-Schulz steps bring S near 1.
+
+    Args:
+        matrix: [m, n], or several of them, [B, m, n].
+    """
     a, b, c = COEFFICIENTS
+    add_product = torch.addmm if matrix.dim() == 2 else torch.baddbmm
     x = matrix.to(dtype)
-    x = x.T if matrix.shape[0] > matrix.shape[1] else x
-    x = x / x.norm().clamp(min=1e-7)
+    tall = x.shape[-2] > x.shape[-1]
+    x = x.mT if tall else x
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     for _ in range(STEPS):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x.T if matrix.shape[0] > matrix.shape[1] else x
+        gram = x @ x.mT
+        x = add_product(x, add_product(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.mT if tall else x

@@ -78,7 +78,8 @@ def build(
     loaded = load_pairs(data)
     begin(out, _request("build", data, base, loaded, build=asdict(config), shape=shape))
     began = time.perf_counter()
-    model, tokenizer, quality = _built(base, split_pools(loaded.dataset)["train"], config, shape, source_prefix)
+    train_pool = split_pools(loaded.dataset)["train"]
+    model, tokenizer, quality = _built(base, train_pool, config, shape, source_prefix, pick_device("auto"))
     seconds = round(time.perf_counter() - began, 1)
     prefix = model.config.source_prefix
     details = {"build": asdict(config), "source_prefix": prefix, **quality, "seconds": seconds}
@@ -105,7 +106,9 @@ def train_joint(
     if finished:
         return finished
     train_pool = split_pools(loaded.dataset)["train"]
-    model, tokenizer, quality = _built(base, train_pool, build_config, shape, config.source_prefix)
+    model, tokenizer, quality = _built(
+        base, train_pool, build_config, shape, config.source_prefix, pick_device(config.device)
+    )
     prefix = model.config.source_prefix
     pairs = tokenize_pairs(train_pool, tokenizer, config.max_tokens, prefix)
     trainer = JointTrainer(model, config, pairs, tokenizer, out, _basis(model, build_config))
@@ -116,7 +119,12 @@ def train_joint(
 
 
 def _built(
-    base: str, train_pool: Dataset, config: BuildConfig, shape: dict[str, Any] | None, source_prefix: str
+    base: str,
+    train_pool: Dataset,
+    config: BuildConfig,
+    shape: dict[str, Any] | None,
+    source_prefix: str,
+    device: torch.device,
 ) -> tuple[Any, PreTrainedTokenizerBase, dict[str, Any]]:
     start = load_base(base, train_pool, config.seed)
     if start.from_scratch:
@@ -125,7 +133,7 @@ def _built(
         )
     settings = {**start.bottleneck.to_dict(), **(shape or {})}
     set_seed(config.seed)
-    model = attach(start.model.eval(), BottleneckConfig(**settings))
+    model = attach(start.model.eval(), BottleneckConfig(**settings)).to(device)
     prefix = set_prefix(model, source_prefix)
     quality = initialise_from_data(model, start.tokenizer, [prefix + s for s in train_pool["source"]], config)
     basis = _basis(model, config)

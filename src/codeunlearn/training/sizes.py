@@ -1,4 +1,4 @@
-"""Named small T5 configurations that train from scratch on a laptop's processor."""
+"""Named T5 configurations that train from scratch: two on a laptop's processor, and T5-small's own shape on a GPU."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from codeunlearn.codebook.sites import DEFAULT_LAYER, family_of
 
 @dataclass(frozen=True)
 class Size:
-    """A T5 small enough to train here, with a bottleneck to match.
+    """A T5 to be trained from random weights, with a bottleneck to match.
 
-    S is 4 rather than the paper's 8, which starts better from data. Dropout is off: runs of this length see each
-    sentence only a few times, and drawing the masks would take about a quarter of every step on a processor.
+    S is 4 in the small ones rather than the paper's 8, which starts better from data. Dropout is off: runs of this length
+    see each sentence only a few times, and drawing the masks would take about a quarter of every step on a processor.
     """
 
     d_model: int
@@ -67,4 +67,5 @@ class Size:
 SIZES: dict[str, Size] = {
     "tiny": Size(128, 512, 4, 3, 2, vocab_size=2000, num_codes=2048, code_dim=128),
     "mini": Size(256, 1024, 4, 4, 2, vocab_size=6000, num_codes=8192, code_dim=256),
+    "small": Size(512, 2048, 8, 6, 6, vocab_size=32_000, num_codes=25_000, code_dim=512, top_s=8),
 }

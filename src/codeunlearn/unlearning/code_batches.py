@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook import require_bottleneck, run_to_site
+from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.training.batches import round_up
 
 MAX_TOKENS = 512
@@ -45,7 +46,7 @@ class CodeReader:
 
     Args:
         s: codes per token.
-        batch_tokens: bound on the padded tokens of a batch; longer sentences go alone.
+        batch_tokens: bound on the padded tokens of a batch; longer sentences go alone. What suits the device when absent.
         known: where columns are looked up that it holds as a whole.
     """
 
@@ -54,13 +55,13 @@ class CodeReader:
         model: Any,
         tokenizer: PreTrainedTokenizerBase,
         s: int,
-        batch_tokens: int,
+        batch_tokens: int | None = None,
         known: KnownCodes | None = None,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.s = s
-        self.batch_tokens = batch_tokens
+        self.batch_tokens = batch_tokens or suitable_batch_tokens(model.device)
         self.known = known
         self.prefix = getattr(model.config, "source_prefix", None) or ""
 

@@ -80,7 +80,7 @@ def build_index(
     out: Path,
     *,
     depth: int = DEPTH,
-    batch_tokens: int = 4096,
+    batch_tokens: int | None = None,
     details: dict[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> CorpusIndex:

@@ -169,7 +169,7 @@ def count_codes(
     controls: Sequence[str] | Sequence[Sequence[str]],
     *,
     s_primes: Sequence[int] = S_PRIMES,
-    batch_tokens: int = 4096,
+    batch_tokens: int | None = None,
     paired: bool = True,
     known: KnownCodes | None = None,
     progress: Progress | None = None,
@@ -186,7 +186,7 @@ def count_codes(
         topic_sentences: D_T.
         controls: D_~T: one list of sentences, or several draws of it.
         s_primes: the values of S' to count for.
-        batch_tokens: bound on the padded tokens of a batch; a longer pair goes alone.
+        batch_tokens: bound on the padded tokens of a batch; a longer pair goes alone. What suits the device when absent.
         paired: sentence i of every draw is the control of topic sentence i, and the paired table is kept.
             Otherwise the two groups are unrelated and may differ in size.
         known: an index of the corpus; groups whose sentences it holds need no forward pass.
