@@ -10,7 +10,8 @@ import yaml
 
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.reproduction.config import ReproductionConfig, TopicConfig, settings_of, train_config
+from codeunlearn.reproduction.config import ReproductionConfig, TopicConfig, train_config
+from codeunlearn.reproduction.reading import settings_of
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.losses import LossWeights
 from codeunlearn.unlearning import S_PRIMES

@@ -125,7 +125,7 @@ def _search(
     seed: int,
     known: KnownCodes | None,
 ) -> TopicSearch:
-    from codeunlearn.unlearning import DEFAULT_S_PRIME, RecommendedPreset, search_recommended, search_topic
+    from codeunlearn.unlearning import DEFAULT_S_PRIME, RecommendedPreset, search_recommended, search_topic_sets
 
     if isinstance(preset, RecommendedPreset):
         with progress("Forgetting step by step") as show:
@@ -138,20 +138,11 @@ def _search(
                 progress=lambda left: show(round(100 - 100 * left), 100),
             )
     with progress(f"Reading {len(sets.search)} sentences and their controls") as show:
-        return search_topic(
-            *opened,
-            [pair.source for pair in sets.search],
-            sets.controls,
-            topic_name=sets.topic.name,
-            forms=sets.topic.forms,
-            target_forms=sets.target_words,
-            preset=preset,
-            s_prime=s_prime or DEFAULT_S_PRIME,
-            seed=seed,
-            paired=sets.paired,
-            known=known,
-            progress=show,
+        s_primes = (s_prime or DEFAULT_S_PRIME,)
+        found = search_topic_sets(
+            *opened, sets, preset=preset, s_primes=s_primes, seed=seed, known=known, progress=show
         )
+        return found[s_primes[0]]
 
 
 def _within_budget(

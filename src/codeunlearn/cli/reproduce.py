@@ -73,7 +73,8 @@ def run(
     quiet_libraries()
     from codeunlearn.device import processes
     from codeunlearn.reproduction.artefacts import write_artefacts
-    from codeunlearn.reproduction.config import ReproductionConfig, merged, settings_of
+    from codeunlearn.reproduction.config import ReproductionConfig
+    from codeunlearn.reproduction.reading import merged, settings_of
     from codeunlearn.reproduction.run import Reproduction
 
     changes = _changes(data, data_config, limit, base, base_data)

@@ -72,7 +72,7 @@ def run(
     """Train a translation model, with a bottleneck (default) or without one (`--plain`).
 
     From a trained base the bottleneck starts from data, then model and bottleneck train together. From a small size
-    (`tiny`, `mini`) a plain training comes first, whose model stays in OUT/plain; it has its own optimizer and learning
+    (`tiny`, `mini`, `small`) a plain training comes first, whose model stays in OUT/plain; it has its own optimizer and learning
     rate, which only a separate `--plain` training can change. A killed run goes on from its last checkpoint when the same
     command is given again.
     """

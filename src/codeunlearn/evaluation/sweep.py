@@ -26,7 +26,7 @@ from codeunlearn.evaluation.protocol import (
 from codeunlearn.evaluation.retranslate import Retranslator
 from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
 from codeunlearn.record import write_json
-from codeunlearn.unlearning import KnownCodes, search_s_primes
+from codeunlearn.unlearning import KnownCodes, search_topic_sets
 
 
 @dataclass(frozen=True)
@@ -173,20 +173,8 @@ def sweep_topic(
         mode: deletion mode; the model's own when absent.
         known: codes of sentences that need no forward pass, such as a `CorpusIndex`.
     """
-    found = search_s_primes(
-        model,
-        tokenizer,
-        [pair.source for pair in sets.search],
-        sets.controls,
-        topic_name=sets.topic.name,
-        forms=sets.topic.forms,
-        target_forms=sets.target_words,
-        preset=preset,
-        s_primes=tuple(s_primes),
-        seed=config.seed,
-        paired=sets.paired,
-        known=known,
-    )
+    options: dict[str, Any] = {"preset": preset, "s_primes": tuple(s_primes), "seed": config.seed, "known": known}
+    found = search_topic_sets(model, tokenizer, sets, **options)
     sources = [source for test in tests for source in test.sources]
     translations = Retranslator(model, tokenizer, ModelTranslator(model, tokenizer, config), sources)
     for s_prime, result in found.items():

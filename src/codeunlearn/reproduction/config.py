@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
-
-import yaml
+from typing import Any, Literal, cast, get_type_hints
 
 from codeunlearn.codebook import DeletionMode
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.reproduction.reading import checked, merged, read, read_yaml
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.initialise import BuildConfig
 from codeunlearn.training.losses import LossWeights
@@ -23,7 +21,6 @@ REFERENCE = "reference"
 """The ablations' first row, with which the variants are compared."""
 PoolChoice = Literal["disjoint", "paper"]
 Options = Mapping[str, Any]
-_Config = TypeVar("_Config")
 _SHAPE: dict[str, Any] = {
     "num_codes": int,
     "code_dim": int,
@@ -247,97 +244,10 @@ class ReproductionConfig:
         Raises:
             CodeUnlearnError: the file cannot be read, or a key or value in it cannot be used.
         """
-        try:
-            content: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except (OSError, yaml.YAMLError) as error:
-            raise CodeUnlearnError(f"The configuration {path} cannot be read: {error}.") from error
-        if not isinstance(content, dict):
-            raise CodeUnlearnError(f"The configuration {path} must hold `option: value` lines.")
-        given = merged(cast(dict[str, Any], content), changes)
-        _keep_text_options(given, cast(dict[str, Any], content))
+        content = read_yaml(path)
+        given = merged(content, changes)
+        _keep_text_options(given, content)
         return read(cls, given, path.name)
-
-
-def read(cls: type[_Config], content: Mapping[str, Any], where: str) -> _Config:
-    """A dataclass from its mirror in YAML; lists become tuples, and mappings the dataclasses that belong there.
-
-    Raises:
-        CodeUnlearnError: a key is unknown or missing.
-    """
-    hints = get_type_hints(cls)
-    names = [f.name for f in fields(cast(Any, cls))]
-    if unknown := sorted(set(content) - set(names)):
-        raise CodeUnlearnError(f"{where} sets {unknown[0]!r}, which is none of {', '.join(names)}.")
-    values = {key: _value(hints[key], value, f"{where}: {key}") for key, value in content.items()}
-    try:
-        return cls(**values)
-    except TypeError as error:
-        raise CodeUnlearnError(f"{where} is not complete: {str(error).partition(') ')[2] or error}.") from error
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:
-    kind = get_origin(hint)
-    if kind in (Union, UnionType):
-        kinds = [one for one in get_args(hint) if one is not type(None)]
-        return None if value is None else _value(kinds[0], value, where)
-    if kind is tuple:
-        items = cast(list[Any], value) if isinstance(value, list) else [value]
-        return tuple(_value(get_args(hint)[0], item, where) for item in items)
-    if kind is Literal:
-        if value not in get_args(hint):
-            raise CodeUnlearnError(f"{where} is {value!r}; choose one of {', '.join(map(str, get_args(hint)))}.")
-        return value
-    if is_dataclass(hint):
-        first = fields(hint)[0].name
-        content = cast(dict[str, Any], value) if isinstance(value, dict) else {first: value}
-        return read(cast(type[Any], hint), content, where)
-    wanted = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}.get(hint)
-    if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and hint is not bool)):
-        raise CodeUnlearnError(f"{where} must be of type {hint.__name__}, not {value!r}.")
-    if kind is not None and issubclass(kind, Mapping) and not isinstance(value, dict):
-        raise CodeUnlearnError(f"{where} must hold `option: value` lines, not {value!r}.")
-    return value
-
-
-def merged(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """``content`` with ``changes``, key by key however deep."""
-    result = dict(content)
-    for key, value in changes.items():
-        inner = result.get(key)
-        both = isinstance(value, dict) and isinstance(inner, dict)
-        result[key] = merged(cast(dict[str, Any], inner), cast(dict[str, Any], value)) if both else value
-    return result
-
-
-def settings_of(entries: Sequence[str]) -> dict[str, Any]:
-    """``KEY=VALUE`` lines nested as in the file: ``a.b=1`` is ``{"a": {"b": 1}}``; values are YAML.
-
-    Raises:
-        CodeUnlearnError: an entry is not of this form.
-    """
-    settings: dict[str, Any] = {}
-    for entry in entries:
-        path, equals, text = entry.partition("=")
-        if not equals or not all(path.split(".")):
-            raise CodeUnlearnError(f"--set takes KEY=VALUE, such as joint.train.max_steps=20; got {entry}.")
-        try:
-            value: Any = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise CodeUnlearnError(f"The value of --set {entry} is not YAML.") from error
-        if isinstance(value, str):
-            value = _as_number(value)
-        for key in reversed(path.split(".")):
-            value = {key: value}
-        settings = merged(settings, value)
-    return settings
-
-
-def _as_number(text: str) -> float | str:
-    """YAML takes 1e-3 for text."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def _keep_text_options(changed: dict[str, Any], content: dict[str, Any]) -> None:
@@ -398,7 +308,7 @@ def _check(config: ReproductionConfig) -> None:
             raise CodeUnlearnError(f"{where} sets {foreign[0]!r}, which is none of {', '.join(known)}.")
         for name, value in options.items():
             if not isinstance(value, Mapping):  # weights of losses
-                _value(known[name], value, f"{where}: {name}")
+                checked(known[name], value, f"{where}: {name}")
 
 
 def _check_levels(config: ReproductionConfig) -> None:

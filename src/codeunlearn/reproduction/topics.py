@@ -12,7 +12,7 @@ from typing import Any
 
 from codeunlearn.codebook import require_bottleneck
 from codeunlearn.corpus.target_words import ParallelText
-from codeunlearn.corpus.topic_sets import Pair, TopicSets, build_topic_sets
+from codeunlearn.corpus.topic_sets import TopicSets, build_topic_sets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.evaluation.metrics import Score
 from codeunlearn.evaluation.placebo import code_usage, placebos
@@ -26,7 +26,7 @@ from codeunlearn.reproduction.models import BASE, Models, make_topic
 from codeunlearn.reproduction.scores import GOLD, KnowledgeOf, Translations, deletion_name, score_translations
 from codeunlearn.reproduction.stages import Stage, StageStore
 from codeunlearn.reproduction.texts import Text
-from codeunlearn.unlearning import ForgetSet, forgetting, search_topic
+from codeunlearn.unlearning import ForgetSet, forgetting, search_topic_sets
 
 _WARM_UP = 8  # sentences read before the first search is timed
 
@@ -233,24 +233,14 @@ def timed_searches(
 ) -> Iterator[dict[str, Any]]:
     """A search of its own for every S', so that each has its time; the model is warm when the first begins."""
 
-    def search(pairs: Sequence[Pair], controls: list[list[str]], s_prime: int) -> ForgetSet:
-        return search_topic(
-            model,
-            tokenizer,
-            [pair.source for pair in pairs],
-            controls,
-            topic_name=sets.topic.name,
-            forms=sets.topic.forms,
-            target_forms=sets.target_words,
-            preset=preset,
-            s_prime=s_prime,
-            seed=seed,
-            paired=sets.paired,
-        ).forget_set
+    def search(sets: TopicSets, s_prime: int) -> ForgetSet:
+        options: dict[str, Any] = {"preset": preset, "s_primes": (s_prime,), "seed": seed}
+        return search_topic_sets(model, tokenizer, sets, **options)[s_prime].forget_set
 
-    search(sets.search[:_WARM_UP], [draw[:_WARM_UP] for draw in sets.controls], s_primes[0])
+    few = replace(sets, search=sets.search[:_WARM_UP], controls=[draw[:_WARM_UP] for draw in sets.controls])
+    search(few, s_primes[0])
     for s_prime in s_primes:
         began = time.perf_counter()
-        found = search(sets.search, sets.controls, s_prime)
+        found = search(sets, s_prime)
         seconds = time.perf_counter() - began
         yield {"s_prime": s_prime, "seconds": seconds, "sentences": len(sets.search), "forget_set": found.to_dict()}

@@ -133,7 +133,7 @@ def _built(
         )
     settings = {**start.bottleneck.to_dict(), **(shape or {})}
     set_seed(config.seed)
-    model = attach(start.model.eval(), BottleneckConfig(**settings)).to(device)
+    model = attach(start.model.eval().to(device), BottleneckConfig(**settings))
     prefix = set_prefix(model, source_prefix)
     quality = initialise_from_data(model, start.tokenizer, [prefix + s for s in train_pool["source"]], config)
     basis = _basis(model, config)

@@ -14,6 +14,7 @@ from codeunlearn.unlearning.search import (
     search_recommended,
     search_s_primes,
     search_topic,
+    search_topic_sets,
 )
 from codeunlearn.unlearning.selection import PRESETS, PairedPreset, PaperPreset, Preset, RecommendedPreset, find_preset
 
@@ -54,6 +55,7 @@ __all__ = [
     "search_recommended",
     "search_s_primes",
     "search_topic",
+    "search_topic_sets",
     "set_deletion_mode",
     "undeleted",
     "union",

@@ -152,6 +152,23 @@ def search_s_primes(
     return {s_prime: _search(counts, recipe, s_prime, record) for s_prime in counts.s_primes}
 
 
+def search_topic_sets(
+    model: Any, tokenizer: PreTrainedTokenizerBase, sets: TopicSets, **options: Any
+) -> dict[int, TopicSearch]:
+    """`search_s_primes` with the sentences, controls and words of a topic's sets; ``options`` are its other keywords."""
+    return search_s_primes(
+        model,
+        tokenizer,
+        [pair.source for pair in sets.search],
+        sets.controls,
+        topic_name=sets.topic.name,
+        forms=sets.topic.forms,
+        target_forms=sets.target_words,
+        paired=sets.paired,
+        **options,
+    )
+
+
 def search_recommended(
     model: Any,
     tokenizer: PreTrainedTokenizerBase,
