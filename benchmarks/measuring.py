@@ -90,11 +90,12 @@ def committed_ratios(name: str) -> dict[str, Spread]:
 class Report:
     """Ratios of one benchmark, printed beside the last committed ones as they come, and written to ``OUT/NAME.json``.
 
-    Processors with fast bf16 products have files of their own, ``NAME-bf16.json``: other ratios are to be expected there.
+    Processors with fast bf16 products have files of their own, ``NAME-bf16.json``: other ratios are to be expected there. What a
+    GPU does has one file, whatever the processor beside it.
     """
 
-    def __init__(self, name: str, out: Path, **about: Any) -> None:
-        name += "-bf16" if has_fast_bf16(torch.device("cpu")) else ""
+    def __init__(self, name: str, out: Path, *, of_gpu: bool = False, **about: Any) -> None:
+        name += "-bf16" if not of_gpu and has_fast_bf16(torch.device("cpu")) else ""
         self.path = out / f"{name}.json"
         self.content: dict[str, Any] = {**about, "ratios": {}, "environment": environment()}
         self._last = committed_ratios(name)

@@ -31,14 +31,14 @@ ROWS = 64
 KINDS = ("plain", "joint", "compiled", "fresh pages")
 
 
-def make_trainer(kind: str, folder: Path) -> PlainTrainer:
+def make_trainer(kind: str, folder: Path, rows: int = ROWS, device: str = "cpu") -> PlainTrainer:
     """A trainer for a randomly initialised T5-small, as far as `train` would build one."""
     torch.manual_seed(0)
     model: Any = T5ForConditionalGeneration(T5Config(decoder_start_token_id=0, dropout_rate=0.0))  # pyright: ignore[reportCallIssue]
-    tokens = torch.randint(3, 32_000, (ROWS, LENGTH)).tolist()
+    tokens = torch.randint(3, 32_000, (rows, LENGTH)).tolist()
     pairs = Dataset.from_dict({"input_ids": tokens, "labels": tokens})
     tokenizer = train_tokenizer(["a dog runs", "the cat sees a dog"], vocab_size=64)
-    config = TrainConfig.joint(optimizer="adamw", batch_tokens=2 * ROWS * LENGTH, max_steps=1, device="cpu")
+    config = TrainConfig.joint(optimizer="adamw", batch_tokens=2 * rows * LENGTH, max_steps=1, device=device)
     if kind == "plain":
         return PlainTrainer(model, config, pairs, tokenizer, folder)
     return JointTrainer(attach(model, BottleneckConfig()), config, pairs, tokenizer, folder)

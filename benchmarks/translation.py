@@ -12,9 +12,10 @@ from typing import Any
 
 import torch
 from measuring import Report, ratio, rounds, timed
-from transformers import T5Config, T5ForConditionalGeneration, pipeline
+from random_models import small_t5
+from transformers import pipeline
 
-from codeunlearn.codebook import BottleneckConfig, attach, load_model, load_tokenizer, require_bottleneck
+from codeunlearn.codebook import load_model, load_tokenizer
 from codeunlearn.corpus.loading import DataConfig, load_pairs
 from codeunlearn.corpus.pools import split_pools
 from codeunlearn.corpus.topic_sets import sample_pool
@@ -23,15 +24,6 @@ from codeunlearn.evaluation.translate import DecodingConfig, translate_counted
 
 NEW_TOKENS = 24
 DELETED = 200
-
-
-def small_t5(with_bottleneck: bool) -> Any:
-    torch.manual_seed(0)
-    model: Any = T5ForConditionalGeneration(T5Config(decoder_start_token_id=0))  # pyright: ignore[reportCallIssue]
-    if with_bottleneck:
-        model = attach(model, BottleneckConfig())
-        require_bottleneck(model).codebook.deleted[:DELETED] = True
-    return model.eval()
 
 
 def main() -> None:
@@ -48,7 +40,7 @@ def main() -> None:
     sentences = [pair.source for pair in sample_pool(pool, options.sentences, 0)]
     fixed = DecodingConfig(max_new_tokens=NEW_TOKENS)
     low = DecodingConfig(max_new_tokens=NEW_TOKENS, autocast=torch.bfloat16)
-    models = {"plain": small_t5(False), "unlearned": small_t5(True)}
+    models = {"plain": small_t5(False), "unlearned": small_t5(True, DELETED)}
     saved = load_model(options.model)
     loop = pipeline("translation", model=saved, tokenizer=tokenizer)  # pyright: ignore[reportCallIssue, reportArgumentType]
 

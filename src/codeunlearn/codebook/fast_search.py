@@ -6,6 +6,8 @@
    and the reference (float64) if need be.
 3. Candidates nearer to each other than float32 can tell are compared in float64, and codes that are equal even then
    by id, as in `top_s_reference`: the ids are always the reference's.
+
+On a GPU `fused_search` does the same without the similarities in memory; rows that are not certain there come here.
 """
 
 from __future__ import annotations
@@ -19,10 +21,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from codeunlearn.codebook import fused_search
 from codeunlearn.codebook.search import Selection, top_s_reference
 from codeunlearn.device import has_fast_bf16
 
-BYTE_BUDGET = 32 * 1024 * 1024
+BYTE_BUDGET = 32 * 1024 * 1024  # fits a processor's cache
+CUDA_BYTE_BUDGET = 1024 * 1024 * 1024  # a GPU needs many rows at one time to be busy
 _ROUND = {torch.bfloat16: 2.0**-8, torch.float32: 2.0**-24}  # half a unit in the last place, relative
 _BITS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
 _ROWS_OF_REFERENCE = 64
@@ -41,18 +45,36 @@ class PreparedCodes:
     Attributes:
         ids: [K'] rows of the codes that are left, ascending.
         raw: [K, F] the codes as they came.
-        unit: [K', F] float32, of length 1.
-        low: [K', F] the same in the first pass's type.
-        lost: the largest distance between a row of ``low`` and the same row of ``unit``.
+        low_type: type of the first pass.
+
+    What is made of them is made when it is first needed, since a GPU mostly needs the `fused` form alone.
     """
 
     @torch.no_grad()
     def __init__(self, codes: Tensor, deleted: Tensor | None = None, low: torch.dtype | None = None) -> None:
         self.raw, self.deleted = codes.detach(), deleted
         self.ids = torch.arange(len(codes), device=codes.device) if deleted is None else (~deleted).nonzero()[:, 0]
-        self.unit = F.normalize((self.raw if deleted is None else self.raw[self.ids]).float(), dim=-1)
-        self.low = self.unit.to(low or (torch.bfloat16 if has_fast_bf16(codes.device) else torch.float32))
-        self.lost = _largest_distance(self.unit, self.low)
+        self.low_type = low or (torch.bfloat16 if has_fast_bf16(codes.device) else torch.float32)
+
+    @cached_property
+    def unit(self) -> Tensor:
+        """[K', F] float32: the codes that are left, of length 1."""
+        return F.normalize((self.raw if self.deleted is None else self.raw[self.ids]).float(), dim=-1)
+
+    @cached_property
+    def low(self) -> Tensor:
+        """[K', F]: the same in the first pass's type."""
+        return self.unit.to(self.low_type)
+
+    @cached_property
+    def lost(self) -> Tensor:
+        """[], float32: the largest distance between a row of ``low`` and the same row of ``unit``."""
+        return _largest_distance(self.unit, self.low)
+
+    @cached_property
+    def fused(self) -> fused_search.FusedCodes:
+        """What `fused_search` reads."""
+        return fused_search.FusedCodes(self.raw, None if self.deleted is None else self.ids)
 
     @cached_property
     def lengths(self) -> Tensor:
@@ -61,22 +83,42 @@ class PreparedCodes:
 
 
 @torch.no_grad()
-def top_s(h: Tensor, codes: PreparedCodes, s: int, *, byte_budget: int = BYTE_BUDGET) -> Selection:
+def top_s(h: Tensor, codes: PreparedCodes, s: int, *, byte_budget: int | None = None) -> Selection:
     """The ``s`` most similar codes of each activation (eq. 2), those that `top_s_reference` finds.
 
     Args:
         h: [N, F] activations.
         s: how many codes, at most K; slots beyond the codes that are left hold deleted ids and a score of ``-inf``.
-        byte_budget: bound on the similarities and candidates held at one time.
+        byte_budget: bound on the similarities and candidates held at one time; one that suits the device when absent.
     """
-    left, width = codes.unit.shape
-    if s > left or not len(h):
+    if s > len(codes.ids) or not len(h):
         return top_s_reference(h, codes.raw, s, codes.deleted)
-    held = 4 * left
-    if _starts_low(codes, s):
-        held = codes.low.element_size() * left + 4 * _candidates(s)[0] * width
+    budget = byte_budget or (CUDA_BYTE_BUDGET if h.is_cuda else BYTE_BUDGET)
     with _full_precision(h.device):
-        parts = [_search(chunk, codes, s) for chunk in h.split(max(1, byte_budget // held))]
+        return _fused(h, codes, s, budget) or _in_parts(h, codes, s, budget)
+
+
+def _fused(h: Tensor, codes: PreparedCodes, s: int, byte_budget: int) -> Selection | None:
+    """The search in one pass, where it can be had and is worth it."""
+    low = codes.low_type is torch.bfloat16
+    if not (low and fused_search.serves(h.device, len(h), len(codes.ids), h.shape[1], s)):
+        return None
+    try:
+        found, rows = fused_search.fused_top_s(h, codes.fused, s, byte_budget=byte_budget)
+    except fused_search.compile_errors() as error:
+        fused_search.give_up(error)
+        return None
+    if len(rows):
+        found.ids[rows], found.scores[rows] = _in_parts(h[rows], codes, s, byte_budget)
+    return found
+
+
+def _in_parts(h: Tensor, codes: PreparedCodes, s: int, byte_budget: int) -> Selection:
+    """The search with similarities in memory, of as many rows at a time as the budget allows."""
+    held = 4 * len(codes.ids)
+    if _starts_low(codes, s):
+        held = codes.low.element_size() * len(codes.ids) + 4 * _candidates(s)[0] * h.shape[1]
+    parts = [_search(chunk, codes, s) for chunk in h.split(max(1, byte_budget // held))]
     return Selection(torch.cat([part.ids for part in parts]), torch.cat([part.scores for part in parts]))
 
 
@@ -86,7 +128,7 @@ def _candidates(s: int) -> tuple[int, int]:
 
 
 def _starts_low(codes: PreparedCodes, s: int) -> bool:
-    return codes.low is not codes.unit and _candidates(s)[0] * _CODES_PER_CANDIDATE <= len(codes.ids)
+    return codes.low_type is not torch.float32 and _candidates(s)[0] * _CODES_PER_CANDIDATE <= len(codes.ids)
 
 
 def _search(h: Tensor, codes: PreparedCodes, s: int) -> Selection:
@@ -102,7 +144,7 @@ def _search(h: Tensor, codes: PreparedCodes, s: int) -> Selection:
     return found
 
 
-def _fill(found: Selection, rows: Tensor, h: Tensor, codes: PreparedCodes, low: Tensor, lost: float) -> Tensor:
+def _fill(found: Selection, rows: Tensor, h: Tensor, codes: PreparedCodes, low: Tensor, lost: Tensor | float) -> Tensor:
     """Searches ``rows`` of ``h`` with a first pass in the type of ``low``; returns those that are not certain."""
     s, slack = found.ids.shape[1], _slack(h.shape[1])
     h = h[rows]
@@ -110,6 +152,8 @@ def _fill(found: Selection, rows: Tensor, h: Tensor, codes: PreparedCodes, low: 
     x_low = x.to(low.dtype)
     similar = x_low @ low.T
     loss = torch.linalg.vector_norm(x - x_low, dim=-1) + lost + slack
+    if h.is_cuda and low is not codes.unit:
+        loss = loss + fused_search.tensor_core_slack(h.shape[1])
     unsure = torch.arange(len(rows), device=rows.device)
     for count in _candidates(s):
         count = min(count, len(codes.ids))
@@ -127,12 +171,13 @@ def _fill(found: Selection, rows: Tensor, h: Tensor, codes: PreparedCodes, low: 
     return rows[unsure]
 
 
-def _largest_distance(unit: Tensor, low: Tensor) -> float:
-    """The largest distance between a row and the same row of the other; a few rows at a time, in the cache."""
+def _largest_distance(unit: Tensor, low: Tensor) -> Tensor:
+    """The largest distance between a row and the same row of the other; on a processor a few rows at a time, in the cache."""
     if low is unit or not len(unit):
-        return 0.0
-    pairs = zip(unit.split(_ROWS_IN_CACHE), low.split(_ROWS_IN_CACHE), strict=True)
-    return float(torch.stack([torch.linalg.vector_norm(u - v, dim=-1).max() for u, v in pairs]).max())
+        return unit.new_zeros(())
+    rows = len(unit) if unit.is_cuda else _ROWS_IN_CACHE
+    pairs = zip(unit.split(rows), low.split(rows), strict=True)
+    return torch.stack([torch.linalg.vector_norm(u - v, dim=-1).max() for u, v in pairs]).max()
 
 
 def _slack(width: int) -> float:
