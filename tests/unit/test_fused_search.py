@@ -86,7 +86,7 @@ def test_the_kernels_in_tritons_interpreter() -> None:
 )
 def test_certain_rows_have_the_references_codes(kind: str, n: int, k: int, width: int, s: int) -> None:
     h, codes = (part.cuda() for part in vectors(kind, n, k, width))
-    rows = uncertain_rows(h, codes, s)
+    rows = uncertain_rows(h, codes, s, config=fused_search.kernels().CONFIGS[0])
     assert 0 in rows  # nothing can be said of a zero activation
     if kind in ("rectified", "near to codes"):
         assert len(rows) <= 1 + 0.05 * n
@@ -121,10 +121,11 @@ def test_every_way_to_do_the_product_finds_the_same() -> None:
 @needs_gpu
 def test_activations_and_codes_in_other_types_and_in_parts() -> None:
     h, codes = (part.cuda() for part in vectors("rectified", 500, 9001, 128))
-    uncertain_rows(h, codes, 8, byte_budget=1_000_000)
-    uncertain_rows(h.bfloat16(), codes, 8)
-    uncertain_rows(h.half(), codes.bfloat16(), 8)
-    uncertain_rows(h.T.contiguous().T, codes, 8)
+    config = fused_search.kernels().CONFIGS[0]
+    uncertain_rows(h, codes, 8, config=config, byte_budget=1_000_000)
+    uncertain_rows(h.bfloat16(), codes, 8, config=config)
+    uncertain_rows(h.half(), codes.bfloat16(), 8, config=config)
+    uncertain_rows(h.T.contiguous().T, codes, 8, config=config)
 
 
 @pytest.mark.gpu
