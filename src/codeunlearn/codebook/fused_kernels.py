@@ -238,10 +238,6 @@ def _config(rows: int, codes: int, warps: int, stages: int, registers: int | Non
 # With 128 registers two programs share a multiprocessor, and one compares while the other multiplies.
 CONFIGS = [
     _config(128, 128, 8, 3, 128),
-    _config(128, 128, 8, 3),
-    _config(128, 256, 8, 3),
-    _config(128, 256, 8, 4),
-    _config(64, 256, 8, 3, 128),
     _config(128, 128, 4, 3),
     _config(64, 128, 4, 4),
 ]
