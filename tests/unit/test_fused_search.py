@@ -9,6 +9,8 @@ import importlib.util
 import os
 import subprocess
 import sys
+from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -144,6 +146,20 @@ def test_more_codes_above_the_threshold_than_there_is_room_for() -> None:
 
 @pytest.mark.gpu
 @needs_gpu
+def test_codes_and_activations_that_are_no_numbers_write_nowhere_else() -> None:
+    """As when a training diverges: the last tile has rows that are none, beside codes that are no numbers."""
+    h, codes = (part.cuda() for part in vectors("rectified", 257, 8192, 512))
+    h[3], codes[5] = torch.nan, torch.nan
+    kernels = fused_search.kernels()
+    count = kernels.gather(h.bfloat16(), codes.bfloat16(), torch.full((257,), 0.1, device="cuda"), 448)[1]
+    assert len(count) == 257
+    found = top_s(h, PreparedCodes(codes), 8).ids
+    assert int(found.min()) >= 0
+    assert int(found.max()) < 8192
+
+
+@pytest.mark.gpu
+@needs_gpu
 def test_kernels_that_do_not_compile_are_replaced_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     from triton.errors import TritonError  # pyright: ignore[reportMissingImports]
 
@@ -174,6 +190,21 @@ def check_in_interpreter() -> None:
         assert len(rows) <= 3
     for kind in ("duplicates", "nearly parallel", "all equal"):
         uncertain_rows(*vectors(kind, 3, 300, 72), 8, config=config)
+    check_that_nothing_is_written_beside(kernels, config)
+
+
+def check_that_nothing_is_written_beside(kernels: Any, config: Any) -> None:
+    """A tile reaches beyond the last activation; codes that are no numbers must not count there."""
+    h, codes = vectors("rectified", 5, 300, 72)
+    codes[7] = torch.nan
+    n, capacity = len(h), 64
+    counts, found = torch.zeros(128, dtype=torch.int32), torch.zeros(128, capacity, dtype=torch.int64)
+    with mock.patch.object(kernels.torch, "zeros", lambda *_, **__: counts[:n]):
+        with mock.patch.object(kernels.torch, "empty", lambda *_, **__: found[:n]):
+            kernels.gather(h, codes, torch.full((n,), 0.1), capacity, config)
+    assert counts[:n].any()
+    assert not counts[n:].any()
+    assert not found[n:].any()
 
 
 if __name__ == "__main__":

@@ -13,9 +13,8 @@ from torch import Tensor
 from triton.testing import do_bench
 from triton.tools.tensor_descriptor import TensorDescriptor
 
-LANES: tl.constexpr = tl.constexpr(
-    8
-)  # columns side by side lie in different threads of a tensor core, every eighth in one
+# Columns side by side lie in different threads of a tensor core, every eighth in one.
+LANES: tl.constexpr = tl.constexpr(8)
 
 
 @triton.jit
@@ -99,8 +98,10 @@ def gather_above(
     for f in range(0, F, WIDTH):
         total = tl.dot(x_desc.load([row0, f]), codes_desc.load([code0, f]).T, total)
     rows = row0 + tl.arange(0, ROWS)
-    # What lies outside the matrices is read as zero, and zero is above no threshold.
-    limit = tl.load(threshold_ptr + rows, mask=rows < n, other=float("inf")).to(tl.int32, bitcast=True)[:, None]
+    # Codes outside the matrix are read as zero, which is above no threshold. Activations outside it, and those without a
+    # threshold, get a limit above which there is nothing, not even the bits of a product that is no number.
+    limit = tl.load(threshold_ptr + rows, mask=rows < n, other=float("inf")).to(tl.int32, bitcast=True)
+    limit = tl.where(limit < 0x7F800000, limit, 0x7FFFFFFF)[:, None]
     bits = tl.reshape(total.to(tl.int32, bitcast=True), (ROWS, PLACES, LANES))
     keys = (bits & -PLACES) | tl.arange(0, PLACES)[None, :, None]
     best = tl.max(keys, axis=1)
