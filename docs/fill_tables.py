@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
@@ -200,6 +201,30 @@ def denormals() -> str:
     return f"It takes {_ratio(ratio)} times as long with denormal numbers as without.\n"
 
 
+def gpu_search() -> str:
+    """The fused search on a GPU: its time and memory beside other ways and the product alone."""
+    found = _measured("gpu")
+    rows: list[str] = []
+    for size in found["search"]:
+        label = f"N={size['n']} K={size['k']} S={size['s']}"
+        names = ("library over fused", "naive over fused", "naive bf16 over fused", "fused over the product")
+        ratios = " | ".join(_ratio(found["ratios"][f"{label}: {name}"]) for name in names)
+        milliseconds = 1000 * statistics.median(size["seconds"]["fused"])
+        memory = (f"{size['peak_megabytes'][name]:,.0f}" for name in ("fused", "library", "naive"))
+        rows.append(
+            f"| {size['n']:,} | {size['k']:,} | {size['s']} | {milliseconds:.2f} ms | {ratios} | {' / '.join(memory)} |"
+        )
+    same = 100 * min(size["ids_as_reference"]["fused"] for size in found["search"])
+    head = "| N | K | S | ours | library / ours | naive / ours | naive bf16 / ours | ours / product | MB: ours / library / naive |"
+    about = f"{found['environment']['gpu']}, torch {found['environment']['torch']}; rows with the reference's codes: {same:.0f} %.\n"
+    return table(head, rows) + "\n" + about
+
+
+def gpu_rest() -> str:
+    ratios = {label: ratio for label, ratio in _measured("gpu")["ratios"].items() if "N=" not in label}
+    return table("| | ratio |", [f"| {label} | {_ratio(found)} |" for label, found in ratios.items()])
+
+
 def topic_times() -> str:
     found = _measured("topics")
     index, applied = found["index"], found["forget_set"]
@@ -250,6 +275,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "training step, bf16": lambda: training_step("training-bf16"),
     "denormals": denormals,
     "topics": topic_times,
+    "gpu search": gpu_search,
+    "gpu": gpu_rest,
     "meteor jar": meteor_jar,
     **selection_tables.TABLES,
     **reproduction_tables.TABLES,
