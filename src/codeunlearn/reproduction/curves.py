@@ -38,7 +38,7 @@ def curve(results: Results, name: str, title: str, word: str, neighbour: str | N
     if not any(cell.set == shown[0] for cell in cells):
         return None
     about = f"sentences with the neighbour {quoted(neighbour)}" if neighbour else f"sentences with {quoted(word)}"
-    seeds, s_prime = count_noun(len(results.config.seeds), "seed"), results.config.scores.s_prime
+    seeds, s_prime = count_noun(max(cell.seeds for cell in cells), "seed"), results.config.scores.s_prime
     caption = (
         f"Change after forgetting {quoted(word)}, in per cent of the codebook model's score (word recall: in points), over S' "
         f"and the number of deleted codes: {about}, and unrelated ones. Means over {seeds}, with paired 95 % bootstrap "

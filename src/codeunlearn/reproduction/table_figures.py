@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 from matplotlib import rc_context
@@ -16,6 +17,7 @@ from codeunlearn.reporting.figures import BLUE, DPI, GREY, STYLE, VERMILION
 from codeunlearn.reporting.labels import MINUS, metric_label
 from codeunlearn.reproduction.results import Cell
 
+_TITLE_WIDTH = 24  # characters that fit above a panel
 _LEAST, _MOST = -320.0, 60.0  # per cent; what lies beyond is drawn at the edge
 
 
@@ -25,7 +27,7 @@ def drop_figure(cells: Sequence[Cell], metrics: Sequence[str]) -> Figure:
     columns = min(4, max(1, len(metrics)))
     lines = -(-len(metrics) // columns)
     with rc_context(STYLE):
-        height = 1.05 + lines * (0.55 + 0.4 * len(topics))
+        height = 1.05 + lines * (0.7 + 0.4 * len(topics))
         figure = Figure(figsize=(7.2, height), dpi=DPI, layout="constrained")
         grid = figure.subplots(lines, columns, sharey=True, squeeze=False)
         for index, axes in enumerate(grid.flat):
@@ -34,7 +36,7 @@ def drop_figure(cells: Sequence[Cell], metrics: Sequence[str]) -> Figure:
                 continue
             shown = [cell for cell in cells if cell.metric == metrics[index] and cell.normalised is not None]
             _panel(axes, shown, topics)
-            axes.set_title(metric_label(metrics[index], "").text)
+            axes.set_title(fill(metric_label(metrics[index], "").text, _TITLE_WIDTH))
         figure.legend(handles=_legend(cells), loc="outside upper left", ncols=5, frameon=False, handletextpad=0.4)
         figure.supxlabel(f"normalised improvement drop, %: 0 codebook model, {MINUS}100 zero-shot model", fontsize=9)
         return figure
@@ -54,8 +56,8 @@ def _panel(axes: Axes, cells: Sequence[Cell], topics: Sequence[str]) -> None:
             ends = [min(_MOST, max(least, end)) for end in (cell.normalised_low, cell.normalised_high)]
             axes.plot(ends, [y, y], color=color, linewidth=1.4, solid_capstyle="butt", zorder=2)
         x = min(_MOST, max(least, cell.normalised or 0.0))
-        fill = "white" if cell.within_noise else color
-        axes.plot([x], [y], color=color, marker=marker, markersize=4.6, mfc=fill, linestyle="none", zorder=3)
+        inside = "white" if cell.within_noise else color
+        axes.plot([x], [y], color=color, marker=marker, markersize=4.6, mfc=inside, linestyle="none", zorder=3)
         if cell.paper is not None:
             at = min(_MOST, max(least, cell.paper))
             axes.plot([at], [y], color=GREY, marker="x", markersize=4.6, linestyle="none", zorder=2.5)
