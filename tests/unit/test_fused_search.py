@@ -199,9 +199,12 @@ def check_that_nothing_is_written_beside(kernels: Any, config: Any) -> None:
     codes[7] = torch.nan
     n, capacity = len(h), 64
     counts, found = torch.zeros(128, dtype=torch.int32), torch.zeros(128, capacity, dtype=torch.int64)
-    with mock.patch.object(kernels.torch, "zeros", lambda *_, **__: counts[:n]):
-        with mock.patch.object(kernels.torch, "empty", lambda *_, **__: found[:n]):
-            kernels.gather(h, codes, torch.full((n,), 0.1), capacity, config)
+    threshold = torch.full((n,), 0.1)
+    with (
+        mock.patch.object(kernels.torch, "zeros", return_value=counts[:n]),
+        mock.patch.object(kernels.torch, "empty", return_value=found[:n]),
+    ):
+        kernels.gather(h, codes, threshold, capacity, config)
     assert counts[:n].any()
     assert not counts[n:].any()
     assert not found[n:].any()

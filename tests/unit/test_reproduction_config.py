@@ -109,6 +109,7 @@ def test_models_are_trained_once_or_once_per_seed(tmp_path: Path) -> None:
         ("either a saved model .* or trained here", {"base": {"size": "tiny", "model": "x"}}),
         ("needs text of its own", {"base": {"size": "tiny"}}),
         ("no topic 'hate' for a gold model", {"gold": ["hate"]}),
+        ("no topic 'hate' for the ablations", {"ablations": {"topics": ["hate"]}}),
         ("S' = 72 is to be shown but not searched", {"search": {"s_primes": [8, 24]}}),
         ("each topic once", {"topics": ["love", "love"]}),
         ("is not complete: missing .*'data'", {"text": {"limit": 3}}),

@@ -29,7 +29,7 @@ def ablations(results: Results) -> Artefact | None:
         return None
     s_prime = results.config.scores.s_prime
     records = [_record(variant, s_prime) for variant in results.ablations]
-    topics = count_noun(len(results.config.topics), "topic")
+    topics = count_noun(len({row.topic for row in results.ablations[0].rows}), "topic")
     caption = (
         f"What each part contributes: the codebook model{_training(results)} and variants of it, searched and scored at "
         f"S' = {s_prime}, means over {topics}. chrF and BLEU: translation with nothing forgotten. Recall: of the topic's words "
@@ -58,8 +58,11 @@ def ablations(results: Results) -> Artefact | None:
 
 def _training(results: Results) -> str:
     """What differs from the models of the other tables, in words."""
-    options = results.config.ablations.train
-    return f" trained with {', '.join(f'{key} = {value}' for key, value in options.items())}" if options else ""
+    ablations = results.config.ablations
+    start = [f"started from the {ablations.start} model"] if ablations.start else []
+    options = [f"trained with {', '.join(f'{key} = {value}' for key, value in ablations.train.items())}"]
+    parts = start + (options if ablations.train else [])
+    return f" {' and '.join(parts)}" if parts else ""
 
 
 def _record(variant: AblationResult, s_prime: int) -> dict[str, float]:

@@ -77,11 +77,17 @@ class Ablations:
         """Name of the model: its own, or the reference's for a deletion mode."""
         if variant.mode is None and variant.name != REFERENCE:
             return variant_name(variant.name)
-        return variant_name(REFERENCE) if self.config.ablations.train else f"joint-{self.config.seeds[0]}"
+        ablations = self.config.ablations
+        return variant_name(REFERENCE) if ablations.train or ablations.start else f"joint-{self.config.seeds[0]}"
 
     def _scores(self, variant: Variant, model: str) -> Stage:
         seed, scores, search = self.config.seeds[0], self.config.scores, self.config.search
-        first = [unit for unit in units(self.config) if (unit.seed, unit.pools) == (seed, search.pools[0])]
+        topics = self.config.ablations.topics or [topic.word for topic in self.config.topics]
+        first = [
+            unit
+            for unit in units(self.config)
+            if (unit.seed, unit.pools) == (seed, search.pools[0]) and unit.topic.word in topics
+        ]
 
         def make() -> dict[str, Any]:
             whole = whole_pool(self.models.text.pools["test"], scores.whole, seed)

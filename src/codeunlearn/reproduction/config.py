@@ -167,10 +167,15 @@ class AblationConfig:
     Attributes:
         train: options of `TrainConfig` over those of ``joint`` for the reference and all variants, such as fewer steps.
             Without any, the reference is the codebook model itself.
+        start: the model from which the reference and all variants start; that of ``joint`` when absent. A short training
+            from a base that has never seen the topics says little of forgetting them.
+        topics: those that are searched and scored; all when absent.
         variants: each differs from the reference as its name says.
     """
 
     train: Options = field(default_factory=dict[str, Any])
+    start: Literal["base", "plain"] | None = None
+    topics: tuple[str, ...] = ()
     variants: tuple[Variant, ...] = ()
 
 
@@ -287,8 +292,11 @@ def _check(config: ReproductionConfig) -> None:
     for key in ("concept", "name"):
         if (word := getattr(config, key)) is not None and word not in words:
             raise CodeUnlearnError(f"{key} is {word!r}, which is none of the topics {', '.join(words)}.")
-    if missing := [word for word in config.gold if word not in words]:
-        raise CodeUnlearnError(f"There is no topic {missing[0]!r} for a gold model; the topics are {', '.join(words)}.")
+    for purpose, named in (("a gold model", config.gold), ("the ablations", config.ablations.topics)):
+        if missing := [word for word in named if word not in words]:
+            raise CodeUnlearnError(
+                f"There is no topic {missing[0]!r} for {purpose}; the topics are {', '.join(words)}."
+            )
     if config.search.preset not in PRESETS:
         raise CodeUnlearnError(f"Unknown preset {config.search.preset!r}; choose one of {', '.join(PRESETS)}.")
     _check_levels(config)

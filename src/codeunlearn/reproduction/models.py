@@ -110,7 +110,7 @@ class Models:
         return Stage(name, settings, (BASE,), make, folder, together=True)
 
     def _joint(self, seed: int) -> Stage:
-        name, start = f"joint-{seed}", f"plain-{seed}" if self.config.joint.start == "plain" else BASE
+        name, start = f"joint-{seed}", self._start(self.config.joint.start, seed)
         folder = Path(self.path(name))
 
         def make() -> dict[str, Any]:
@@ -139,7 +139,7 @@ class Models:
     def variant(self, variant: Variant) -> Stage:
         """A variant of the codebook model, trained with the first seed from where that starts."""
         seed, name = self.config.seeds[0], variant_name(variant.name)
-        start = f"plain-{seed}" if self.config.joint.start == "plain" else BASE
+        start = self._start(self.config.ablations.start or self.config.joint.start, seed)
         folder = Path(self.path(name))
         joint = self.config.joint
         changed = replace(
@@ -174,6 +174,10 @@ class Models:
 
         settings = {**tests, "metrics": sorted(TestSet("", []).metrics()), "extras": self.extras.identity}
         return Stage(f"quality-{seed}", settings, (BASE, f"plain-{seed}", f"joint-{seed}"), make)
+
+    def _start(self, model: str, seed: int) -> str:
+        """Name of the model from which a joint training starts."""
+        return f"plain-{seed}" if model == "plain" else BASE
 
     def _plain_config(self, seed: int) -> TrainConfig:
         return self._train_config(TrainConfig.finetune, self.config.plain, seed)
