@@ -33,7 +33,6 @@ SIZES = tuple(Size(n, k, s) for s in (8, 104) for k in (4096, 25_000, 100_000) f
 PROFILED = (Size(1024, 25_000, 8), Size(16_384, 25_000, 8), Size(16_384, 25_000, 104))
 TRAINED_ROWS = (64, 512)
 SENTENCES, TOKENS, NEW_TOKENS, DELETED = 500, 39, 24, 200
-LONG_ROUNDS = 3  # of what takes seconds
 MEGABYTE = 1024 * 1024
 
 
@@ -225,7 +224,7 @@ def topic(report: Report, options: argparse.Namespace) -> None:
     counts = next(iter(run().values())).counts
     actions: dict[str, Action] = {"fused": run, "library": partial(without_kernel, run)}
     memory = {name: peak_megabytes(action) for name, action in actions.items()}
-    seconds = rounds({name: partial(on_gpu, action) for name, action in actions.items()}, LONG_ROUNDS)
+    seconds = rounds({name: partial(on_gpu, action) for name, action in actions.items()}, options.rounds)
     tokens = counts.n_topic_tokens + counts.n_control_tokens
     say(f"topic: {tokens} tokens, seconds {seconds}")
     report.add("topic search, library over fused", ratio(seconds["library"], seconds["fused"]))
@@ -244,7 +243,7 @@ def translation(report: Report, options: argparse.Namespace) -> None:
         for name, model in models.items():
             actions[name + suffix] = partial(translate_counted, model, tokenizer, sentences, config)
     outputs = {name: action().cost.output_tokens for name, action in actions.items()}
-    seconds = rounds({name: partial(on_gpu, action) for name, action in actions.items()}, LONG_ROUNDS)
+    seconds = rounds({name: partial(on_gpu, action) for name, action in actions.items()}, options.rounds)
     codes = require_bottleneck(models["unlearned"]).codebook.num_codes
     say(f"translation: output tokens {outputs}, K = {codes}, seconds {seconds}")
     for suffix in ("", ", bf16"):

@@ -61,8 +61,11 @@ def has_fast_bf16(device: torch.device) -> bool:
 
 
 def suitable_batch_tokens(device: torch.device) -> int:
-    """Padded tokens of a batch that is only read: what a processor's caches hold well, and many more for a GPU."""
-    return 65_536 if device.type == "cuda" else 4096
+    """Padded tokens of a batch that is only read: what a processor's caches hold well, and more for a GPU, by its memory."""
+    if device.type != "cuda":
+        return 4096
+    gibibytes = torch.cuda.get_device_properties(device).total_memory / 2**30
+    return min(65_536, max(4096, 1024 * int(gibibytes)))
 
 
 def flush_denormals() -> bool:

@@ -43,10 +43,12 @@ def vectors(kind: str, n: int, k: int, width: int, seed: int = 0) -> tuple[Tenso
     return h, codes
 
 
-def uncertain_rows(h: Tensor, codes: Tensor, s: int, deleted: Tensor | None = None, **options: object) -> Tensor:
+def uncertain_rows(
+    h: Tensor, codes: Tensor, s: int, deleted: Tensor | None = None, byte_budget: int = 2**29, config: Any = None
+) -> Tensor:
     """Checks the rows that the kernels are certain of against the reference; returns the others."""
     ids = None if deleted is None else (~deleted).nonzero()[:, 0]
-    found, rows = fused_top_s(h, FusedCodes(codes, ids), s, **options)  # pyright: ignore[reportArgumentType]
+    found, rows = fused_top_s(h, FusedCodes(codes, ids), s, byte_budget=byte_budget, config=config)
     expected = top_s_reference(h, codes, s, deleted)
     certain = torch.ones(len(h), dtype=torch.bool, device=h.device)
     certain[rows] = False
@@ -147,24 +149,35 @@ def test_more_codes_above_the_threshold_than_there_is_room_for() -> None:
 @pytest.mark.gpu
 @needs_gpu
 def test_codes_and_activations_that_are_no_numbers_write_nowhere_else() -> None:
-    """As when a training diverges: the last tile has rows that are none, beside codes that are no numbers."""
+    """As when a training diverges."""
+    check_that_nothing_is_written_beside("cuda", fused_search.kernels().CONFIGS[0])
     h, codes = (part.cuda() for part in vectors("rectified", 257, 8192, 512))
     h[3], codes[5] = torch.nan, torch.nan
-    kernels = fused_search.kernels()
-    count = kernels.gather(h.bfloat16(), codes.bfloat16(), torch.full((257,), 0.1, device="cuda"), 448)[1]
-    assert len(count) == 257
     found = top_s(h, PreparedCodes(codes), 8).ids
     assert int(found.min()) >= 0
     assert int(found.max()) < 8192
 
 
+@pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="no Triton")
+def test_errors_of_compiling_are_told_from_errors_of_running() -> None:
+    from triton.errors import TritonError  # pyright: ignore[reportMissingImports]
+
+    failing = subprocess.CalledProcessError(1, "gcc")
+    for error in (
+        TritonError("no such instruction"),
+        failing,
+        OSError("no space"),
+        RuntimeError("PassManager::run failed"),
+    ):
+        assert fused_search.cannot_compile(error)
+    assert not fused_search.cannot_compile(RuntimeError("CUDA error: an illegal memory access was encountered"))
+
+
 @pytest.mark.gpu
 @needs_gpu
 def test_kernels_that_do_not_compile_are_replaced_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    from triton.errors import TritonError  # pyright: ignore[reportMissingImports]
-
     def fail(*_: object, **__: object) -> None:
-        raise TritonError("no such instruction")
+        raise RuntimeError("PassManager::run failed")
 
     monkeypatch.setattr(fused_search, "_broken", [])
     monkeypatch.setattr(fast_search.fused_search, "fused_top_s", fail)
@@ -190,21 +203,23 @@ def check_in_interpreter() -> None:
         assert len(rows) <= 3
     for kind in ("duplicates", "nearly parallel", "all equal"):
         uncertain_rows(*vectors(kind, 3, 300, 72), 8, config=config)
-    check_that_nothing_is_written_beside(kernels, config)
+    check_that_nothing_is_written_beside("cpu", config)
 
 
-def check_that_nothing_is_written_beside(kernels: Any, config: Any) -> None:
+def check_that_nothing_is_written_beside(device: str, config: Any) -> None:
     """A tile reaches beyond the last activation; codes that are no numbers must not count there."""
-    h, codes = vectors("rectified", 5, 300, 72)
+    kernels = fused_search.kernels()
+    h, codes = (part.to(device) for part in vectors("rectified", 5, 300, 72))
     codes[7] = torch.nan
     n, capacity = len(h), 64
-    counts, found = torch.zeros(128, dtype=torch.int32), torch.zeros(128, capacity, dtype=torch.int64)
-    threshold = torch.full((n,), 0.1)
+    counts = torch.zeros(128, dtype=torch.int32, device=device)
+    found = torch.zeros(128, capacity, dtype=torch.int64, device=device)
+    threshold = torch.full((n,), 0.1, device=device)
     with (
         mock.patch.object(kernels.torch, "zeros", return_value=counts[:n]),
         mock.patch.object(kernels.torch, "empty", return_value=found[:n]),
     ):
-        kernels.gather(h, codes, threshold, capacity, config)
+        kernels.gather(h.bfloat16(), codes.bfloat16(), threshold, capacity, config)
     assert counts[:n].any()
     assert not counts[n:].any()
     assert not found[n:].any()

@@ -128,9 +128,38 @@ def test_only_the_stages_that_are_named_are_made(chain: Chain) -> None:
 
 
 def test_a_stage_alone_is_refused_while_what_it_rests_on_is_not_finished(chain: Chain) -> None:
-    with pytest.raises(CodeUnlearnError, match="The stage train is not finished"):
+    with pytest.raises(
+        CodeUnlearnError, match="The stage train, which comes before, is to do; make it first: --only train"
+    ):
         StageStore(chain.out, only=["love"]).run(chain.stages())
     assert chain.made == []
+
+
+def test_a_stage_alone_is_refused_where_an_earlier_one_was_made_with_other_settings(chain: Chain) -> None:
+    StageStore(chain.out, only=["train"]).run(chain.stages())
+    chain.settings["train"] = {"seed": 1}
+    for only in (["love"], ["love/0/scores", "love/0/search"]):
+        with pytest.raises(
+            CodeUnlearnError, match="train, which comes before, is changed; make it first: --only train"
+        ):
+            StageStore(chain.out, only=only).run(chain.stages())
+    assert chain.made == ["train"]
+
+
+def test_a_stage_alone_is_refused_not_awaited_by_several_processes(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(CodeUnlearnError, match="The stage train, which comes before, is to do"):
+        StageStore(chain.out, only=["love"]).run(chain.stages())
+
+
+def test_what_is_made_again_must_be_among_the_stages_alone(chain: Chain) -> None:
+    chain.run()
+    with pytest.raises(CodeUnlearnError, match="train of --redo is none of those of --only"):
+        StageStore(chain.out, redo=["train"], only=["love"]).run(chain.stages())
+    with pytest.raises(CodeUnlearnError, match="There is no stage 'changed'"):
+        StageStore(chain.out, only=[CHANGED]).run(chain.stages())
 
 
 def test_what_is_made_again_starts_from_an_empty_folder(chain: Chain) -> None:

@@ -31,6 +31,7 @@ def run(
     source_prefix: options.SourcePrefix = None,
     attribution: Annotated[str | None, typer.Option(help="Source and terms of the data, for the model card.")] = None,
     seed: options.Seed = 0,
+    device: options.Device = "auto",
     json: options.Json = None,
 ) -> None:
     """Put a bottleneck into a trained model without training it: codes from real tokens, decoder by least squares."""
@@ -44,6 +45,6 @@ def run(
     if layer is not None:
         shape["site"] = family_of("t5").path(layer)
     settings = options.given(fit_tokens=fit_tokens, seed=seed, new_basis=new_basis)
-    record = build(pairs, base, out, BuildConfig(**settings), shape, source_prefix or "")
+    record = build(pairs, base, out, BuildConfig(**settings), shape, source_prefix or "", device)
     screen.print(f"Built in {record['seconds']} s; unexplained variance {record['unexplained_variance']:.2f}.")
     finish(record, out, attribution, json)

@@ -19,7 +19,8 @@ def run(
     ] = "train",
     depth: Annotated[int, typer.Option(help="Codes kept per token: the largest S' that can be asked.", min=1)] = 104,
     batch_tokens: Annotated[
-        int | None, typer.Option(help="Padded tokens in one pass through the encoder; fits the device.", min=1)
+        int | None,
+        typer.Option(help="Padded tokens in one pass through the encoder; by default what suits the device.", min=1),
     ] = None,
     config: options.Config = None,
     data_config: options.DataSetConfig = None,

@@ -13,7 +13,9 @@ from codeunlearn.cli.console import emit_json, quiet_libraries, say_if_finished,
 
 def run(
     data: options.Data,
-    base: Annotated[str, typer.Option("--base", help="tiny, mini, or a saved T5: a folder or a Hub name.")],
+    base: Annotated[
+        str, typer.Option("--base", help="tiny, mini, small (T5-small's shape), or a saved T5: a folder or a Hub name.")
+    ],
     out: options.Out,
     plain: Annotated[bool, typer.Option("--plain", help="Without a bottleneck: the model to compare with.")] = False,
     config: options.Config = None,

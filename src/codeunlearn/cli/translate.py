@@ -22,7 +22,7 @@ def run(
     forget: Annotated[list[Path] | None, typer.Option("--forget", help="Forget set to apply for this run.")] = None,
     beams: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.", min=1)] = 1,
     batch_tokens: Annotated[
-        int | None, typer.Option(help="Padded source tokens of a batch; fits the device.", min=1)
+        int | None, typer.Option(help="Padded source tokens of a batch; by default what suits the device.", min=1)
     ] = None,
     config: options.Config = None,
     device: options.Device = "auto",

@@ -105,7 +105,9 @@ def _fused(h: Tensor, codes: PreparedCodes, s: int, byte_budget: int) -> Selecti
         return None
     try:
         found, rows = fused_search.fused_top_s(h, codes.fused, s, byte_budget=byte_budget)
-    except fused_search.compile_errors() as error:
+    except Exception as error:
+        if not fused_search.cannot_compile(error):
+            raise
         fused_search.give_up(error)
         return None
     if len(rows):

@@ -23,9 +23,7 @@ from torch import Tensor
 
 from codeunlearn.codebook.search import Selection
 
-LEAST_ROWS = 256  # with fewer rows or codes, starting the kernels takes longer than what they save
-LEAST_CODES = 4096
-BYTE_BUDGET = 512 * 1024 * 1024
+LEAST_ROWS, LEAST_CODES = 256, 4096  # not measured below (docs/performance.md)
 
 _STEP = 16  # the sample costs a sixteenth of the product, and a tighter threshold would keep hardly fewer codes
 _RARELY = 2e-5  # share of rows with too few or too many codes above the threshold, each: none in most batches
@@ -109,11 +107,13 @@ def kernels() -> Any:
     return fused_kernels
 
 
-def compile_errors() -> tuple[type[Exception], ...]:
-    """What is raised where the kernels cannot be compiled."""
+def cannot_compile(error: Exception) -> bool:
+    """Whether an error says that the kernels cannot be compiled here, rather than that they ran and failed."""
     from triton.errors import TritonError  # pyright: ignore[reportMissingImports]
 
-    return TritonError, subprocess.CalledProcessError
+    # a failing pass of Triton's compiler is a plain RuntimeError
+    known = (TritonError, subprocess.CalledProcessError, OSError)
+    return isinstance(error, known) or "PassManager::run failed" in str(error)
 
 
 def give_up(error: Exception) -> None:
@@ -125,7 +125,7 @@ def give_up(error: Exception) -> None:
 
 
 def fused_top_s(
-    h: Tensor, codes: FusedCodes, s: int, *, byte_budget: int = BYTE_BUDGET, config: Any = None
+    h: Tensor, codes: FusedCodes, s: int, *, byte_budget: int, config: Any = None
 ) -> tuple[Selection, Tensor]:
     """The ``s`` most similar codes of each activation, and the rows for which they were not found.
 

@@ -78,7 +78,8 @@ class Ablations:
         if variant.mode is None and variant.name != REFERENCE:
             return variant_name(variant.name)
         ablations = self.config.ablations
-        return variant_name(REFERENCE) if ablations.train or ablations.start else f"joint-{self.config.seeds[0]}"
+        own = ablations.train or ablations.start not in (None, self.config.joint.start)
+        return variant_name(REFERENCE) if own else f"joint-{self.config.seeds[0]}"
 
     def _scores(self, variant: Variant, model: str) -> Stage:
         seed, scores, search = self.config.seeds[0], self.config.scores, self.config.search

@@ -166,7 +166,7 @@ class AblationConfig:
 
     Attributes:
         train: options of `TrainConfig` over those of ``joint`` for the reference and all variants, such as fewer steps.
-            Without any, the reference is the codebook model itself.
+            Without any, and from the same start, the reference is the codebook model itself.
         start: the model from which the reference and all variants start; that of ``joint`` when absent. A short training
             from a base that has never seen the topics says little of forgetting them.
         topics: those that are searched and scored; all when absent.

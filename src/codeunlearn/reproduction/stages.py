@@ -105,16 +105,16 @@ class StageStore:
         """Makes all that is not finished, in order.
 
         Raises:
-            CodeUnlearnError: a stage is finished but its inputs have changed, or one that is named does not exist.
+            CodeUnlearnError: a stage is finished but its inputs have changed, one that is named does not exist, or what a
+                stage alone rests on is not finished.
         """
         names = {stage.name for stage in stages}
-        for asked in (*self._redo, *self._only):
-            if asked != CHANGED and not any(_is_asked(name, asked) for name in names):
+        for asked in (*(asked for asked in self._redo if asked != CHANGED), *self._only):
+            if not any(_is_asked(name, asked) for name in names):
                 raise CodeUnlearnError(
                     f"There is no stage {asked!r}; see the stages: codeunlearn reproduce ... --plan."
                 )
-        if self._only:
-            stages = [stage for stage in stages if any(_is_asked(stage.name, asked) for asked in self._only)]
+        stages = self._chosen(stages) if self._only else stages
         groups = list(dict.fromkeys(_group(stage.name) for stage in stages if not stage.together))
         for place, stage in enumerate(stages):
             if (
@@ -126,6 +126,24 @@ class StageStore:
                 self._make(stage, 0 if stage.together else groups.index(_group(stage.name)))
         for stage in stages:
             self._await(stage.name)
+
+    def _chosen(self, stages: Sequence[Stage]) -> list[Stage]:
+        """The stages that ``only`` names, where all they rest on is finished and up to date."""
+        chosen = [stage for stage in stages if any(_is_asked(stage.name, asked) for asked in self._only)]
+        known = {stage.name: stage for stage in stages}
+        seen = {stage.name for stage in chosen}
+        for asked in self._redo:
+            if asked != CHANGED and not any(_is_asked(name, asked) for name in seen):
+                raise CodeUnlearnError(f"The stage {asked} of --redo is none of those of --only; name it there too.")
+        waiting = {name for stage in chosen for name in stage.after}
+        while waiting := waiting - seen:
+            name = waiting.pop()
+            seen.add(name)
+            if (state := self.state(known[name])) != "finished":
+                how = f"--only {name} --redo {name}" if state == "changed" else f"--only {name}"
+                raise CodeUnlearnError(f"The stage {name}, which comes before, is {state}; make it first: {how}.")
+            waiting |= set(known[name].after)
+        return chosen
 
     def _needs_making(self, stage: Stage) -> bool:
         if not self.is_finished(stage.name):

@@ -1,7 +1,7 @@
 """Muon (Jordan et al. 2024), which gives a weight matrix an update whose singular values are all about 1.
 
 torch's own Muon always iterates in bf16, which takes most of a step on a processor without bf16 products; this one iterates
-in the type that it is given. With bf16 the two agree to the last bit (a test).
+in the type that it is given. On a processor the two agree to the last bit with bf16 (a test).
 """
 
 from __future__ import annotations

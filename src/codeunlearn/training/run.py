@@ -67,6 +67,7 @@ def build(
     config: BuildConfig,
     shape: dict[str, Any] | None = None,
     source_prefix: str = "",
+    device: str = "auto",
 ) -> dict[str, Any]:
     """Puts a bottleneck into a trained model from data alone, without a gradient, and saves it to ``out``.
 
@@ -74,12 +75,13 @@ def build(
         base: folder or Hub name of a model without a bottleneck.
         shape: fields of `BottleneckConfig` that shall differ from those that fit the base.
         source_prefix: put before every source sentence; the base's own when empty.
+        device: ``auto``, ``cpu`` or ``cuda``.
     """
     loaded = load_pairs(data)
     begin(out, _request("build", data, base, loaded, build=asdict(config), shape=shape))
     began = time.perf_counter()
     train_pool = split_pools(loaded.dataset)["train"]
-    model, tokenizer, quality = _built(base, train_pool, config, shape, source_prefix, pick_device("auto"))
+    model, tokenizer, quality = _built(base, train_pool, config, shape, source_prefix, pick_device(device))
     seconds = round(time.perf_counter() - began, 1)
     prefix = model.config.source_prefix
     details = {"build": asdict(config), "source_prefix": prefix, **quality, "seconds": seconds}

@@ -15,7 +15,7 @@ from codeunlearn.codebook.sites import DEFAULT_LAYER, family_of
 class Size:
     """A T5 to be trained from random weights, with a bottleneck to match.
 
-    S is 4 in the small ones rather than the paper's 8, which starts better from data. Dropout is off: runs of this length
+    S is 4 in ``tiny`` and ``mini`` rather than the paper's 8, which starts better from data. Dropout is off: runs of this length
     see each sentence only a few times, and drawing the masks would take about a quarter of every step on a processor.
     """
 

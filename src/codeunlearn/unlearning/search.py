@@ -153,9 +153,17 @@ def search_s_primes(
 
 
 def search_topic_sets(
-    model: Any, tokenizer: PreTrainedTokenizerBase, sets: TopicSets, **options: Any
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    sets: TopicSets,
+    *,
+    preset: str | Preset = "paper",
+    s_primes: Sequence[int] = S_PRIMES,
+    seed: int = 0,
+    known: KnownCodes | None = None,
+    progress: Progress | None = None,
 ) -> dict[int, TopicSearch]:
-    """`search_s_primes` with the sentences, controls and words of a topic's sets; ``options`` are its other keywords."""
+    """`search_s_primes` with the sentences, controls and words of a topic's sets."""
     return search_s_primes(
         model,
         tokenizer,
@@ -164,8 +172,12 @@ def search_topic_sets(
         topic_name=sets.topic.name,
         forms=sets.topic.forms,
         target_forms=sets.target_words,
+        preset=preset,
+        s_primes=s_primes,
+        seed=seed,
         paired=sets.paired,
-        **options,
+        known=known,
+        progress=progress,
     )
 
 
