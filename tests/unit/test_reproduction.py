@@ -31,6 +31,7 @@ from codeunlearn.reproduction.config import (
 )
 from codeunlearn.reproduction.examples import choose
 from codeunlearn.reproduction.results import Results
+from codeunlearn.reproduction.run import Reproduction
 from codeunlearn.reproduction.scores import SentenceScores, Translations, UnitScores, deletion_name, score_translations
 from codeunlearn.reproduction.stages import Stage, StageStore
 
@@ -268,6 +269,18 @@ def test_nothing_finished_is_a_page_that_says_so(tmp_path: Path) -> None:
 
 def sweep(topic: str, s_prime: int, after: float, retain: float, before: float = 80.0) -> SweepRow:
     return SweepRow(topic, s_prime, s_prime, 50, 20, before, after, 0.0, 9.0, -5.0, retain, -2.0, 0.5, -0.1, None)
+
+
+@pytest.mark.parametrize(("together", "names"), [(False, ["gold-love", "gold-Julien"]), (True, ["gold"])])
+def test_one_gold_model_can_stand_for_several_topics(together: bool, names: list[str], tmp_path: Path) -> None:
+    text = DataConfig("stories", limit=60)
+    config = replace(
+        CONFIG, text=text, base=BaseConfig(size="tiny", text=(text,)), gold=("love", "Julien"), gold_together=together
+    )
+    stages = {stage.name: stage for stage in Reproduction(config, tmp_path).stages()}
+    assert [name for name in stages if name.startswith("gold")] == names
+    for topic, gold in zip(config.gold, names * 2 if together else names, strict=True):
+        assert gold in stages[f"{topic}/0/translations"].after
 
 
 def test_ablations_are_means_over_topics_and_count_those_that_are_gone(tmp_path: Path) -> None:

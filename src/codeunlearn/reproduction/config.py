@@ -192,6 +192,7 @@ class ReproductionConfig:
         plain: options of `TrainConfig` for fine-tuning without a bottleneck.
         joint: the codebook model.
         gold: topics for which the codebook model is trained again without their sentences.
+        gold_together: one such model without the sentences of all these topics, in place of one for each.
         seeds: of the search sentences, controls, test sentences and placebos; the first also of the models.
         models_per_seed: plain and codebook model are trained once per seed, not only once.
         search: how codes are found.
@@ -210,6 +211,7 @@ class ReproductionConfig:
     plain: Options = field(default_factory=dict[str, Any])
     joint: JointConfig = field(default_factory=JointConfig)
     gold: tuple[str, ...] = ()
+    gold_together: bool = False
     seeds: tuple[int, ...] = (0, 1, 2)
     models_per_seed: bool = False
     search: SearchConfig = field(default_factory=SearchConfig)

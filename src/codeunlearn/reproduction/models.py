@@ -49,7 +49,7 @@ class Models:
     def stages(self, seed: int) -> list[Stage]:
         """Of all models with this seed, in the order in which they are made; the base comes with the first."""
         first = seed == self.config.seeds[0]
-        golds = [self._gold(topic) for topic in self.config.topics if first and topic.word in self.config.gold]
+        golds = self._golds() if first else []
         return [*([self._base()] if first else []), self._plain(seed), self._joint(seed), self._quality(seed), *golds]
 
     def path(self, name: str) -> str:
@@ -75,7 +75,9 @@ class Models:
 
     def gold_of(self, word: str, seed: int) -> str | None:
         """Name of the topic's gold model, if it has one with this seed of the models."""
-        return f"gold-{word}" if word in self.config.gold and seed == self.config.seeds[0] else None
+        if word not in self.config.gold or seed != self.config.seeds[0]:
+            return None
+        return "gold" if self.config.gold_together else f"gold-{word}"
 
     def _base(self) -> Stage:
         base = self.config.base
@@ -119,19 +121,28 @@ class Models:
         settings = {"text": self._identity, **self._joint_settings(seed, self.config.joint)}
         return Stage(name, settings, (start,), make, folder, together=True)
 
-    def _gold(self, config: TopicConfig) -> Stage:
-        """The codebook model as if the topic's sentences had never been in the text; the base is the same."""
-        seed, topic, name = self.config.seeds[0], make_topic(config), f"gold-{config.word}"
+    def _golds(self) -> list[Stage]:
+        """One for each topic that has one, or one without all of them."""
+        topics: dict[str, list[Topic]] = {}
+        for topic in self.config.topics:
+            if name := self.gold_of(topic.word, self.config.seeds[0]):
+                topics.setdefault(name, []).append(make_topic(topic))
+        return [self._gold(name, without) for name, without in topics.items()]
+
+    def _gold(self, name: str, topics: list[Topic]) -> Stage:
+        """The codebook model as if the topics' sentences had never been in the text; the base is the same."""
+        seed = self.config.seeds[0]
         folder, after_plain = Path(self.path(name)), self.config.joint.start == "plain"
 
         def make() -> dict[str, Any]:
-            data, start = self._text_without(self.text, [topic], name), BASE
+            data, start = self._text_without(self.text, topics, name), BASE
             if after_plain:
                 start = f"{name}/plain"
                 train_plain(data, self.path(BASE), folder / "plain", self._plain_config(seed), reuse=True)
             return _finished(folder, self._train_joint(data, start, folder, seed, self.config.joint))
 
-        settings = {"text": self._identity, "without": topic.to_dict(), **self._joint_settings(seed, self.config.joint)}
+        without = [topic.to_dict() for topic in topics]
+        settings = {"text": self._identity, "without": without, **self._joint_settings(seed, self.config.joint)}
         if after_plain:
             settings["plain"] = _lasting(self._plain_config(seed))
         return Stage(name, settings, (BASE,), make, folder, together=True)
