@@ -165,16 +165,16 @@ def search_ids(name: str) -> str:
     return table("| search | rows with the reference's codes, lowest over all sizes |", rows)
 
 
-def translation_speed() -> str:
-    ratios = _measured("translation")["ratios"]
+def translation_speed(name: str) -> str:
+    ratios = _measured(name)["ratios"]
     return table("| | ratio |", [f"| {label} | {_ratio(found)} |" for label, found in ratios.items()])
 
 
-def scaling() -> str:
+def scaling(name: str) -> str:
     rows = [
         f"| {p['num_codes']:,} | {p['sentences']:,} | {p['processes']} x {p['threads']} | {p['tokens']:,} | {p['seconds']:.1f} s "
         f"| {p['megabytes']['peak'] - p['megabytes']['before']:,.0f} MB |"
-        for p in _measured("scaling")["points"]
+        for p in _measured(name)["points"]
     ]
     return table("| K | sentences | processes x threads | tokens | seconds | memory on top |", rows)
 
@@ -271,8 +271,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "search": lambda: search_times("search"),
     "search, bf16": lambda: search_times("search-bf16"),
     "search ids": lambda: search_ids("search"),
-    "translation speed": translation_speed,
-    "scaling": scaling,
+    "translation speed": lambda: translation_speed("translation"),
+    "translation speed, bf16": lambda: translation_speed("translation-bf16"),
+    "scaling": lambda: scaling("scaling"),
+    "scaling, bf16": lambda: scaling("scaling-bf16"),
     "training step": lambda: training_step("training"),
     "training step, bf16": lambda: training_step("training-bf16"),
     "denormals": denormals,
