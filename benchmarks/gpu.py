@@ -21,12 +21,12 @@ from typing import Any
 
 import torch
 from measuring import Report, ratio, rounds, timed
-from random_models import random_sentences, small_t5
-from search import CHECKED_ROWS, Size
+from random_models import CODES, random_sentences, small_t5
+from search import CHECKED_ROWS, Size, encodings
 from torch import Tensor
 from torch.nn import functional as F
 
-from codeunlearn.codebook import PreparedCodes, fused_search, load_tokenizer, require_bottleneck, top_s, top_s_reference
+from codeunlearn.codebook import PreparedCodes, fused_search, load_tokenizer, top_s, top_s_reference
 
 Action = Callable[[], Any]
 SIZES = tuple(Size(n, k, s) for s in (8, 104) for k in (4096, 25_000, 100_000) for n in (256, 1024, 4096, 16_384))
@@ -67,15 +67,6 @@ def without_kernel(action: Action) -> Any:
         return action()
     finally:
         fused_search.LEAST_ROWS = least
-
-
-def encodings(size: Size, inputs: int, seed: int, device: torch.device) -> tuple[list[Tensor], Tensor]:
-    """``inputs`` times N activations, and K codes, as ``search.make_data`` has them."""
-    generator = torch.Generator(device).manual_seed(seed)
-    draw = partial(torch.randn, generator=generator, device=device)
-    codes = F.layer_norm(draw(size.k, size.f).relu(), (size.f,))
-    origins = torch.randint(size.k, (inputs, size.n), generator=generator, device=device)
-    return [F.layer_norm(codes[origin] + draw(size.n, size.f), (size.f,)) for origin in origins], codes
 
 
 def contenders_of_search(size: Size, codes: Tensor) -> dict[str, Callable[[Tensor], Tensor | None]]:
@@ -167,7 +158,7 @@ def profile(report: Report, options: argparse.Namespace) -> None:
 
 
 def training(report: Report, options: argparse.Namespace) -> None:
-    from training import LENGTH, make_trainer
+    from training import LENGTH, make_trainer, step_of
 
     measured: dict[str, Any] = {}
     for rows in TRAINED_ROWS:
@@ -192,28 +183,12 @@ def training(report: Report, options: argparse.Namespace) -> None:
         report.save(training=measured)
 
 
-def step_of(trainer: Any) -> Action:
-    """One training step, on the same batch each time."""
-    optimizer, model = trainer.create_optimizer(), trainer.model
-    model.train()
-    (batch,) = iter(trainer.get_train_dataloader())
-
-    def step() -> None:
-        with trainer.compute_loss_context_manager():
-            loss = trainer.compute_loss(model, dict(batch))
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-
-    return step
-
-
 def topic(report: Report, options: argparse.Namespace) -> None:
     from codeunlearn.training.initialise import BuildConfig, initialise_from_data
     from codeunlearn.unlearning import search_s_primes
 
     tokenizer = load_tokenizer(options.tokenizer)
-    model = small_t5(True).cuda()
+    model = small_t5(CODES).cuda()
     texts = random_sentences(tokenizer, 1000, TOKENS, seed=1)
     initialise_from_data(model, tokenizer, texts, BuildConfig(fit_tokens=2_000, new_basis=False))
     columns = [random_sentences(tokenizer, SENTENCES, TOKENS, seed) for seed in (2, 3)]
@@ -236,7 +211,7 @@ def translation(report: Report, options: argparse.Namespace) -> None:
 
     tokenizer = load_tokenizer(options.tokenizer)
     sentences = random_sentences(tokenizer, SENTENCES, TOKENS // 2)
-    models = {"plain": small_t5(False).cuda(), "unlearned": small_t5(True, DELETED).cuda()}
+    models = {"plain": small_t5().cuda(), "unlearned": small_t5(CODES, DELETED).cuda()}
     actions: dict[str, Action] = {}
     for suffix, autocast in (("", None), (", bf16", torch.bfloat16)):
         config = DecodingConfig(max_new_tokens=NEW_TOKENS, autocast=autocast)
@@ -244,8 +219,7 @@ def translation(report: Report, options: argparse.Namespace) -> None:
             actions[name + suffix] = partial(translate_counted, model, tokenizer, sentences, config)
     outputs = {name: action().cost.output_tokens for name, action in actions.items()}
     seconds = rounds({name: partial(on_gpu, action) for name, action in actions.items()}, options.rounds)
-    codes = require_bottleneck(models["unlearned"]).codebook.num_codes
-    say(f"translation: output tokens {outputs}, K = {codes}, seconds {seconds}")
+    say(f"translation: output tokens {outputs}, K = {CODES}, seconds {seconds}")
     for suffix in ("", ", bf16"):
         label = f"speed of unlearned over plain, T5-small{suffix}"
         report.add(label, ratio(seconds["plain" + suffix], seconds["unlearned" + suffix]))

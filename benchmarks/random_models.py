@@ -10,13 +10,15 @@ from transformers import PreTrainedTokenizerBase, T5Config, T5ForConditionalGene
 
 from codeunlearn.codebook import BottleneckConfig, attach, require_bottleneck
 
+CODES = 25_000  # the paper's K
 
-def small_t5(with_bottleneck: bool, deleted: int = 0) -> Any:
-    """A T5-small with random weights; with K = 25,000 codes, of which the first ``deleted`` are deleted."""
+
+def small_t5(num_codes: int = 0, deleted: int = 0) -> Any:
+    """A T5-small with random weights; with codes, of which the first ``deleted`` are deleted, where their number is given."""
     torch.manual_seed(0)
     model: Any = T5ForConditionalGeneration(T5Config(decoder_start_token_id=0))  # pyright: ignore[reportCallIssue]
-    if with_bottleneck:
-        model = attach(model, BottleneckConfig())
+    if num_codes:
+        model = attach(model, BottleneckConfig(num_codes=num_codes))
         require_bottleneck(model).codebook.deleted[:deleted] = True
     return model.eval()
 

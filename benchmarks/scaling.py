@@ -18,9 +18,9 @@ from typing import Any
 
 import torch
 from measuring import Report, ratio, timed
-from transformers import T5Config, T5ForConditionalGeneration
+from random_models import small_t5
 
-from codeunlearn.codebook import BottleneckConfig, attach, load_tokenizer
+from codeunlearn.codebook import load_tokenizer
 from codeunlearn.corpus.loading import DataConfig, load_pairs
 from codeunlearn.device import join_processes, keep_freed_memory, processes
 from codeunlearn.training.initialise import BuildConfig, initialise_from_data
@@ -55,9 +55,7 @@ def work(point: Point, tokenizer_of: str, data: str) -> None:
     keep_freed_memory()
     torch.set_num_threads(point.threads)
     join_processes(torch.device("cpu"))
-    torch.manual_seed(0)
-    plain: Any = T5ForConditionalGeneration(T5Config(decoder_start_token_id=0))  # pyright: ignore[reportCallIssue]
-    model: Any = attach(plain, BottleneckConfig(num_codes=point.num_codes)).eval()
+    model = small_t5(point.num_codes)
     tokenizer = load_tokenizer(tokenizer_of)
     texts: list[str] = list(load_pairs(DataConfig(data)).dataset["source"])
     random.Random(0).shuffle(texts)

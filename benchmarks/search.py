@@ -12,12 +12,14 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from measuring import Report, Worker, ratio, rounds
+from torch import Tensor
 from torch.nn import functional as F
 
 from codeunlearn.codebook import top_s_reference
@@ -89,12 +91,19 @@ def start(contender: str, folder: Path, s: int, where: tuple[str, str]) -> Worke
     return worker
 
 
+def encodings(size: Size, inputs: int, seed: int, device: torch.device) -> tuple[list[Tensor], Tensor]:
+    """``inputs`` times N activations, and K codes, as the bottleneck makes them: rectified, normalised, the activations near to
+    some of the codes."""
+    generator = torch.Generator(device).manual_seed(seed)
+    draw = partial(torch.randn, generator=generator, device=device)
+    codes = F.layer_norm(draw(size.k, size.f).relu(), (size.f,))
+    origins = torch.randint(size.k, (inputs, size.n), generator=generator, device=device)
+    return [F.layer_norm(codes[origin] + draw(size.n, size.f), (size.f,)) for origin in origins], codes
+
+
 def make_data(size: Size, seed: int, folder: Path) -> None:
-    """Encodings as the bottleneck makes them: rectified, normalised, the activations near to some of the codes."""
-    generator = torch.Generator().manual_seed(seed)
-    codes = F.layer_norm(torch.randn(size.k, size.f, generator=generator).relu(), (size.f,))
-    origin = torch.randint(size.k, (size.n,), generator=generator)
-    h = F.layer_norm(codes[origin] + torch.randn(size.n, size.f, generator=generator), (size.f,))
+    """Writes `encodings` for the contenders."""
+    (h,), codes = encodings(size, 1, seed, torch.device("cpu"))
     np.save(folder / "codes.npy", codes.numpy())
     np.save(folder / "h.npy", h.numpy())
 

@@ -11,6 +11,7 @@ import argparse
 import resource
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,27 +45,31 @@ def make_trainer(kind: str, folder: Path, rows: int = ROWS, device: str = "cpu")
     return JointTrainer(attach(model, BottleneckConfig()), config, pairs, tokenizer, folder)
 
 
+def step_of(trainer: Any) -> Callable[[], None]:
+    """One training step, on the same batch each time."""
+    optimizer, model = trainer.create_optimizer(), trainer.model
+    model.train()
+    (batch,) = iter(trainer.get_train_dataloader())
+
+    def step() -> None:
+        with trainer.compute_loss_context_manager():
+            loss = trainer.compute_loss(model, dict(batch))
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
 def work(kind: str) -> None:
     """Answers every line on stdin with the seconds of one step, and the end of it with the peak memory in MB."""
     if kind != "fresh pages":
         keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
-        trainer = make_trainer(kind, Path(folder))
-        optimizer = trainer.create_optimizer()
-        model: Any = trainer.model
-        model.train()
+        trainer: Any = make_trainer(kind, Path(folder))
         if kind == "compiled":
-            model.get_decoder().compile()
-        (batch,) = iter(trainer.get_train_dataloader())
-
-        def step() -> None:
-            with trainer.compute_loss_context_manager():
-                loss: Any = trainer.compute_loss(model, dict(batch))
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
-
-        answer_rounds(step)
+            trainer.model.get_decoder().compile()
+        answer_rounds(step_of(trainer))
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from measuring import Report, ratio, rounds, timed
-from random_models import small_t5
+from random_models import CODES, small_t5
 from transformers import pipeline
 
 from codeunlearn.codebook import load_model, load_tokenizer
@@ -40,7 +40,7 @@ def main() -> None:
     sentences = [pair.source for pair in sample_pool(pool, options.sentences, 0)]
     fixed = DecodingConfig(max_new_tokens=NEW_TOKENS)
     low = DecodingConfig(max_new_tokens=NEW_TOKENS, autocast=torch.bfloat16)
-    models = {"plain": small_t5(False), "unlearned": small_t5(True, DELETED)}
+    models = {"plain": small_t5(), "unlearned": small_t5(CODES, DELETED)}
     saved = load_model(options.model)
     loop = pipeline("translation", model=saved, tokenizer=tokenizer)  # pyright: ignore[reportCallIssue, reportArgumentType]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.reproduction.reading import read_yaml
 
 if TYPE_CHECKING:
     from codeunlearn.corpus.loading import DataConfig
@@ -18,13 +18,7 @@ def read_config(context: typer.Context, value: Path | None) -> Path | None:
     """Takes defaults from a YAML file whose keys are option names; the command line overrules them."""
     if value is None:
         return None
-    try:
-        content: Any = yaml.safe_load(value.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise CodeUnlearnError(f"The configuration {value} cannot be read: {error}.") from error
-    if not isinstance(content, dict):
-        raise CodeUnlearnError(f"The configuration {value} must hold `option: value` lines.")
-    settings = {str(key).replace("-", "_"): setting for key, setting in content.items()}
+    settings = {str(key).replace("-", "_"): setting for key, setting in read_yaml(value).items()}
     known = {parameter.name for parameter in context.command.params}
     if unknown := sorted(set(settings) - known):
         raise CodeUnlearnError(f"The configuration {value} sets {unknown[0]!r}, which this command does not have.")

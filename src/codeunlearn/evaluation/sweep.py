@@ -173,8 +173,9 @@ def sweep_topic(
         mode: deletion mode; the model's own when absent.
         known: codes of sentences that need no forward pass, such as a `CorpusIndex`.
     """
-    options: dict[str, Any] = {"preset": preset, "s_primes": tuple(s_primes), "seed": config.seed, "known": known}
-    found = search_topic_sets(model, tokenizer, sets, **options)
+    found = search_topic_sets(
+        model, tokenizer, sets, preset=preset, s_primes=tuple(s_primes), seed=config.seed, known=known
+    )
     sources = [source for test in tests for source in test.sources]
     translations = Retranslator(model, tokenizer, ModelTranslator(model, tokenizer, config), sources)
     for s_prime, result in found.items():

@@ -77,8 +77,7 @@ class Ablations:
         """Name of the model: its own, or the reference's for a deletion mode."""
         if variant.mode is None and variant.name != REFERENCE:
             return variant_name(variant.name)
-        ablations = self.config.ablations
-        own = ablations.train or ablations.start not in (None, self.config.joint.start)
+        own = self.config.ablations.train or self.config.ablation_start != self.config.joint.start
         return variant_name(REFERENCE) if own else f"joint-{self.config.seeds[0]}"
 
     def _scores(self, variant: Variant, model: str) -> Stage:

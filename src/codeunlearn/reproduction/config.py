@@ -232,6 +232,11 @@ class ReproductionConfig:
     def name_topic(self) -> str:
         return self.name or self.topics[min(1, len(self.topics) - 1)].word
 
+    @property
+    def ablation_start(self) -> Literal["base", "plain"]:
+        """The model from which the ablations' reference and variants start."""
+        return self.ablations.start or self.joint.start
+
     def model_seed(self, seed: int) -> int:
         """The seed of the models that are searched and scored with ``seed``."""
         return seed if self.models_per_seed else self.seeds[0]

@@ -150,7 +150,7 @@ class Models:
     def variant(self, variant: Variant) -> Stage:
         """A variant of the codebook model, trained with the first seed from where that starts."""
         seed, name = self.config.seeds[0], variant_name(variant.name)
-        start = self._start(self.config.ablations.start or self.config.joint.start, seed)
+        start = self._start(self.config.ablation_start, seed)
         folder = Path(self.path(name))
         joint = self.config.joint
         changed = replace(

@@ -234,8 +234,8 @@ def timed_searches(
     """A search of its own for every S', so that each has its time; the model is warm when the first begins."""
 
     def search(sets: TopicSets, s_prime: int) -> ForgetSet:
-        options: dict[str, Any] = {"preset": preset, "s_primes": (s_prime,), "seed": seed}
-        return search_topic_sets(model, tokenizer, sets, **options)[s_prime].forget_set
+        found = search_topic_sets(model, tokenizer, sets, preset=preset, s_primes=(s_prime,), seed=seed)
+        return found[s_prime].forget_set
 
     few = replace(sets, search=sets.search[:_WARM_UP], controls=[draw[:_WARM_UP] for draw in sets.controls])
     search(few, s_primes[0])
