@@ -14,7 +14,10 @@ from codeunlearn.cli.console import emit_json, quiet_libraries, say_if_finished,
 def run(
     data: options.Data,
     base: Annotated[
-        str, typer.Option("--base", help="tiny, mini, small (T5-small's shape), or a saved T5: a folder or a Hub name.")
+        str,
+        typer.Option(
+            "--base", help="tiny, tiny-6k, mini, small (T5-small's shape), or a saved T5: folder or Hub name."
+        ),
     ],
     out: options.Out,
     plain: Annotated[bool, typer.Option("--plain", help="Without a bottleneck: the model to compare with.")] = False,
@@ -74,9 +77,9 @@ def run(
     """Train a translation model, with a bottleneck (default) or without one (`--plain`).
 
     From a trained base the bottleneck starts from data, then model and bottleneck train together. From a small size
-    (`tiny`, `mini`, `small`) a plain training comes first, whose model stays in OUT/plain; it has its own optimizer and learning
-    rate, which only a separate `--plain` training can change. A killed run goes on from its last checkpoint when the same
-    command is given again.
+    (`tiny`, `tiny-6k`, `mini`, `small`) a plain training comes first, whose model stays in OUT/plain; it has its own
+    optimizer and learning rate, which only a separate `--plain` training can change. A killed run goes on from its last
+    checkpoint when the same command is given again.
     """
     quiet_libraries()
     from codeunlearn.training.config import TrainConfig

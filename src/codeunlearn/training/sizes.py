@@ -1,4 +1,4 @@
-"""Named T5 configurations that train from scratch: two on a laptop's processor, and T5-small's own shape on a GPU."""
+"""Named T5 configurations that train from scratch: three on a laptop's processor, and T5-small's own shape on a GPU."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from codeunlearn.codebook.sites import DEFAULT_LAYER, family_of
 class Size:
     """A T5 to be trained from random weights, with a bottleneck to match.
 
-    S is 4 in ``tiny`` and ``mini`` rather than the paper's 8, which starts better from data. Dropout is off: runs of this length
+    S is 4 in all but ``small`` rather than the paper's 8, which starts better from data. Dropout is off: runs of this length
     see each sentence only a few times, and drawing the masks would take about a quarter of every step on a processor.
     """
 
@@ -66,6 +66,7 @@ class Size:
 
 SIZES: dict[str, Size] = {
     "tiny": Size(128, 512, 4, 3, 2, vocab_size=2000, num_codes=2048, code_dim=128),
+    "tiny-6k": Size(128, 512, 4, 4, 2, vocab_size=6000, num_codes=8192, code_dim=128),
     "mini": Size(256, 1024, 4, 4, 2, vocab_size=6000, num_codes=8192, code_dim=256),
     "small": Size(512, 2048, 8, 6, 6, vocab_size=32_000, num_codes=25_000, code_dim=512, top_s=8),
 }
