@@ -57,10 +57,10 @@ def curve(results: Results, name: str, title: str, word: str, neighbour: str | N
 
 
 def _shown(change: float, cell: Cell) -> float | None:
-    """In per cent of what it was; recall, itself a percentage, in points."""
+    """In per cent of what it was, so that a likelihood, which is negative, falls where it gets worse; recall in points."""
     if cell.metric == RECALL:
         return change
-    return 100 * change / cell.codebook if cell.codebook else None
+    return 100 * change / abs(cell.codebook) if cell.codebook else None
 
 
 def _label(metric: str, set_name: str) -> str:
