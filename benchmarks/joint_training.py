@@ -25,7 +25,8 @@ from codeunlearn.corpus.pools import split_pools
 from codeunlearn.corpus.topic_sets import sample_pool
 from codeunlearn.evaluation.protocol import TestSet, TopicEvaluation
 from codeunlearn.evaluation.topic import evaluate_topic
-from codeunlearn.record import environment, public_name, write_json
+from codeunlearn.files import write_json
+from codeunlearn.record import environment, public_name
 from codeunlearn.training.batches import PadToStep, ShapeBatchSampler, tokenize_pairs
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.cross_entropy import cross_entropy

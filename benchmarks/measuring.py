@@ -15,7 +15,8 @@ from typing import Any
 import torch
 
 from codeunlearn.device import has_fast_bf16
-from codeunlearn.record import environment, write_json
+from codeunlearn.files import write_json
+from codeunlearn.record import environment
 
 COMMITTED = Path(__file__).parents[1] / "docs/results/performance"
 Spread = dict[str, float]

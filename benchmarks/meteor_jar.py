@@ -37,7 +37,8 @@ from codeunlearn.evaluation.bootstrap import Floats
 from codeunlearn.evaluation.metrics import meteor_fr
 from codeunlearn.evaluation.normalise import tokens
 from codeunlearn.evaluation.translate import translate
-from codeunlearn.record import environment, public_name, write_json
+from codeunlearn.files import write_json
+from codeunlearn.record import environment, public_name
 
 PACKAGE = "pycocoevalcap==1.2"
 MOST = 5

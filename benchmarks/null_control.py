@@ -21,7 +21,8 @@ from codeunlearn.corpus.target_words import ParallelText
 from codeunlearn.corpus.topic_sets import build_topic_sets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.corpus.vocabulary import Vocabulary
-from codeunlearn.record import environment, public_name, write_json
+from codeunlearn.files import write_json
+from codeunlearn.record import environment, public_name
 from codeunlearn.unlearning import search_recommended, search_s_primes
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from measuring import Spread, committed_ratios
 
-from codeunlearn.record import write_json
+from codeunlearn.files import write_json
 
 BOUND = "bench"
 

@@ -24,7 +24,8 @@ from codeunlearn.corpus.pools import split_pools
 from codeunlearn.corpus.stories.topics import TOPICS
 from codeunlearn.corpus.topic_sets import Pair, TopicSets, build_topic_sets
 from codeunlearn.corpus.topics import Topic
-from codeunlearn.record import environment, public_name, write_json
+from codeunlearn.files import write_json
+from codeunlearn.record import environment, public_name
 from codeunlearn.unlearning import CodeReader, search_recommended, search_s_primes
 from codeunlearn.unlearning.code_lists import CodeLists
 from codeunlearn.unlearning.deletion_effects import Deletion, DeletionEffects

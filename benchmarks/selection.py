@@ -30,7 +30,8 @@ from codeunlearn.evaluation.protocol import TestSet
 from codeunlearn.evaluation.retranslate import Retranslator
 from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
 from codeunlearn.evaluation.tradeoff import beginnings, trade_off
-from codeunlearn.record import environment, public_name, write_json
+from codeunlearn.files import write_json
+from codeunlearn.record import environment, public_name
 from codeunlearn.unlearning import ForgetSet, search_recommended, search_s_primes
 from codeunlearn.unlearning.code_batches import CodeReader
 from codeunlearn.unlearning.code_lists import CodeLists

@@ -15,7 +15,7 @@ import codeunlearn
 
 PACKAGE = Path(codeunlearn.__file__).parent
 ORDER = ["codebook", "corpus", "training", "unlearning", "evaluation", "reporting", "reproduction", "cli"]
-ANYWHERE = {"device", "errors", "record"}
+ANYWHERE = {"device", "errors", "files", "record", "validation"}
 
 
 def run(code: str) -> None:

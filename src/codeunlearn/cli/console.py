@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from codeunlearn.record import plain, write_json
+from codeunlearn.files import plain, write_json
 
 screen = Console(stderr=True)
 output = Console()

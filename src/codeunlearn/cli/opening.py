@@ -10,7 +10,7 @@ from typing import Any
 from codeunlearn.codebook import load_model, load_tokenizer
 from codeunlearn.device import pick_device
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.record import write_json
+from codeunlearn.files import write_json
 from codeunlearn.reporting.model_card import write_model_card
 from codeunlearn.training.resuming import RECORD
 from codeunlearn.unlearning import CorpusIndex, ForgetSet, forget

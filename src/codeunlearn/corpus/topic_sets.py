@@ -30,7 +30,7 @@ from codeunlearn.corpus.target_words import ParallelText, propose_neighbours, sh
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.corpus.vocabulary import Vocabulary
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.record import write_json
+from codeunlearn.files import write_json
 
 if TYPE_CHECKING:
     from datasets import Dataset

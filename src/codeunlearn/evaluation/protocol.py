@@ -20,7 +20,7 @@ from codeunlearn.corpus.topic_sets import Pair
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import Resampled, interval, ratio, resample, wilson_interval
 from codeunlearn.evaluation.metrics import METRICS, Metric, Score, score_all, topic_word_recall
-from codeunlearn.record import write_json
+from codeunlearn.files import write_json
 
 FORGET, RETAIN = "forget", "retain"
 WHOLE = "test pool"

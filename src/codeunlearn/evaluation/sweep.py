@@ -25,7 +25,7 @@ from codeunlearn.evaluation.protocol import (
 )
 from codeunlearn.evaluation.retranslate import Retranslator
 from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
-from codeunlearn.record import write_json
+from codeunlearn.files import write_json
 from codeunlearn.unlearning import KnownCodes, search_topic_sets
 
 

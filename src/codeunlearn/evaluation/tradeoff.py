@@ -15,7 +15,7 @@ from codeunlearn.evaluation.bootstrap import interval, resample, wilson_interval
 from codeunlearn.evaluation.metrics import Score, chrf, degenerate_rate, topic_word_recall
 from codeunlearn.evaluation.protocol import TestSet
 from codeunlearn.evaluation.retranslate import Retranslator
-from codeunlearn.record import write_json
+from codeunlearn.files import write_json
 from codeunlearn.unlearning import ForgetSet
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from codeunlearn.record import plain
+from codeunlearn.files import plain
 from codeunlearn.reporting.figures import to_svg
 
 

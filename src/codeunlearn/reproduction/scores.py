@@ -23,7 +23,7 @@ from codeunlearn.evaluation.protocol import (
     delta_row,
     score_row,
 )
-from codeunlearn.record import write_json
+from codeunlearn.files import write_json
 
 GOLD = "gold"
 _SCORES = ("value", "low", "high")

@@ -18,7 +18,8 @@ from typing import Any, Literal
 
 from codeunlearn.device import processes
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.record import environment, plain, write_json
+from codeunlearn.files import plain, write_json
+from codeunlearn.record import environment
 
 CHANGED = "changed"
 """Asked for in place of a name: every stage whose inputs have changed is made again."""

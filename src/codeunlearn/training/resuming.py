@@ -9,7 +9,7 @@ from typing import Any
 
 from codeunlearn.device import processes
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.record import plain, write_json
+from codeunlearn.files import plain, write_json
 
 RECORD = "training.json"  # written last: a folder with a record holds a finished model
 REQUEST = "run.json"  # written first: what was asked for

@@ -23,7 +23,8 @@ from codeunlearn.corpus.loading import DataConfig, LoadedPairs, load_pairs
 from codeunlearn.corpus.pools import split_pools
 from codeunlearn.device import join_processes, pick_device, processes
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.record import environment, public_name, write_json
+from codeunlearn.files import write_json
+from codeunlearn.record import environment, public_name
 from codeunlearn.training.base import load_base
 from codeunlearn.training.batches import tokenize_pairs
 from codeunlearn.training.config import TrainConfig

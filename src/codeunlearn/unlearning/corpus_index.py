@@ -22,7 +22,8 @@ from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook import evaluating, model_identity, require_bottleneck
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.record import environment, write_json
+from codeunlearn.files import write_json
+from codeunlearn.record import environment
 from codeunlearn.unlearning.code_batches import CodeBatch, CodeReader
 from codeunlearn.unlearning.counting import S_PRIMES, CodeCounter
 from codeunlearn.unlearning.counts import CodeCounts

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc  # pyright: ignore[reportMissingTypeStubs]
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.record import write_json
+from codeunlearn.files import write_json
 from codeunlearn.unlearning.counts import CodeCounts, IntArray, TopTokens
 
 FloatArray = NDArray[np.float64]

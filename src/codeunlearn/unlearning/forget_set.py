@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import codeunlearn
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.record import write_json
+from codeunlearn.files import write_json
 from codeunlearn.unlearning.counts import TopTokens
 
 FORMAT = "codeunlearn-forget-set"
