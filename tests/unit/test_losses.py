@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from codeunlearn.codebook.basis import SignedPermutation
-from codeunlearn.codebook.bottleneck import BottleneckConfig, BottleneckOutput, ConceptBottleneck
+from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck
+from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.training.losses import LOSS_PRESETS, BottleneckLosses, LossWeights, bottleneck_losses, loss_weights
 

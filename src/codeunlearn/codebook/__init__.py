@@ -1,7 +1,8 @@
 """The mechanism: codebook, bottleneck, and the models that carry one. Needs torch and transformers only."""
 
-from codeunlearn.codebook.bottleneck import BottleneckConfig, BottleneckOutput, ConceptBottleneck
+from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck
 from codeunlearn.codebook.codebook import DELETION_MODES, Codebook, DeletionMode
+from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.codebook.fast_search import PreparedCodes, top_s
 from codeunlearn.codebook.modeling import (
     CodeUnlearnMT5Config,

@@ -2,86 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import PretrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers import initialization as init
 
-from codeunlearn.codebook.codebook import DELETION_MODES, Codebook, DeletionMode
+from codeunlearn.codebook.codebook import Codebook
+from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.codebook.search import Selection
-from codeunlearn.errors import CodeUnlearnError
-
-_COMMON_KEYS = {"attn_implementation", "experts_implementation", "torch_dtype", *PretrainedConfig().to_dict()}
-
-
-class BottleneckConfig(PretrainedConfig):
-    """Shape and place of a bottleneck; the defaults are the paper's.
-
-    Args:
-        d_model: width d of the activations at the site.
-        num_codes: K, rows of the codebook.
-        code_dim: F, numbers per code.
-        top_s: S, codes summed per token.
-        autoencoder: codes lie in the space of a trained encoder; without it (an ablation) they lie among the activations
-            themselves, and F is d.
-        site: module whose output (element 0) is replaced, as a path from the model's root.
-        deletion_mode: ``refill``, ``drop`` or ``anchor``, see `Codebook`.
-        layer_norm_eps: epsilon of the encoder's LayerNorm.
-        origin: fingerprint of the model before its first commit; forget sets made for it stay valid.
-        committed: fingerprint right after the last commit; while it is the model's, ``origin`` stands for the model.
-        ledger: one entry per applied forget set, oldest first.
-        kwargs: transformers' own settings; any other key, as of a newer version, is kept with a warning.
-    """
-
-    model_type = "codeunlearn-bottleneck"
-    base_config_key = "bottleneck"
-
-    def __init__(
-        self,
-        d_model: int = 512,
-        num_codes: int = 25_000,
-        code_dim: int = 512,
-        top_s: int = 8,
-        autoencoder: bool = True,
-        site: str = "encoder.block.2.layer.0",
-        deletion_mode: DeletionMode = "refill",
-        layer_norm_eps: float = 1e-5,
-        origin: str | None = None,
-        committed: str | None = None,
-        ledger: list[dict[str, Any]] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        if not 1 <= top_s <= num_codes:
-            raise CodeUnlearnError(f"S = {top_s} codes per token cannot come from K = {num_codes}; choose 1 <= S <= K.")
-        if not autoencoder and code_dim != d_model:
-            raise CodeUnlearnError(
-                f"Without the autoencoder codes are as wide as activations: F (code_dim) must be {d_model}, not {code_dim}."
-            )
-        if deletion_mode not in DELETION_MODES:
-            raise CodeUnlearnError(
-                f"Unknown deletion mode {deletion_mode!r}; choose one of {', '.join(DELETION_MODES)}."
-            )
-        if unknown := sorted(key for key in kwargs if key not in _COMMON_KEYS and not key.startswith("_")):
-            warnings.warn(
-                f"The bottleneck's configuration has {', '.join(unknown)}, which this version of codeunlearn does not "
-                "know and leaves alone; the model may come from a newer version.",
-                stacklevel=2,
-            )
-        self.d_model = d_model
-        self.num_codes = num_codes
-        self.code_dim = code_dim
-        self.top_s = top_s
-        self.autoencoder = autoencoder
-        self.site = site
-        self.deletion_mode: DeletionMode = deletion_mode
-        self.layer_norm_eps = layer_norm_eps
-        self.origin = origin
-        self.committed = committed
-        self.ledger: list[dict[str, Any]] = list(ledger or [])
-        super().__init__(**kwargs)
 
 
 class BottleneckOutput(NamedTuple):

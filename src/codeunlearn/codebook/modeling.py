@@ -24,7 +24,8 @@ from transformers import (
 )
 from transformers.modeling_outputs import Seq2SeqLMOutput
 
-from codeunlearn.codebook.bottleneck import BottleneckConfig, BottleneckOutput, ConceptBottleneck
+from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck
+from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.codebook.sites import find_site
 from codeunlearn.errors import CodeUnlearnError
 

@@ -10,7 +10,7 @@ from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, set_seed
 
-from codeunlearn.codebook.bottleneck import BottleneckConfig
+from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.codebook.modeling import find_bottleneck
 from codeunlearn.codebook.sites import DEFAULT_LAYER, family_of
 from codeunlearn.codebook.storage import load_model, load_tokenizer

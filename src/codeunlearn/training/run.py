@@ -17,7 +17,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, set_seed
 
 from codeunlearn.codebook.basis import SignedPermutation, change_downstream_basis
-from codeunlearn.codebook.bottleneck import BottleneckConfig
+from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.codebook.modeling import attach
 from codeunlearn.corpus.loading import DataConfig, LoadedPairs, load_pairs
 from codeunlearn.corpus.pools import split_pools

@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers import GenerationConfig, T5Config, T5ForConditionalGeneration
 
-from codeunlearn.codebook.bottleneck import BottleneckConfig
+from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.codebook.sites import DEFAULT_LAYER, family_of
 
 
