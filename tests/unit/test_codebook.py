@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 
 import pytest
 import torch
 from torch import Tensor
 
-from codeunlearn.codebook import DELETION_MODES, Codebook, DeletionMode
+from codeunlearn.codebook import DELETION_MODES, Codebook, DeletionMode, operator
 from codeunlearn.errors import CodeUnlearnError
 
 E = torch.eye(4)
@@ -62,11 +63,13 @@ def test_anchor_fills_every_empty_slot(activation: Tensor) -> None:
     torch.testing.assert_close(torch.tensor(total(codebook("anchor", deleted=(0, 1)), activation)), 2 * mean)
 
 
-def test_refill_with_too_few_codes_left_sums_those_that_are(activation: Tensor) -> None:
-    assert total(codebook("refill", deleted=(0, 1, 2)), activation) == [0.0, 0.0, 0.0, 7.0]
+def test_refill_with_too_few_codes_left_is_an_error(activation: Tensor) -> None:
+    """A model that cannot fill its slots would translate everything into nothing."""
+    with pytest.raises(CodeUnlearnError, match="Only 1 of 4 codes are left and 2 are to be selected"):
+        codebook("refill", deleted=(0, 1, 2)).search(activation, 2)
 
 
-@pytest.mark.parametrize("mode", DELETION_MODES)
+@pytest.mark.parametrize("mode", ["drop", "anchor"])
 def test_with_every_code_deleted_nothing_of_the_input_is_left(mode: DeletionMode) -> None:
     h = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
     book = codebook(mode, deleted=(0, 1, 2, 3))
@@ -108,19 +111,76 @@ def test_removing_deleted_rows_changes_no_output_and_keeps_the_ids(activation: T
     assert not book.deleted.any()
 
 
-def test_prepared_codes_are_kept_until_weights_or_deletions_change(activation: Tensor) -> None:
+def _delete(book: Codebook) -> None:
+    book.deleted[0] = True
+
+
+def _delete_uncounted(book: Codebook) -> None:
+    book.deleted.data[0] = True
+
+
+def _move(book: Codebook) -> None:
+    book.weight[0] = -E[0]
+
+
+def _move_uncounted(book: Codebook) -> None:
+    book.weight.data[0] = -E[0]
+
+
+def _average(book: Codebook) -> None:
+    """As an exponential moving average of weights is kept."""
+    other = -book.weight.data.clone()
+    other[1:] *= -1
+    book.weight.data.mul_(0.1).add_(other, alpha=0.9)
+
+
+def _load(book: Codebook) -> None:
+    book.load_state_dict(codebook(deleted=(0,)).state_dict())
+
+
+def _replace(book: Codebook) -> None:
+    book.weight = torch.nn.Parameter(-book.weight.detach() * (2 * E[0] - 1))
+    book.weight.data[1:] *= -1
+
+
+@pytest.mark.parametrize("inference", [False, True], ids=["", "inference"])
+@pytest.mark.parametrize("write", [_delete, _delete_uncounted, _move, _move_uncounted, _average, _load, _replace])
+def test_no_search_uses_what_was_prepared_before_a_write(
+    write: Callable[[Codebook], None], inference: bool, activation: Tensor
+) -> None:
+    """Whatever way codes or deletions are written, also where torch does not count it."""
+    with torch.inference_mode() if inference else torch.no_grad():
+        book = deepcopy(codebook().eval())
+        assert book.search(activation, 1).ids.tolist() == [[0]]
+        write(book)
+        assert book.search(activation, 1).ids.tolist() != [[0]]
+
+
+def test_prepared_codes_serve_the_next_search_and_go_with_the_weights(activation: Tensor) -> None:
     book = codebook().eval()
     with torch.no_grad():
-        before = book.search(activation, 1)
-        kept = book._kept
-        assert torch.equal(book.search(activation, 1).ids, before.ids)
-        assert book._kept is kept is not None
-        book.deleted[0] = True
-        assert book.search(activation, 1).ids.tolist() == [[1]]
-        book.weight[2] = activation[0]
-        assert book.search(activation, 1).ids.tolist() == [[2]]
-        book.load_state_dict(codebook().state_dict())
-        assert book.search(activation, 1).ids.tolist() == [[0]]
+        book.search(activation, 1)
+        kept = operator._kept[book.weight]
+        book.search(activation, 1)
+        assert operator._kept[book.weight] is kept
+    known = len(operator._kept)
+    del book
+    assert len(operator._kept) == known - 1
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_code_that_is_no_number_is_an_error(value: float, activation: Tensor) -> None:
+    book = codebook().eval()
+    book.weight.data[2, 1] = value
+    with pytest.raises(CodeUnlearnError, match="Row 2 of the codebook holds what is no finite number"):
+        book.search(activation, 1)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_an_activation_that_is_no_number_is_an_error(value: float, activation: Tensor) -> None:
+    activation[0, 3] = value
+    with pytest.raises(CodeUnlearnError, match="activations at the bottleneck are not finite"):
+        codebook().search(activation, 1)
 
 
 def test_an_optimizer_step_is_seen_in_evaluation_mode(activation: Tensor) -> None:
@@ -136,11 +196,11 @@ def test_an_optimizer_step_is_seen_in_evaluation_mode(activation: Tensor) -> Non
         assert book.search(activation, 1).ids.tolist() == [[1]]
 
 
-def test_copies_do_not_carry_prepared_codes(activation: Tensor) -> None:
+def test_a_copy_searches_its_own_codes(activation: Tensor) -> None:
     book = codebook().eval()
     with torch.no_grad():
         book.search(activation, 1)
-    assert book._kept is not None
-    copied = deepcopy(book)
-    assert copied._kept is None
-    assert copied.search(activation, 1).ids.tolist() == [[0]]
+        copied = deepcopy(book)
+        copied.deleted[0] = True
+        assert copied.search(activation, 1).ids.tolist() == [[1]]
+        assert book.search(activation, 1).ids.tolist() == [[0]]

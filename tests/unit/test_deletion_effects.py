@@ -48,7 +48,7 @@ def test_one_more_deletion_is_the_models(tiny: Callable[..., Any], tiny_tokenize
             codebook.deleted[one.row] = True
         assert value == pytest.approx(log_probability(model, tiny_tokenizer, one.sentence), abs=1e-3)
     assert len(np.unique(found.round(4))) > 6, "the deletions make a difference"
-    assert require_bottleneck(model).replacement is None
+    assert require_bottleneck(model).replacements == []
 
 
 def test_only_the_tokens_of_the_words_count(tiny_model: Any, tiny_tokenizer: Any) -> None:

@@ -18,6 +18,7 @@ from codeunlearn.codebook import (
     ConceptBottleneck,
     attach,
     find_bottleneck,
+    replace_bottleneck_output,
     require_bottleneck,
     run_to_site,
     skip_bottleneck,
@@ -50,7 +51,29 @@ def test_skipping_the_bottleneck_gives_the_base(
 def test_the_bottleneck_comes_back_when_a_skip_fails(tiny_model: Any) -> None:
     with pytest.raises(KeyError), skip_bottleneck(tiny_model):
         raise KeyError
-    assert not tiny_model.bottleneck.bypassed
+    assert tiny_model.bottleneck.bypasses == 0
+
+
+def test_blocks_that_overlap_skip_until_their_own_end(tiny_model: Any, tiny_batch: Batch) -> None:
+    """As in two threads or tasks: the first to end does not end the other's, and nothing stays skipped."""
+    whole = logits(tiny_model, tiny_batch)
+    first, second = skip_bottleneck(tiny_model), skip_bottleneck(tiny_model)
+    first.__enter__()
+    skipped = logits(tiny_model, tiny_batch)
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert torch.equal(logits(tiny_model, tiny_batch), skipped)
+    second.__exit__(None, None, None)
+    assert torch.equal(logits(tiny_model, tiny_batch), whole)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_made_while_the_bottleneck_is_skipped_has_it(
+    tiny_model: Any, tiny_batch: Batch, copied: Callable[[Any], Any]
+) -> None:
+    with skip_bottleneck(tiny_model), replace_bottleneck_output(tiny_model, torch.zeros(3, 7, 16)):
+        twin = copied(tiny_model)
+    assert torch.equal(logits(twin, tiny_batch), logits(tiny_model, tiny_batch))
 
 
 def test_attaching_leaves_the_base_alone(tiny_base: Any, tiny_config: BottleneckConfig, tiny_batch: Batch) -> None:
@@ -189,6 +212,17 @@ def test_the_record_is_handed_out_only_on_request(tiny_model: Any, tiny_batch: B
     assert record.a.shape == (3, 7, 16)
     assert record.ids.shape == (3, 7, 4)
     assert tiny_model.bottleneck.recorded is None
+
+
+def test_without_a_return_dict_the_record_is_the_last_of_the_tuple(tiny_model: Any, tiny_batch: Batch) -> None:
+    output = tiny_model(**tiny_batch, output_bottleneck=True, return_dict=False)
+    assert torch.equal(output[-1].ids, tiny_model(**tiny_batch, output_bottleneck=True).bottleneck.ids)
+    assert torch.equal(output[0], tiny_model(**tiny_batch, return_dict=False)[0])
+
+
+def test_a_skipped_bottleneck_has_no_record_and_says_so(tiny_model: Any, tiny_batch: Batch) -> None:
+    with skip_bottleneck(tiny_model), pytest.raises(CodeUnlearnError, match="nothing of it to record"):
+        tiny_model(**tiny_batch, output_bottleneck=True)
 
 
 def test_nothing_is_kept_when_a_recorded_forward_pass_fails(tiny_model: Any) -> None:

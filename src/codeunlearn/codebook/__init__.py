@@ -18,6 +18,7 @@ from codeunlearn.codebook.pipeline import TranslationPipeline
 from codeunlearn.codebook.probing import evaluating, replace_bottleneck_output, run_to_site, skip_bottleneck
 from codeunlearn.codebook.search import Selection, top_s_reference
 from codeunlearn.codebook.storage import fingerprint, load_model, load_tokenizer, model_identity
+from codeunlearn.codebook.wrappers import unwrapped
 
 __all__ = [
     "DELETION_MODES",
@@ -47,4 +48,5 @@ __all__ = [
     "skip_bottleneck",
     "top_s",
     "top_s_reference",
+    "unwrapped",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +43,10 @@ class ConceptBottleneck(PreTrainedModel):
     base_model_prefix = "bottleneck"
     main_input_name = "activations"
     config: BottleneckConfig
+    bypasses: int
+    """Open blocks of `skip_bottleneck`."""
+    replacements: list[Tensor]
+    """What the open blocks of `replace_bottleneck_output` put in the output's place; the last one counts."""
 
     def __init__(self, config: BottleneckConfig) -> None:
         super().__init__(config)
@@ -51,8 +55,8 @@ class ConceptBottleneck(PreTrainedModel):
             self.norm = nn.LayerNorm(config.code_dim, eps=config.layer_norm_eps)
             self.decoder = nn.Linear(config.code_dim, config.d_model)
         self.codebook = Codebook(config.num_codes, config.code_dim, config.deletion_mode)
-        self.bypassed = False
-        self.replacement: Tensor | None = None
+        self.bypasses = 0
+        self.replacements: list[Tensor] = []
         self.recorded: list[BottleneckOutput] | None = None
         self.post_init()
 
@@ -72,11 +76,11 @@ class ConceptBottleneck(PreTrainedModel):
         """Equation 4 with appendix A's LayerNorm: [..., d] -> [..., F]; the activations themselves without an autoencoder."""
         if not self.config.autoencoder:
             return a
-        return self.norm(torch.relu(self.encoder(a)))
+        return self.norm(torch.relu(self.encoder(a.to(self.codebook.weight.dtype))))
 
     def decode(self, code_sum: Tensor) -> Tensor:
         """Equation 5: [..., F] -> [..., d]; the sum itself without an autoencoder."""
-        return self.decoder(code_sum) if self.config.autoencoder else code_sum
+        return self.decoder(code_sum.to(self.codebook.weight.dtype)) if self.config.autoencoder else code_sum
 
     def select(self, a: Tensor, s: int | None = None, *, ignore_deleted: bool = False) -> Selection:
         """The s (default S) best codes of every activation: [..., d] -> ids and scores [..., s]."""
@@ -102,11 +106,15 @@ class ConceptBottleneck(PreTrainedModel):
     def forward(self, activations: Tensor) -> Tensor:
         """[..., d] -> [..., d]: the reconstruction; the input itself inside `skip_bottleneck`, another output inside
         `replace_bottleneck_output`."""
-        if self.bypassed:
+        if self.bypasses:
             return activations
-        if self.replacement is not None:
-            return self.replacement
+        if self.replacements:
+            return self.replacements[-1].to(activations.dtype)
         output = self.run(activations)
         if self.recorded is not None:
             self.recorded.append(output)
         return output.a_hat
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes into copies and pickles: no open block, whose end would not reach them."""
+        return {**self.__dict__, "bypasses": 0, "replacements": [], "recorded": None}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codeunlearn.codebook.fast_search import PreparedCodes, top_s
+from codeunlearn.codebook.operator import select_codes
 from codeunlearn.codebook.search import Selection
 from codeunlearn.errors import CodeUnlearnError
 
@@ -37,7 +36,6 @@ class Codebook(nn.Module):
         self.register_buffer("deleted", torch.zeros(num_codes, dtype=torch.bool))
         self.register_buffer("code_ids", torch.arange(num_codes))
         self.mode: DeletionMode = mode
-        self._kept: tuple[Hashable, PreparedCodes] | None = None
         self.reset_parameters()
 
     @property
@@ -60,42 +58,30 @@ class Codebook(nn.Module):
         Args:
             h: [N, F] encoded activations.
             s: codes per activation, S or S'.
+
+        Raises:
+            CodeUnlearnError: there are not so many codes, or not so many are left in ``refill`` mode; or an activation or a
+                code is no finite number.
         """
         if s > self.num_codes:
             raise CodeUnlearnError(f"Cannot select {s} codes: the codebook has {self.num_codes}; lower S or S'.")
         hide = self.mode == "refill" and not ignore_deleted
-        return top_s(h, self._prepared(hide), s)
-
-    def _prepared(self, hide: bool) -> PreparedCodes:
-        """The codes in the form that the search wants, kept between searches while neither weights nor deletions change.
-
-        While there are gradients nothing is kept, because torch does not count what a fused optimizer writes.
-        """
-        deleted = self.deleted if hide else None
-        if self.training or (torch.is_grad_enabled() and self.weight.requires_grad):
-            self._kept = None
-            return PreparedCodes(self.weight, deleted)
-        state = (hide, *map(_version, (self.weight, self.deleted)))
-        if self._kept is None or self._kept[0] != state:
-            self._kept = (state, PreparedCodes(self.weight, deleted))
-        return self._kept[1]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Copies and pickles prepare their codes themselves."""
-        return {**self.__dict__, "_kept": None}
+        keep = not (self.training or (torch.is_grad_enabled() and self.weight.requires_grad))
+        return select_codes(h, self.weight, self.deleted if hide else None, s, keep=keep)
 
     def combine(self, selection: Selection) -> Tensor:
         """Sum of the selected code vectors as they are (eq. 3), [N, F]; deleted slots follow ``mode``."""
-        gone = self.deleted[selection.ids] | selection.scores.isneginf()
+        gone = self.deleted[selection.ids]
         weights = (~gone).to(self.weight.dtype)
         total = F.embedding_bag(selection.ids, self.weight, mode="sum", per_sample_weights=weights)
-        if self.mode == "anchor" and bool(gone.any()):
+        if self.mode == "anchor":
             total = total + gone.sum(-1, keepdim=True).to(total.dtype) * self._anchor()
         return total
 
     def _anchor(self) -> Tensor:
-        surviving = self.weight[~self.deleted]
-        return surviving.mean(0) if len(surviving) else self.weight.new_zeros(self.weight.shape[1])
+        """[F]: the mean of the surviving codes; zero where none survives."""
+        surviving = self.weight.masked_fill(self.deleted[:, None], 0)
+        return surviving.sum(0) / (~self.deleted).sum().clamp_min(1)
 
     @torch.no_grad()
     def remove_deleted_rows(self) -> int:
@@ -106,8 +92,3 @@ class Codebook(nn.Module):
         self.code_ids = self.code_ids[keep].clone()
         self.deleted = self.deleted[keep].clone()
         return removed
-
-
-def _version(tensor: Tensor) -> Hashable:
-    """Differs when the tensor is another or has been written to; torch counts in-place writes."""
-    return tensor.data_ptr(), tensor.device, tensor.dtype, tensor.shape, 0 if tensor.is_inference() else tensor._version

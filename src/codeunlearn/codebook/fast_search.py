@@ -56,6 +56,17 @@ class PreparedCodes:
         self.ids = torch.arange(len(codes), device=codes.device) if deleted is None else (~deleted).nonzero()[:, 0]
         self.low_type = low or (torch.bfloat16 if has_fast_bf16(codes.device) else torch.float32)
 
+    def fits(self, codes: Tensor, deleted: Tensor | None) -> bool:
+        """Whether they were made of this, by content; what is compared must belong to this object alone."""
+        if (
+            self.raw.device != codes.device
+            or self.raw.dtype != codes.dtype
+            or (self.deleted is None) != (deleted is None)
+        ):
+            return False
+        same = self.deleted is None or deleted is None or torch.equal(self.deleted, deleted)
+        return same and torch.equal(self.raw, codes)
+
     @cached_property
     def unit(self) -> Tensor:
         """[K', F] float32: the codes that are left, of length 1."""

@@ -1,7 +1,7 @@
 """T5 with a concept bottleneck as an ordinary Hugging Face model.
 
-The bottleneck is a child of the site's module and works through a forward hook that reads its ``module`` argument, so
-base weights keep their names and `copy.deepcopy`, pickle, ``generate`` and the Trainer all see the right bottleneck.
+The bottleneck is a child of the site's module, whose own ``forward`` calls it (`codeunlearn.codebook.sites.install`), so base
+weights keep their names, and `copy.deepcopy`, pickle, ``generate``, ``torch.compile`` and the Trainer run the right bottleneck.
 A saved model has a ``model_type`` of its own, so the Auto classes refuse it where codeunlearn is not imported. The plain
 T5 class, named outright, opens it without its bottleneck and with a warning only.
 """
@@ -26,19 +26,8 @@ from transformers.modeling_outputs import Seq2SeqLMOutput
 
 from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck
 from codeunlearn.codebook.config import BottleneckConfig
-from codeunlearn.codebook.sites import find_site
+from codeunlearn.codebook.sites import find_site, install
 from codeunlearn.errors import CodeUnlearnError
-
-
-def _replace_output(module: nn.Module, args: Any, output: Any) -> Any:
-    bottleneck = cast(ConceptBottleneck, module.bottleneck)
-    return (bottleneck(output[0]), *output[1:])
-
-
-def _insert(model: Any, config: BottleneckConfig) -> None:
-    site = find_site(model, config.site)
-    site.add_module("bottleneck", ConceptBottleneck(config))
-    site.register_forward_hook(_replace_output)
 
 
 @dataclass
@@ -85,7 +74,7 @@ class _BottleneckModelMixin:
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)  # pyright: ignore[reportCallIssue]
-        _insert(self, config.bottleneck)
+        install(self, config.bottleneck.site, ConceptBottleneck(config.bottleneck))
         self.post_init()  # pyright: ignore[reportAttributeAccessIssue]
 
     @classmethod
@@ -120,16 +109,21 @@ class _BottleneckModelMixin:
     def forward(self, *args: Any, output_bottleneck: bool = False, **kwargs: Any) -> Any:
         """As the base model's ``forward``; with ``output_bottleneck`` the result carries a `BottleneckOutput`.
 
-        Recording is on only inside this call, so that the second run of gradient checkpointing records nothing.
+        It is the field ``bottleneck``, or with ``return_dict=False`` the last element of the tuple. Recording is on only
+        inside this call, so that the second run of gradient checkpointing records nothing.
         """
         if not output_bottleneck:
             return super().forward(*args, **kwargs)  # pyright: ignore[reportAttributeAccessIssue]
-        self.bottleneck.recorded = recorded = []
+        bottleneck = self.bottleneck
+        bottleneck.recorded = recorded = []
         try:
             output = super().forward(*args, **kwargs)  # pyright: ignore[reportAttributeAccessIssue]
         finally:
-            self.bottleneck.recorded = None
-        return CodeUnlearnOutput(**output, bottleneck=recorded[0] if recorded else None)
+            bottleneck.recorded = None
+        if not recorded:
+            raise CodeUnlearnError("The bottleneck is skipped or replaced here, so there is nothing of it to record.")
+        record = recorded[0]
+        return (*output, record) if isinstance(output, tuple) else CodeUnlearnOutput(**output, bottleneck=record)
 
     def gradient_checkpointing_enable(
         self, gradient_checkpointing_kwargs: dict[str, Any] | None = None, **kwargs: Any

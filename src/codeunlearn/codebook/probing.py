@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from codeunlearn.codebook.modeling import require_bottleneck
 from codeunlearn.codebook.sites import family_of
+from codeunlearn.codebook.wrappers import unwrapped
 
 
 class _Arrived(Exception):
@@ -28,11 +29,13 @@ def _stop(module: nn.Module, args: tuple[Tensor, ...]) -> None:
 @torch.no_grad()
 def run_to_site(model: Any, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
     """The activations that enter the bottleneck, [batch, length, d]; neither later layers nor the decoder run."""
+    model = unwrapped(model)
     bottleneck = require_bottleneck(model)
     encoder = model.get_submodule(family_of(model.config.model_type).stack)
     handle = bottleneck.register_forward_pre_hook(_stop)
     try:
-        encoder(input_ids=input_ids, attention_mask=attention_mask)
+        with torch.compiler.set_stance("force_eager"):  # compiled code runs past hooks
+            encoder(input_ids=input_ids, attention_mask=attention_mask)
     except _Arrived as arrived:
         return arrived.activations
     finally:
@@ -56,21 +59,20 @@ def evaluating(model: nn.Module) -> Generator[None]:
 def skip_bottleneck(model: nn.Module) -> Generator[None]:
     """Inside, the activations pass the site unchanged: what someone gets who removes the bottleneck from the model."""
     bottleneck = require_bottleneck(model)
-    before = bottleneck.bypassed
-    bottleneck.bypassed = True
+    bottleneck.bypasses += 1
     try:
         yield
     finally:
-        bottleneck.bypassed = before
+        bottleneck.bypasses -= 1
 
 
 @contextmanager
 def replace_bottleneck_output(model: nn.Module, output: Tensor) -> Generator[None]:
     """Inside, ``output`` [batch, length, d] goes on from the site, whatever arrives there."""
     bottleneck = require_bottleneck(model)
-    before = bottleneck.replacement
-    bottleneck.replacement = output
+    bottleneck.replacements.append(output)
     try:
         yield
     finally:
-        bottleneck.replacement = before
+        place = next(i for i, one in enumerate(bottleneck.replacements) if one is output)
+        del bottleneck.replacements[place]

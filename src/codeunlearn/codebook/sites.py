@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from codeunlearn.errors import CodeUnlearnError
 
@@ -62,3 +63,45 @@ def find_site(model: Any, path: str) -> nn.Module:
     if path not in known:
         raise CodeUnlearnError(f"The model has no site {path!r}; it has {', '.join(known)}.")
     return model.get_submodule(path)
+
+
+class _WithBottleneck(nn.Module):
+    """First base of a site's class: its ``forward`` passes element 0 of the output through the bottleneck.
+
+    A forward hook would do the same, but ``torch.compile`` runs past hooks without a word: it sets no guards on them and
+    runs the code of one layer for the next. It does tell classes apart.
+    """
+
+    bottleneck: nn.Module
+
+    def forward(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        output: tuple[Any, ...] = super().forward(*args, **kwargs)  # pyright: ignore[reportAttributeAccessIssue]
+        activations: Tensor = self.bottleneck(output[0])
+        return (activations, *output[1:])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles name the class without the bottleneck, for its own has no place from which to import it."""
+        return _empty_site, (type(self).__mro__[2],), self.__getstate__()
+
+
+@cache
+def _with_bottleneck(site_class: type[nn.Module]) -> type[nn.Module]:
+    return type(f"{site_class.__name__}WithBottleneck", (_WithBottleneck, site_class), {})
+
+
+def _empty_site(site_class: type[nn.Module]) -> nn.Module:
+    site = _with_bottleneck(site_class)
+    return site.__new__(site)
+
+
+def install(model: Any, path: str, bottleneck: nn.Module) -> None:
+    """Puts the bottleneck behind the module at ``path`` as its child; the module's own ``forward`` calls it from now on.
+
+    Base weights keep their names.
+
+    Raises:
+        CodeUnlearnError: as `find_site`.
+    """
+    site = find_site(model, path)
+    site.add_module("bottleneck", bottleneck)
+    site.__class__ = _with_bottleneck(type(site))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from codeunlearn.codebook import require_bottleneck, run_to_site
+from codeunlearn.codebook import require_bottleneck, run_to_site, unwrapped
 from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.training.batches import round_up
 
@@ -58,7 +58,7 @@ class CodeReader:
         batch_tokens: int | None = None,
         known: KnownCodes | None = None,
     ) -> None:
-        self.model = model
+        self.model = model = unwrapped(model)
         self.tokenizer = tokenizer
         self.s = s
         self.batch_tokens = batch_tokens or suitable_batch_tokens(model.device)

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase
 
-from codeunlearn.codebook import DeletionMode, evaluating, replace_bottleneck_output, require_bottleneck
+from codeunlearn.codebook import DeletionMode, evaluating, replace_bottleneck_output, require_bottleneck, unwrapped
 from codeunlearn.training.batches import round_up
 from codeunlearn.unlearning.code_batches import MAX_TOKENS
 from codeunlearn.unlearning.code_lists import BoolArray, CodeLists, Firing
@@ -58,7 +58,7 @@ class DeletionEffects:
         mode: DeletionMode | None = None,
         batch_tokens: int = 2048,
     ) -> None:
-        self.model, self.lists, self.batch_tokens = model, lists, batch_tokens
+        self.model, self.lists, self.batch_tokens = unwrapped(model), lists, batch_tokens
         self.bottleneck = require_bottleneck(model)
         self.mode: DeletionMode = mode or self.bottleneck.codebook.mode
         self.labels, self.counted = _labels(tokenizer, targets, words)
@@ -167,7 +167,8 @@ def _only(model: Any, positions: Tensor) -> Generator[None]:
 
     handle = model.get_output_embeddings().register_forward_pre_hook(choose)
     try:
-        yield
+        with torch.compiler.set_stance("force_eager"):  # compiled code runs past hooks
+            yield
     finally:
         handle.remove()
 
