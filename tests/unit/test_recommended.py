@@ -8,11 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from codeunlearn.corpus.topic_sets import Pair, TopicSets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.unlearning import ForgetSet, RecommendedPreset, forgetting, search_recommended
+from codeunlearn.unlearning import (
+    PRESETS,
+    ForgetSet,
+    RecommendedPreset,
+    forgetting,
+    search_recommended,
+    search_topic_sets,
+)
 from codeunlearn.unlearning.candidates import find_candidates
 from codeunlearn.unlearning.deletion_effects import Deletion
 from codeunlearn.unlearning.recommended import find_path
@@ -60,6 +68,16 @@ def test_the_codes_tell_the_topic_from_its_controls(tiny_model: Any, tiny_tokeni
     )
     assert all((e.odds_ratio or 0) > 1 and (e.z or 0) > 0 and 0 <= (e.alignment or 0) <= 1 for e in found.evidence)
     assert any((e.alignment or 0) > 0.5 for e in found.evidence)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_model_in_half_precision_can_be_searched_with_every_recipe(
+    tiny_model: Any, tiny_tokenizer: Any, dogs: TopicSets, dtype: torch.dtype
+) -> None:
+    model = tiny_model.to(dtype)
+    assert search(model, tiny_tokenizer, dogs)
+    for recipe in PRESETS:
+        assert search_topic_sets(model, tiny_tokenizer, dogs, preset=recipe, s_primes=(4,))[4].forget_set
 
 
 def test_control_against_control_finds_nothing(tiny_model: Any, tiny_tokenizer: Any) -> None:

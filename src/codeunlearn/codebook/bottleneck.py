@@ -37,16 +37,17 @@ class ConceptBottleneck(PreTrainedModel):
 
     A small `PreTrainedModel` of its own, so that transformers initialises it when a stock checkpoint is loaded
     into a model with a bottleneck, and so that it can be saved alone.
+
+    Attributes:
+        bypasses: open blocks of `skip_bottleneck`.
+        replacements: what the open blocks of `replace_bottleneck_output` put in the output's place; the last one counts.
+        recorded: where each run is noted, while the model's ``forward`` is asked for it.
     """
 
     config_class = BottleneckConfig
     base_model_prefix = "bottleneck"
     main_input_name = "activations"
     config: BottleneckConfig
-    bypasses: int
-    """Open blocks of `skip_bottleneck`."""
-    replacements: list[Tensor]
-    """What the open blocks of `replace_bottleneck_output` put in the output's place; the last one counts."""
 
     def __init__(self, config: BottleneckConfig) -> None:
         super().__init__(config)
