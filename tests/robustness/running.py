@@ -1,0 +1,136 @@
+"""Ways of running a model, each of which must run its bottleneck with its deletions: compiled, and inside wrappers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+from torch import Tensor, nn
+from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
+from torch.nn.parallel import DataParallel, DistributedDataParallel
+
+from codeunlearn.codebook import model_identity, require_bottleneck, skip_bottleneck
+from codeunlearn.unlearning import ForgetSet, forgetting
+
+Batch = dict[str, Tensor]
+KINDS = ("t5", "t5-v1.1", "mt5")
+SITES = tuple(f"encoder.block.{layer}.layer.0" for layer in range(3))
+
+
+class Int8Linear(nn.Module):
+    """A layer whose weights are int8 with a scale for each row, as quantised bases have them."""
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.scale = nn.Buffer(linear.weight.detach().abs().amax(1, keepdim=True) / 127)
+        self.weight = nn.Parameter((linear.weight.detach() / self.scale).round().to(torch.int8), requires_grad=False)
+        self.bias = linear.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.linear(x, (self.weight * self.scale).to(x.dtype), self.bias)
+
+
+def in_int8(model: nn.Module) -> nn.Module:
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.Linear):
+                setattr(module, name, Int8Linear(child))
+    return model
+
+
+def with_lora(model: Any) -> Any:
+    return get_peft_model(model, LoraConfig(r=2, target_modules=["q", "v"]))
+
+
+def merged_lora(model: Any) -> Any:
+    return with_lora(model).merge_and_unload()
+
+
+WRAPPERS: dict[str, Callable[[Any], Any]] = {
+    "DataParallel": DataParallel,
+    "DDP": DistributedDataParallel,
+    "FSDP": lambda model: FullyShardedDataParallel(model, use_orig_params=True, device_id=torch.device("cpu")),
+    "fully_shard": lambda model: fully_shard(model) or model,
+    "LoRA": with_lora,
+    "merged LoRA": merged_lora,
+    "int8": in_int8,
+}
+
+
+def used_codes(model: Any, batch: Batch) -> ForgetSet:
+    """Half of the codes that the batch selects."""
+    with torch.no_grad():
+        used = model(**batch, output_bottleneck=True).bottleneck.ids.unique()
+    return ForgetSet("used", tuple(used[::2].tolist()), model_identity(model))
+
+
+def check_wrapped(model: Any, wrapped: Any, batch: Batch, *, exact: bool = True) -> None:
+    """The wrapped model gives what ``model`` gives (unless it is rounded), and codes deleted in it are selected no more."""
+    with torch.no_grad():
+        expected = model(**batch, output_bottleneck=True)
+        found = wrapped(**batch, output_bottleneck=True)
+        if exact:
+            torch.testing.assert_close(found.logits, expected.logits)
+            assert torch.equal(found.bottleneck.ids, expected.bottleneck.ids)
+        deleted = found.bottleneck.ids.unique()[::2]
+        require_bottleneck(wrapped).codebook.deleted[deleted] = True
+        forgotten = wrapped(**batch, output_bottleneck=True)
+    assert not torch.isin(forgotten.bottleneck.ids, deleted).any()
+    assert not torch.equal(forgotten.logits, found.logits)
+
+
+def check_compiled(model: Any, batch: Batch, compiled: Callable[..., Any], plain: Callable[..., Any]) -> None:
+    """``compiled`` gives what ``plain`` gives: before, inside and after a deletion, and with the bottleneck skipped."""
+    results: list[Tensor] = []
+    states = (nullcontext(), forgetting(model, used_codes(model, batch)), skip_bottleneck(model), nullcontext())
+    for state in states:
+        with state, torch.no_grad():
+            results.append(plain(**batch)[0])
+            torch.testing.assert_close(compiled(**batch)[0], results[-1], rtol=1e-4, atol=1e-4)
+    whole, forgotten, skipped, after = results
+    assert torch.equal(whole, after)
+    assert not torch.allclose(whole, forgotten, atol=1e-3)
+    assert not torch.allclose(whole, skipped, atol=1e-3)
+
+
+def cases(
+    make: Callable[..., Any], batch: Batch, backends: tuple[str, ...]
+) -> Iterator[tuple[str, Callable[[], None]]]:
+    """The whole matrix by name: every kind of model, site and backend, encoder and model compiled, and every wrapper.
+
+    Args:
+        make: makes a tiny model of a kind with its bottleneck at ``site``.
+        batch: inputs with labels.
+    """
+    source = {name: batch[name] for name in ("input_ids", "attention_mask")}
+
+    def compiled(kind: str, site: str, backend: str, part: str) -> None:
+        torch.compiler.reset()
+        model = make(kind, site=site)
+        if part == "encoder":
+            inner, inputs = model.encoder, source
+        else:
+            inner, inputs = model, batch
+            inputs = {**source, "decoder_input_ids": batch["labels"]}
+        check_compiled(
+            model, {**batch}, lambda **_: torch.compile(inner, backend=backend)(**inputs), lambda **_: inner(**inputs)
+        )
+
+    for kind in KINDS:
+        for site in SITES:
+            for backend in backends:
+                for part in ("encoder", "model"):
+                    yield (
+                        f"compiled {part}, {kind}, {site}, {backend}",
+                        lambda a=(kind, site, backend, part): compiled(*a),
+                    )
+            for name, wrap in WRAPPERS.items():
+                yield (
+                    f"{name}, {kind}, {site}",
+                    lambda wrap=wrap, a=kind, site=site: check_wrapped(
+                        make(a, site=site), wrap(make(a, site=site)).eval(), batch, exact=wrap is not in_int8
+                    ),
+                )
