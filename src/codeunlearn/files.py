@@ -160,6 +160,11 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(plain(content), indent=2, ensure_ascii=False) + "\n")
 
 
+def as_json(content: Any) -> Any:
+    """As it comes back from a file: tuples are lists, and keys are text."""
+    return json.loads(json.dumps(plain(content)))
+
+
 def plain(content: Any) -> Any:
     """The same content with numbers that JSON cannot hold (nan, infinity) as None."""
     if isinstance(content, float) and not math.isfinite(content):

@@ -74,7 +74,7 @@ def _lock_file(target: Path) -> str:
 
 
 @contextmanager
-def replacing_folder(path: Path, ours: Callable[[str], bool], last: str) -> Generator[Path]:
+def replacing_folder(path: Path, ours: Callable[[str], bool], last: str | None = None) -> Generator[Path]:
     """A folder to write in, whose files become those of ``path`` when the block ends; it goes when the block fails.
 
     A folder that holds files of ours is exchanged for the new one in one step. Where there are none, the files are moved
@@ -82,7 +82,7 @@ def replacing_folder(path: Path, ours: Callable[[str], bool], last: str) -> Gene
 
     Args:
         ours: whether a name in the folder is that of a file of ours, which a new folder replaces or leaves out.
-        last: the file without which the others are not taken for a whole.
+        last: the file without which the others are not taken for a whole, if there is one.
 
     Raises:
         CodeUnlearnError: the place cannot be written to, or another process has it for too long.
@@ -93,7 +93,7 @@ def replacing_folder(path: Path, ours: Callable[[str], bool], last: str) -> Gene
         _recover(target)
         made = not target.exists()
         exchanged = _holds(target, ours) and _can_stand_beside(target)
-        if not exchanged and (target / last).exists():
+        if not exchanged and last is not None and (target / last).exists():
             raise CodeUnlearnError(f"{path} cannot be replaced as a whole where it lies; name a new folder in it.")
         new = _beside(target, _NEW) if exchanged else target / _NEW
         try:
@@ -199,7 +199,7 @@ def _exchange(one: Path, other: Path) -> bool:
     raise OSError(number, os.strerror(number), str(other))
 
 
-def _move_in(new: Path, target: Path, last: str) -> None:
+def _move_in(new: Path, target: Path, last: str | None) -> None:
     moved: list[Path] = []
     try:
         for entry in sorted(new.iterdir(), key=lambda entry: (entry.name == last, entry.name)):

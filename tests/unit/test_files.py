@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from robustness.killing import in_a_fork, killed_at_every_write
+from killing import in_a_fork, killed_at_every_write
 
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import (

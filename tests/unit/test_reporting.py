@@ -521,7 +521,7 @@ def test_a_report_on_nothing_and_a_folder_that_is_a_file_are_errors(tmp_path: Pa
     with pytest.raises(CodeUnlearnError, match="nothing to report"):
         write_report(tmp_path, title="x")
     (tmp_path / "file").write_text("")
-    with pytest.raises(CodeUnlearnError, match="choose another folder"):
+    with pytest.raises(CodeUnlearnError, match="is a file, not a folder; choose another place"):
         write_report(tmp_path / "file", search=search_of(), title="x")
 
 
@@ -569,7 +569,7 @@ def test_a_model_card_states_data_bottleneck_and_deletions() -> None:
         "stories-plain",
     )
     assert "| sea | 2 | paper | 72 | 2026-11-23 | masked |" in card
-    assert "| a\\|b &lt;i> | 1 | paper | 72 | 2026-11-23 | committed |" in card
+    assert "| `a\\|b <i>` | 1 | paper | 72 | 2026-11-23 | committed |" in card
     assert "12,000 sentence pairs" in card
     assert "| codes in this file (K) | 8,192 |" in card
     assert '["fr: The lamp' in card

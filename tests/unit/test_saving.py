@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from robustness.killing import die, in_a_fork, killed_at_every_write
+from killing import die, in_a_fork, killed_at_every_write
 
 from codeunlearn import folders
 from codeunlearn.codebook import load_model, model_identity

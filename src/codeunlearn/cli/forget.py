@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, screen
+from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, say
 from codeunlearn.errors import CodeUnlearnError
 
 if TYPE_CHECKING:
@@ -109,12 +109,12 @@ def run(
     emit_json(json, found.forget_set.to_dict())
     if json != "-":
         output.print(forget_set_table(found.forget_set))
-    screen.print(f"The forget set is in {out}. Use it: codeunlearn apply {model} {out} --out DIR", soft_wrap=True)
+    say(f"The forget set is in {out}. Use it: codeunlearn apply {model} {out} --out DIR")
     if report is not None:
         page = write_report(
             report, search=found, evaluation=None, title=f"Codes of {topic}", command=options.command_line()
         )
-        screen.print(f"The report is in {page}.")
+        say(f"The report is in {page}.")
 
 
 def _search(
@@ -167,10 +167,9 @@ def _within_budget(
         raise CodeUnlearnError(
             f"Even one code costs more than {budget:g} chrF on unrelated text; raise --retain-budget, or leave the topic."
         )
-    screen.print(
+    say(
         f"Budget: the first {best.codes} of {len(forget_set)} codes. On {curve.n_forget} validation sentences the topic's words "
         f"go from {curve.recall_before:.0f} % to {best.recall:.0f} % ({best.recall_low:.0f} to {best.recall_high:.0f}); chrF of "
-        f"{curve.n_retain} unrelated ones {best.retain_chrf_delta:+.2f} ({best.retain_low:+.2f} to {best.retain_high:+.2f}).",
-        soft_wrap=True,
+        f"{curve.n_retain} unrelated ones {best.retain_chrf_delta:+.2f} ({best.retain_low:+.2f} to {best.retain_high:+.2f})."
     )
     return curve, next(one for one in starts if len(one) == best.codes)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, screen
+from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, say
 from codeunlearn.errors import CodeUnlearnError
 
 
@@ -100,11 +100,11 @@ def run(
                 rows.append(row)
                 show(done, len(levels))
         Sweep(rows, {**details, "command": options.command_line(), "environment": environment()}).save(out)
-        screen.print(f"{name}: {len(levels)} values of S' done.")
+        say(f"{name}: {len(levels)} values of S' done.")
     result = Sweep(rows, {**details, "command": options.command_line(), "environment": environment()})
     emit_json(json, result.to_dict())
     if json != "-":
-        output.print(result.to_markdown(), soft_wrap=True, markup=False, highlight=False)
+        output.print(result.to_markdown(), soft_wrap=True)
 
 
 def _whole_numbers(listed: str | None) -> tuple[int, ...]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +22,15 @@ from codeunlearn.evaluation.protocol import (
     evaluate_sets,
 )
 from codeunlearn.evaluation.retranslate import Retranslator
+from codeunlearn.evaluation.rows import write_csv
 from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
-from codeunlearn.files import write_json
+from codeunlearn.files import write_json, write_text
+from codeunlearn.markdown import cell
 from codeunlearn.unlearning import KnownCodes, search_topic_sets
+from codeunlearn.validation import NumberOrNan, read_state
+
+STATE = "sweep.json"
+TEXT = "text"  # of the details: the digest of the parallel text
 
 
 @dataclass(frozen=True)
@@ -46,25 +50,16 @@ class SweepRow:
     codes: int
     n_search: int
     n_forget: int
-    recall_before: float
-    recall_after: float
-    recall_low: float
-    recall_high: float
-    forget_chrf_delta: float
-    retain_chrf_delta: float
-    retain_low: float
-    retain_high: float
-    retain_bleu_delta: float
+    recall_before: NumberOrNan
+    recall_after: NumberOrNan
+    recall_low: NumberOrNan
+    recall_high: NumberOrNan
+    forget_chrf_delta: NumberOrNan
+    retain_chrf_delta: NumberOrNan
+    retain_low: NumberOrNan
+    retain_high: NumberOrNan
+    retain_bleu_delta: NumberOrNan
     neighbour_chrf_delta: float | None
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> SweepRow:
-        """The row of a file; what JSON could not hold is nan again."""
-        numbers: dict[str, Any] = {
-            key: math.nan if value is None and key != "neighbour_chrf_delta" else value
-            for key, value in content.items()
-        }
-        return cls(**numbers)
 
 
 @dataclass(frozen=True)
@@ -79,18 +74,18 @@ class Sweep:
 
     @classmethod
     def load(cls, directory: Path) -> Sweep:
-        """Reads ``sweep.json``."""
-        content = json.loads((directory / "sweep.json").read_text(encoding="utf-8"))
-        return cls([SweepRow.from_dict(row) for row in content["rows"]], content["details"])
+        """Reads ``sweep.json``.
+
+        Raises:
+            CodeUnlearnError: there is none, or it is damaged.
+        """
+        return read_state(cls, directory / STATE, "remove it and give the command again")
 
     def save(self, directory: Path) -> None:
-        """``sweep.json``, ``sweep.csv`` and ``sweep.md``."""
-        write_json(directory / "sweep.json", self.to_dict())
-        with (directory / "sweep.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [f.name for f in fields(SweepRow)])
-            writer.writeheader()
-            writer.writerows(asdict(row) for row in self.rows)
-        (directory / "sweep.md").write_text(self.to_markdown(), encoding="utf-8")
+        """``sweep.csv``, ``sweep.md`` and, last, ``sweep.json``, from which an interrupted sweep goes on."""
+        write_csv(directory / "sweep.csv", SweepRow, self.rows)
+        write_text(directory / "sweep.md", self.to_markdown())
+        write_json(directory / STATE, self.to_dict())
 
     def to_markdown(self) -> str:
         head = (
@@ -103,7 +98,7 @@ class Sweep:
 def _markdown_row(row: SweepRow) -> str:
     near = "" if row.neighbour_chrf_delta is None else f"{row.neighbour_chrf_delta:+.1f}"
     return (
-        f"| {row.topic} | {row.s_prime} | {row.codes} | {row.n_search} | {row.n_forget} | {row.recall_before:.1f} "
+        f"| {cell(row.topic)} | {row.s_prime} | {row.codes} | {row.n_search} | {row.n_forget} | {row.recall_before:.1f} "
         f"| {row.recall_after:.1f} ({row.recall_low:.1f} to {row.recall_high:.1f}) | {row.forget_chrf_delta:+.1f} "
         f"| {row.retain_chrf_delta:+.2f} ({row.retain_low:+.2f} to {row.retain_high:+.2f}) "
         f"| {row.retain_bleu_delta:+.2f} | {near} |\n"
@@ -113,14 +108,26 @@ def _markdown_row(row: SweepRow) -> str:
 def finished_rows(directory: Path, details: dict[str, Any]) -> list[SweepRow]:
     """Rows of an earlier run into ``directory``, if it was made with the same settings.
 
+    The text is the same where its digest is, whatever its file is called. An older version noted no digest, but the file's
+    name and options.
+
     Raises:
         CodeUnlearnError: it was made with other settings, and would be overwritten.
     """
-    path = directory / "sweep.json"
+    path = directory / STATE
     if not path.exists():
         return []
     earlier = Sweep.load(directory)
-    if differing := [key for key, value in details.items() if earlier.details.get(key) != value]:
+    compared = dict(details)
+    if TEXT in earlier.details:
+        compared.pop("data", None)
+    elif TEXT in compared:
+        del compared[TEXT]
+        warnings.warn(
+            f"{path} was made by an older version, which noted the text by its name: make sure that it is the same.",
+            stacklevel=2,
+        )
+    if differing := [key for key, value in compared.items() if earlier.details.get(key) != value]:
         raise CodeUnlearnError(f"{path} was made with another {differing[0]}; choose another --out or remove it.")
     return earlier.rows
 
