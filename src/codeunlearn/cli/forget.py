@@ -11,6 +11,7 @@ import typer
 from codeunlearn.cli import options
 from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, say
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.files import check_target, named_after
 
 if TYPE_CHECKING:
     from codeunlearn.codebook import DeletionMode
@@ -80,6 +81,9 @@ def run(
     from codeunlearn.reporting.tables import forget_set_table
     from codeunlearn.unlearning import RecommendedPreset
 
+    curve_path = named_after(out, ".curve.json")
+    if retain_budget is not None:
+        check_target(curve_path)
     recipe = read_preset(preset, alpha=alpha, fdr=fdr, mode=mode, max_codes=max_codes)
     if s_prime is not None and isinstance(recipe, RecommendedPreset):
         raise CodeUnlearnError("The preset recommended has no --s-prime; leave it out, or use --preset paper.")
@@ -98,12 +102,12 @@ def run(
     )
     opened, tokenizer = open_model(model, device)
     require_bottleneck(opened)
-    found = _search((opened, tokenizer), sets, recipe, s_prime, seed, open_index(index, opened))
+    found = _search((opened, tokenizer), sets, recipe, s_prime, seed, open_index(index, opened, tokenizer))
     if processes().rank:
         return
     if retain_budget is not None:
         curve, kept = _within_budget((opened, tokenizer), sets, found.forget_set, retain_budget, mode, seed)
-        curve.save(out.with_suffix(".curve.json"))
+        curve.save(curve_path)
         found = replace(found, forget_set=kept)
     found.forget_set.save(out)
     emit_json(json, found.forget_set.to_dict())

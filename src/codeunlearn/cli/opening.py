@@ -24,9 +24,9 @@ def open_model(name: str, device: str, forget_sets: Sequence[Path] = ()) -> tupl
     return model.to(pick_device(device)), tokenizer
 
 
-def open_index(folder: Path | None, model: Any) -> CorpusIndex | None:
+def open_index(folder: Path | None, model: Any, tokenizer: Any) -> CorpusIndex | None:
     """The corpus index, if one is named."""
-    return None if folder is None else CorpusIndex.open(folder, model)
+    return None if folder is None else CorpusIndex.open(folder, model, tokenizer)
 
 
 @contextmanager

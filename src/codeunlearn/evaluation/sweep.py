@@ -29,8 +29,9 @@ from codeunlearn.markdown import cell
 from codeunlearn.unlearning import KnownCodes, search_topic_sets
 from codeunlearn.validation import NumberOrNan, read_state
 
-STATE = "sweep.json"
-TEXT = "text"  # of the details: the digest of the parallel text
+FILE = "sweep.json"
+TEXT, STATE = "text", "state"  # of the details: digests of the parallel text, and what the model has forgotten
+_NAMES = {TEXT: "data", STATE: "model"}  # what older versions noted in their place
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,13 @@ class Sweep:
         Raises:
             CodeUnlearnError: there is none, or it is damaged.
         """
-        return read_state(cls, directory / STATE, "remove it and give the command again")
+        return read_state(cls, directory / FILE, "remove it and give the command again")
 
     def save(self, directory: Path) -> None:
         """``sweep.csv``, ``sweep.md`` and, last, ``sweep.json``, from which an interrupted sweep goes on."""
         write_csv(directory / "sweep.csv", SweepRow, self.rows)
         write_text(directory / "sweep.md", self.to_markdown())
-        write_json(directory / STATE, self.to_dict())
+        write_json(directory / FILE, self.to_dict())
 
     def to_markdown(self) -> str:
         head = (
@@ -108,27 +109,26 @@ def _markdown_row(row: SweepRow) -> str:
 def finished_rows(directory: Path, details: dict[str, Any]) -> list[SweepRow]:
     """Rows of an earlier run into ``directory``, if it was made with the same settings.
 
-    The text is the same where its digest is, whatever its file is called. An older version noted no digest, but the file's
-    name and options.
+    The text is the same where its digests are, whatever its file is called, and so is the model. An older version noted their
+    names, which are compared in its files, with a warning.
 
     Raises:
-        CodeUnlearnError: it was made with other settings, and would be overwritten.
+        CodeUnlearnError: it was made with other settings, and would be overwritten; or its file is damaged.
     """
-    path = directory / STATE
+    path = directory / FILE
     if not path.exists():
         return []
     earlier = Sweep.load(directory)
-    compared = dict(details)
-    if TEXT in earlier.details:
-        compared.pop("data", None)
-    elif TEXT in compared:
-        del compared[TEXT]
+    older = [content for content in _NAMES if content not in earlier.details]
+    if older:
         warnings.warn(
-            f"{path} was made by an older version, which noted the text by its name: make sure that it is the same.",
+            f"{path} was made by an older version, which noted text and model by name: make sure that they are the same.",
             stacklevel=2,
         )
-    if differing := [key for key, value in compared.items() if earlier.details.get(key) != value]:
-        raise CodeUnlearnError(f"{path} was made with another {differing[0]}; choose another --out or remove it.")
+    left_out = {content if content in older else name for content, name in _NAMES.items()}
+    for name in sorted(details.keys() - left_out):
+        if earlier.details.get(name) != details[name]:
+            raise CodeUnlearnError(f"{path} was made with another {name}; choose another --out or remove it.")
     return earlier.rows
 
 
