@@ -7,6 +7,7 @@ import json
 import math
 import os
 import stat
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,8 +98,12 @@ def _check_writable(folder: Path) -> None:
         folder = folder.parent
     if not folder.is_dir():
         raise CodeUnlearnError(f"{folder} is not a folder; choose another place.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise CodeUnlearnError(f"{folder} cannot be written to; choose another place.")
+    try:
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError
+        tempfile.TemporaryFile(dir=folder).close()  # some file systems say no only when they are tried
+    except OSError as error:
+        raise CodeUnlearnError(f"{folder} cannot be written to; choose another place.") from error
 
 
 @contextmanager

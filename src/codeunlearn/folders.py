@@ -44,7 +44,9 @@ def locked(folder: Path, *, wait: float = 0.0) -> Generator[None]:
     target = folder.resolve()
     with writing(folder):
         target.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(_lock_file(target), is_singleton=True)  # one for this process, so that blocks can be nested
+        file = _lock_file(target)
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o666))  # so that what the system says is not taken for a lock
+        lock = FileLock(file, is_singleton=True)  # one for this process, so that blocks can be nested
         try:
             _acquire(lock, folder, wait)
         except Timeout:

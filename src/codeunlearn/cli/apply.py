@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -29,6 +30,7 @@ def run(
     from codeunlearn.saving import check_model_target
     from codeunlearn.unlearning import ForgetSet, forget, set_deletion_mode, union
     from codeunlearn.unlearning import commit as commit_rows
+    from codeunlearn.unlearning.leftovers import DeletedRows, leftovers
 
     check_model_target(out)
     opened = load_model(model, dtype="auto")
@@ -36,14 +38,25 @@ def run(
         set_deletion_mode(opened, mode)
     together = union(*map(ForgetSet.load, forget_sets))
     deleted = forget(opened, together)
+    rows = DeletedRows.of(opened)
     removed = commit_rows(opened) if commit else 0
-    result = {"newly_deleted": deleted, "rows_removed": removed, "ledger": opened.config.bottleneck.ledger}
+    left = leftovers(rows, model, out, forget_sets) if commit else []
+    result: dict[str, Any] = {
+        "newly_deleted": deleted,
+        "rows_removed": removed,
+        "ledger": opened.config.bottleneck.ledger,
+        "left_behind": [asdict(one) for one in left],
+    }
     with save_copy(opened, model, out):
         emit_json(json, result)
     topics = ", ".join(dict.fromkeys(entry["topic"] for entry in opened.config.bottleneck.ledger))
     shared = f", {len(together.shared_ids)} of them shared" if len(together.topics) > 1 else ""
     say(f"Forgotten: {topics} ({deleted} more codes deleted{shared}). The model is in {out}.")
     if commit:
-        say(f"{removed} rows are gone from its weights; this cannot be undone. Older copies still hold them.")
+        say(f"{removed} rows are gone from its weights; this cannot be undone.")
+        say("Still there, and yours to delete where the topic has to go:")
+        for one in left:
+            say(f"  {one.path}: {one.holds}")
+        say("Not looked for: copies elsewhere, backups, and the text itself.")
     else:
         say(f"Undo: codeunlearn restore {out} --out DIR")
