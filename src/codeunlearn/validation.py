@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -59,6 +59,22 @@ def read_state(shape: type[_T], path: Path, mend: str) -> _T:
         return validated(shape, read_json(path), str(path))
     except CodeUnlearnError as error:
         raise CodeUnlearnError(f"{str(error).rstrip('.')}; {mend}.") from error
+
+
+def read_request(path: Path, names: Iterable[str], mend: str) -> dict[str, Any]:
+    """What an earlier run was asked for, option by option.
+
+    Args:
+        names: of options that were noted whatever was asked for.
+        mend: as for `read_state`.
+
+    Raises:
+        CodeUnlearnError: as `read_state`, or an option is missing.
+    """
+    content = read_state(dict[str, Any], path, mend)
+    if missing := sorted(set(names) - content.keys()):
+        raise CodeUnlearnError(f"{path} is damaged: it lacks {missing[0]}; {mend}.")
+    return content
 
 
 def first_fault(error: ValidationError) -> str:

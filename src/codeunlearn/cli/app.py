@@ -98,5 +98,5 @@ def main() -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    say(message, heading="Error: ", style="bold red")
+    say(" ".join(message.splitlines()), heading="Error: ", style="bold red")
     sys.exit(1)

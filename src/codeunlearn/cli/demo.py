@@ -10,13 +10,14 @@ import typer
 
 from codeunlearn.cli import options
 from codeunlearn.cli.console import output, progress, quiet_libraries, say, say_if_finished
+from codeunlearn.cli.targets import folder
 from codeunlearn.errors import CodeUnlearnError
 
 
 def run(
-    out: Annotated[Path, typer.Option("--out", help="Where model, forget set and report go.", file_okay=False)] = Path(
-        "runs/demo"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", help="Where model, forget set and report go.", parser=folder, metavar="DIRECTORY")
+    ] = Path("runs/demo"),
     topic: Annotated[
         str, typer.Option("--topic", help="A topic of the embedded corpus, such as love or Julien.")
     ] = "love",

@@ -110,7 +110,7 @@ def run(
         about = {**details, "command": options.command_line(), "environment": environment()}
         result = Sweep(finished_rows(out, details), about)
         for name in options.words(topics):
-            if any(row.topic == name for row in result.rows):
+            if name in result.topics:
                 continue
             result = Sweep([*result.rows, *of_topic(name)], about)
             result.save(out)

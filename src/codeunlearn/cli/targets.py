@@ -8,6 +8,8 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import typer
+
 from codeunlearn.cli.console import STDOUT
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import check_folder_target, check_target
@@ -17,6 +19,13 @@ _INPUTS = (
     *("model", "what", "base", "data", "base_data", "config", "index", "sentences", "forget", "forget_sets"),
     *("plain", "zero_shot", "scorer", "bertscore", "bartscore"),
 )
+
+
+def folder(name: str | Path) -> Path:
+    """The value of an option for a folder; an empty name is none, and not the folder in which the command runs."""
+    if not str(name):
+        raise typer.BadParameter("the name is empty.")
+    return Path(name)
 
 
 def checked(run: Callable[..., None]) -> Callable[..., None]:
@@ -46,13 +55,13 @@ def _targets(run: Callable[..., None], values: dict[str, Any]) -> tuple[dict[str
     """Files and folders that the options name."""
     files: dict[str, Path] = {}
     folders: dict[str, Path] = {}
-    if values.get("json") and values["json"] != STDOUT:
+    if values.get("json") not in (None, STDOUT):
         files["--json"] = Path(values["json"])
     if values.get("report") is not None:
         folders["--report"] = values["report"]
     if "out" in signature(run).parameters:
         (option,) = get_type_hints(run, include_extras=True)["out"].__metadata__
-        (folders if not option.file_okay else files)["--out"] = values["out"]
+        (folders if option.parser is folder else files)["--out"] = values["out"]
     return files, folders
 
 

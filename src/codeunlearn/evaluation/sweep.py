@@ -70,6 +70,10 @@ class Sweep:
     rows: list[SweepRow]
     details: dict[str, Any]
 
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(row.topic for row in self.rows))
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -107,7 +111,7 @@ def _markdown_row(row: SweepRow) -> str:
 
 
 def finished_rows(directory: Path, details: dict[str, Any]) -> list[SweepRow]:
-    """Rows of an earlier run into ``directory``, if it was made with the same settings.
+    """Rows of the topics that an earlier run into ``directory`` has finished, if it was made with the same settings.
 
     The text is the same where its digests are, whatever its file is called, and so is the model. An older version noted their
     names, which are compared in its files, with a warning.
@@ -128,8 +132,10 @@ def finished_rows(directory: Path, details: dict[str, Any]) -> list[SweepRow]:
     left_out = {content if content in older else name for content, name in _NAMES.items()}
     for name in sorted(details.keys() - left_out):
         if earlier.details.get(name) != details[name]:
-            raise CodeUnlearnError(f"{path} was made with another {name}; choose another --out or remove it.")
-    return earlier.rows
+            what = _NAMES.get(name, name)
+            raise CodeUnlearnError(f"{path} was made with another {what}; choose another --out or remove it.")
+    whole = {topic: {row.s_prime for row in earlier.rows if row.topic == topic} for topic in earlier.topics}
+    return [row for row in earlier.rows if whole[row.topic] == set(details["s_primes"])]
 
 
 def sweep_row(evaluation: TopicEvaluation, s_prime: int, codes: int, n_search: int) -> SweepRow:

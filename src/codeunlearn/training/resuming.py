@@ -16,10 +16,11 @@ from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import as_json, read_json_object, write_json
 from codeunlearn.saving import CARD, RECORD, check_model_target, holds_model, is_model_file
 from codeunlearn.training.checkpoints import checkpoints
-from codeunlearn.validation import Shape, read_state
+from codeunlearn.validation import Shape, read_request, read_state
 
 REQUEST = "run.json"  # written first: what was asked for
 _FREE = ("device", "save_steps", "log_steps")  # may differ between the starts of one training
+_ASKED = ("kind", "base", "base's weights", "data.data", "data.pairs")  # by every version
 _CONTENTS = {"data.sha256", "base's other files"}  # which older versions did not note
 
 
@@ -95,7 +96,7 @@ def begin(out: Path, request: dict[str, Any], *, reuse: bool = False) -> dict[st
     check_out(out, reuse=reuse)
     asked, path = _flat(as_json(request)), out / REQUEST
     if path.exists() and (is_finished(out) or checkpoints(out)):
-        _refuse_other(out, read_state(dict[str, Any], path, f"remove {out} and train again"), asked)
+        _refuse_other(out, read_request(path, _ASKED, f"remove {out} and train again"), asked)
     elif processes().rank == 0:
         write_json(path, asked)
     return read_record(out / RECORD) if is_finished(out) else None

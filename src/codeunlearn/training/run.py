@@ -203,7 +203,8 @@ def set_prefix(model: Any, wanted: str) -> str:
 def _run(trainer: PlainTrainer) -> dict[str, Any]:
     began = time.perf_counter()
     checkpoint = trainer.last_whole_checkpoint()
-    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    if checkpoint is None or not trainer.take_if_finished(checkpoint):
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     return {
         "steps": trainer.state.global_step,
         "seconds_since_last_start": round(time.perf_counter() - began, 1),

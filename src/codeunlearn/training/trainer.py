@@ -12,15 +12,16 @@ import torch
 from accelerate.data_loader import prepare_data_loader
 from datasets import Dataset
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from transformers import PreTrainedTokenizerBase, PrinterCallback, Seq2SeqTrainer
+from transformers import PreTrainedTokenizerBase, PrinterCallback, Seq2SeqTrainer, TrainerState
 
 from codeunlearn.device import has_fast_bf16, processes
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import reason
 from codeunlearn.training.batches import PadToStep, ShapeBatchSampler
-from codeunlearn.training.checkpoints import checkpoints, fault_of, seal
+from codeunlearn.training.checkpoints import STATE, WEIGHTS, checkpoints, fault_of, seal
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.cross_entropy import cross_entropy
 from codeunlearn.training.dropout import use_sentence_dropout
@@ -106,6 +107,18 @@ class PlainTrainer(Seq2SeqTrainer):
         if found:
             warnings.warn("No whole checkpoint is left: the training starts from the beginning.", stacklevel=2)
         return None
+
+    def take_if_finished(self, checkpoint: Path) -> bool:
+        """Takes model and log of a checkpoint whose steps are all done; of another one nothing.
+
+        The Trainer would do one more step.
+        """
+        state = TrainerState.load_from_json(str(checkpoint / STATE))
+        if state.global_step < self.args.max_steps:
+            return False
+        self.model.load_state_dict(load_file(checkpoint / WEIGHTS), strict=False)  # pyright: ignore[reportOptionalMemberAccess]
+        self.state = state
+        return True
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         """As the Trainer's; when all is written, a list of the files says so. A checkpoint that cannot be written goes.

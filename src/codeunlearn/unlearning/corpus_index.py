@@ -31,7 +31,7 @@ from codeunlearn.unlearning.code_batches import CodeBatch, CodeReader
 from codeunlearn.unlearning.code_files import CodeFile, write_code_file
 from codeunlearn.unlearning.counting import S_PRIMES, CodeCounter
 from codeunlearn.unlearning.counts import CodeCounts
-from codeunlearn.validation import read_state
+from codeunlearn.validation import read_request, read_state
 
 SENTENCES_PER_FILE = 8192
 DEPTH = max(S_PRIMES)
@@ -285,7 +285,8 @@ def _begin(out: Path, asked: dict[str, Any]) -> None:
     if not path.exists():
         write_json(path, asked)
         return
-    begun = read_state(dict[str, Any], path, f"remove {out} and give the command again")
+    known = asked.keys() - _SINCE
+    begun = read_request(path, known, f"remove {out} and give the command again")
     for name in sorted(asked.keys() - (_SINCE - begun.keys())):
         if begun.get(name) != asked[name]:
             what = _NAMES.get(name, name)
