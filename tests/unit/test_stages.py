@@ -199,6 +199,18 @@ def test_a_damaged_file_is_said_to_be_damaged(chain: Chain, damage: Callable[[st
         chain.run()
 
 
+@pytest.mark.parametrize("name", ["../x", "a/../../../x", "/x", "../..", "../stages", "a/../b"])
+def test_a_stage_outside_of_the_folder_is_refused_before_anything_is_made(tmp_path: Path, name: str) -> None:
+    (tmp_path / "x").mkdir()
+    out = tmp_path / "out"
+    inside = Stage("a", {}, (), dict, out / "models" / "a")
+    for stage in (Stage(name, {}, (), dict), Stage("b", {}, (), dict, out / "models" / name)):
+        with pytest.raises(CodeUnlearnError, match="would lie outside of"):
+            StageStore(out, redo=["a"]).run([inside, stage])
+    assert not out.exists()
+    assert (tmp_path / "x").exists()
+
+
 def test_a_file_of_an_older_version_has_no_digest_of_its_result(chain: Chain) -> None:
     chain.run()
     path = StageStore(chain.out).path("train")

@@ -126,9 +126,11 @@ class StageStore:
         """Makes all that is not finished, in order.
 
         Raises:
-            CodeUnlearnError: a stage is finished but its inputs have changed, one that is named does not exist, or what a
-                stage alone rests on is not finished.
+            CodeUnlearnError: a stage is finished but its inputs have changed, one that is named does not exist, what a stage
+                alone rests on is not finished, or one would lie outside of the folder.
         """
+        for stage in stages:
+            self._check_places(stage)
         names = {stage.name for stage in stages}
         for asked in (*(asked for asked in self._redo if asked != CHANGED), *self._only):
             if not any(_is_asked(name, asked) for name in names):
@@ -165,6 +167,17 @@ class StageStore:
                 raise CodeUnlearnError(f"The stage {name}, which comes before, is {state}; make it first: {how}.")
             waiting |= set(known[name].after)
         return chosen
+
+    def _check_places(self, stage: Stage) -> None:
+        """Nothing is written or removed that does not lie in the folder of the reproduction, whatever a stage is called."""
+        out = self.out.resolve()
+        for place in (self.path(stage.name), stage.folder):
+            if place is not None and (
+                ".." in place.parts[len(self.out.parts) :] or out not in place.resolve().parent.parents
+            ):
+                raise CodeUnlearnError(
+                    f"The stage {stage.name!r} would lie outside of {self.out}; choose another name."
+                )
 
     def _needs_making(self, stage: Stage) -> bool:
         if not self.is_finished(stage.name):

@@ -19,7 +19,7 @@ from transformers import TrainerState
 from transformers.trainer_pt_utils import safe_globals
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.files import read_json, read_json_object, reason, to_disk, write_json
+from codeunlearn.files import read_json, read_json_object, reason, write_json
 from codeunlearn.validation import Shape, validated
 
 FILES = "files.json"
@@ -58,10 +58,11 @@ def checkpoints(out: Path) -> list[Path]:
 
 
 def seal(folder: Path) -> None:
-    """Writes down what a checkpoint consists of, once all of it is written."""
+    """Writes down what a checkpoint consists of, once all of it is written.
+
+    What a crash of the machine takes of it shows in the digests, so it is not waited for until all is on the disk.
+    """
     files = {path.name: path for path in sorted(folder.iterdir()) if path.is_file() and path.name != FILES}
-    for path in files.values():
-        to_disk(path)
     write_json(folder / FILES, {"format": _FORMAT, "files": {name: _described(path) for name, path in files.items()}})
 
 
