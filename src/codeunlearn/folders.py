@@ -154,7 +154,7 @@ def _carry_over(old: Path, new: Path, ours: Callable[[str], bool]) -> None:
     """Gives the new folder what else the old one holds, by a second name for the same file where there can be one."""
     shutil.copymode(old, new)
     for entry in sorted(old.iterdir()):
-        if not ours(entry.name):
+        if not ours(entry.name) and not os.path.lexists(new / entry.name):
             _second_name(entry, new / entry.name)
 
 
@@ -163,9 +163,9 @@ def _second_name(old: Path, new: Path) -> None:
         raise CodeUnlearnError(f"{old} is the root of another file system; take it away, or choose another --out.")
     if old.is_dir() and not old.is_symlink():
         new.mkdir()
-        shutil.copystat(old, new)
         for entry in sorted(old.iterdir()):
             _second_name(entry, new / entry.name)
+        shutil.copystat(old, new)  # at the end: a folder may be one that cannot be written to
         return
     try:
         os.link(old, new, follow_symlinks=False)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from killing import in_a_fork
 from rich.table import Table
 from rich.text import Text
 
 from codeunlearn.cli import console
-from codeunlearn.cli.app import app
+from codeunlearn.cli.app import app, main
 from codeunlearn.codebook import load_model, model_identity
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.saving import save_model
@@ -96,6 +101,25 @@ def test_a_command_that_fails_at_its_end_leaves_no_model(place: Path, monkeypatc
             with pytest.raises(CodeUnlearnError, match="no space"):
                 run("apply", "model", "love.json", "--out", "out", "--json", "result.json")
         assert entries(place) == ["love.json", "model"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_is_stopped_clears_away_what_it_began(
+    place: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: Any, **__: Any) -> None:
+        os.kill(os.getpid(), number)
+        time.sleep(10)
+
+    def stopped() -> None:
+        monkeypatch.setattr("codeunlearn.cli.opening.write_model_card", stop)
+        monkeypatch.setattr(sys, "argv", ["codeunlearn", "apply", "model", "love.json", "--out", "out"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 128 + number
+
+    assert in_a_fork(stopped, place) == 0
+    assert entries(place) == ["love.json", "model"]
 
 
 def test_json_may_lie_in_the_folder_of_the_result(place: Path) -> None:
