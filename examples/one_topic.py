@@ -7,12 +7,14 @@ The sentences come from the embedded stories; with your own text, give `DataConf
 
 import sys
 import tempfile
+from pathlib import Path
 
 from codeunlearn import commit, forget, forgetting, load_model, load_tokenizer, search_recommended, translate
 from codeunlearn.corpus.loading import DataConfig, load_pairs
 from codeunlearn.corpus.pools import split_pools
 from codeunlearn.corpus.topic_sets import build_topic_sets
 from codeunlearn.corpus.topics import Topic
+from codeunlearn.saving import save_model, saving
 
 
 def main(folder: str, word: str) -> None:
@@ -37,9 +39,9 @@ def main(folder: str, word: str) -> None:
     # For good: the rows leave the model, and the saved model writes down what was taken from it.
     forget(model, found.forget_set)
     print(f"\n{commit(model)} rows are gone.")
-    out = tempfile.mkdtemp(prefix="forgotten-")
-    model.save_pretrained(out)
-    tokenizer.save_pretrained(out)
+    out = Path(tempfile.mkdtemp(prefix="forgotten-"))
+    with saving(out) as unfinished:  # the model appears when the block ends, whole or not at all
+        save_model(model, tokenizer, unfinished)
     print(f"The model without them is in {out}.")
 
 

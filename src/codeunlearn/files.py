@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import stat
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,8 @@ from typing import Any, cast
 from uuid import uuid4
 
 from codeunlearn.errors import CodeUnlearnError
+
+_UNFINISHED, _PART = ".codeunlearn-", ".part"  # how the name of what is not finished begins and ends
 
 
 def read_text(path: Path) -> str:
@@ -60,25 +64,46 @@ def check_target(path: Path) -> None:
     Raises:
         CodeUnlearnError: there is a folder, a device, a pipe or a link, or the place cannot be written to.
     """
-    try:
-        kind = path.lstat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        kind = stat.S_IFREG
-    except (OSError, ValueError) as error:
-        raise CodeUnlearnError(f"{str(path)!r} cannot be written ({reason(error)}); name another file.") from error
-    if not stat.S_ISREG(kind):
-        raise CodeUnlearnError(f"{path} is {_kind(kind)}, not a file that can be replaced; name another file.")
+    mode = _mode(path)
+    if mode is not None and not stat.S_ISREG(mode):
+        raise CodeUnlearnError(f"{path} is {_kind(mode)}, not a file that can be replaced; name another file.")
     _check_writable(path.parent)
+
+
+def check_folder_target(path: Path) -> None:
+    """Whether a folder can be made or written to at ``path``; a link to a folder stands for that folder.
+
+    Raises:
+        CodeUnlearnError: there is something else, or the place cannot be written to.
+    """
+    mode = _mode(path)
+    if mode is not None and not path.is_dir():
+        raise CodeUnlearnError(f"{path} is {_kind(mode)}, not a folder; choose another place.")
+    _check_writable(path)
+
+
+def _mode(path: Path) -> int | None:
+    """What stands at a path, a link itself; None for nothing."""
+    try:
+        return path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
+        raise CodeUnlearnError(f"{str(path)!r} cannot be written ({reason(error)}); choose another name.") from error
 
 
 def _check_writable(folder: Path) -> None:
     """The nearest folder above that exists must be one, and let files be made in it."""
-    while not folder.exists() and folder != folder.parent:
+    while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent
     if not folder.is_dir():
-        raise CodeUnlearnError(f"{folder} is a file, not a folder; choose another place.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise CodeUnlearnError(f"{folder} cannot be written to; choose another place.")
+        raise CodeUnlearnError(f"{folder} is not a folder; choose another place.")
+    try:
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError
+        tempfile.TemporaryFile(dir=folder).close()  # some file systems say no only when they are tried
+    except OSError as error:
+        raise CodeUnlearnError(f"{folder} cannot be written to; choose another place.") from error
 
 
 @contextmanager
@@ -88,17 +113,45 @@ def replacing(path: Path) -> Generator[Path]:
     A killed process leaves the old file; two at a time leave one of the two whole.
 
     Raises:
-        CodeUnlearnError: as `check_target`.
+        CodeUnlearnError: as `check_target`, or there is no space.
     """
     check_target(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+    unfinished = path.with_name(f"{_UNFINISHED}{uuid4().hex[:12]}{_PART}")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield unfinished
+            to_disk(unfinished)
+            unfinished.replace(path)
+            to_disk(path.parent)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Generator[None]:
+    """Turns what the system says against writing at ``path`` into a sentence.
+
+    Raises:
+        CodeUnlearnError: the block could not write, as where there is no space.
+    """
     try:
-        yield unfinished
-        _to_disk(unfinished)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        yield
+    except BrokenPipeError:  # of the screen, not of the file
+        raise
+    except OSError as error:
+        raise CodeUnlearnError(f"{path} cannot be written ({reason(error)}).") from error
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Removes what killed processes began to write in a folder that no other process writes to now."""
+    for path in folder.glob(f"{_UNFINISHED}*{_PART}"):
+        path.unlink(missing_ok=True)
+
+
+def named_after(path: Path, ending: str) -> Path:
+    """A companion of a JSON file: ``love.json`` and ``love.v2`` with ``.csv`` are ``love.csv`` and ``love.v2.csv``."""
+    return path.with_name(path.name.removesuffix(".json") + ending)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -110,6 +163,11 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Writes a JSON file whole or not at all; numbers that JSON cannot hold become null."""
     write_text(path, json.dumps(plain(content), indent=2, ensure_ascii=False) + "\n")
+
+
+def as_json(content: Any) -> Any:
+    """As it comes back from a file: tuples are lists, and keys are text."""
+    return json.loads(json.dumps(plain(content)))
 
 
 def plain(content: Any) -> Any:
@@ -131,12 +189,26 @@ def reason(error: BaseException) -> str:
     return (lines[0] if lines else type(error).__name__).rstrip(".")
 
 
-def _to_disk(path: Path) -> None:
-    """So that a file is not renamed into place before its content would outlive a crash of the machine."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+def to_disk(path: Path) -> None:
+    """So that a file's content, or the names in a folder, outlive a crash of the machine."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:  # a folder on Windows
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that has no such thing for folders
+            raise
+    finally:
+        os.close(handle)
 
 
 def _kind(mode: int) -> str:
-    kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISLNK, "a symbolic link"), (stat.S_ISFIFO, "a pipe"))
+    kinds = (
+        (stat.S_ISREG, "a file"),
+        (stat.S_ISDIR, "a folder"),
+        (stat.S_ISLNK, "a symbolic link"),
+        (stat.S_ISFIFO, "a pipe"),
+    )
     return next((name for test, name in kinds if test(mode)), "a device or socket")

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError, to_json
 
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.files import read_json
 
 _T = TypeVar("_T")
+
+NumberOrNan = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
+"""A number of a file of ours, in which null stands for what JSON cannot hold."""
 
 
 class Shape(BaseModel):
@@ -21,6 +28,8 @@ class Shape(BaseModel):
 def validated(shape: type[_T], content: Any, where: str) -> _T:
     """``content``, as it came out of JSON or YAML, as a ``shape`` (a `Shape`, a dataclass or any type).
 
+    By JSON's rules, strictly: a list stands for a tuple and a mapping for a dataclass, and nothing else is converted.
+
     Args:
         where: what is read, for the message, such as the name of the file.
 
@@ -28,9 +37,44 @@ def validated(shape: type[_T], content: Any, where: str) -> _T:
         CodeUnlearnError: it does not fit; the message names the first place and what is wrong there.
     """
     try:
-        return TypeAdapter(shape).validate_python(content)
+        text = to_json(content, inf_nan_mode="constants")
+    except (PydanticSerializationError, ValueError) as error:  # a lone surrogate, or nested without end
+        raise CodeUnlearnError(f"{where} holds something that is no JSON.") from error
+    try:
+        return TypeAdapter(shape).validate_json(text, strict=True)
     except ValidationError as error:
         raise CodeUnlearnError(f"{where}: {first_fault(error)}.") from error
+
+
+def read_state(shape: type[_T], path: Path, mend: str) -> _T:
+    """The content of a JSON file that an earlier run of ours has left.
+
+    Args:
+        mend: what to do when it is damaged, for the end of the sentence.
+
+    Raises:
+        CodeUnlearnError: it cannot be read, is cut, or does not fit.
+    """
+    try:
+        return validated(shape, read_json(path), str(path))
+    except CodeUnlearnError as error:
+        raise CodeUnlearnError(f"{str(error).rstrip('.')}; {mend}.") from error
+
+
+def read_request(path: Path, names: Iterable[str], mend: str) -> dict[str, Any]:
+    """What an earlier run was asked for, option by option.
+
+    Args:
+        names: of options that were noted whatever was asked for.
+        mend: as for `read_state`.
+
+    Raises:
+        CodeUnlearnError: as `read_state`, or an option is missing.
+    """
+    content = read_state(dict[str, Any], path, mend)
+    if missing := sorted(set(names) - content.keys()):
+        raise CodeUnlearnError(f"{path} is damaged: it lacks {missing[0]}; {mend}.")
+    return content
 
 
 def first_fault(error: ValidationError) -> str:

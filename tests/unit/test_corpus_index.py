@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from killing import in_a_fork
 
 from codeunlearn.codebook import require_bottleneck
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.folders import locked
 from codeunlearn.unlearning import CorpusIndex, build_index, commit, corpus_index, count_codes
 from codeunlearn.unlearning.code_batches import CodeReader
 
@@ -81,13 +85,8 @@ def test_a_killed_build_goes_on_where_it_stopped(
 ) -> None:
     monkeypatch.setattr(corpus_index, "SENTENCES_PER_FILE", 10)
 
-    def kill(done: int, _: int) -> None:
-        if done >= 20:
-            raise KeyboardInterrupt
-
     out = tmp_path / "killed"
-    with pytest.raises(KeyboardInterrupt):
-        build_index(tiny_model, tiny_tokenizer, SENTENCES, out, depth=DEPTH, progress=kill)
+    begun(tiny_model, tiny_tokenizer, out)
     with pytest.raises(CodeUnlearnError, match="no finished index"):
         CorpusIndex.open(out, tiny_model)
     finished = {path: path.stat().st_mtime_ns for path in out.glob("*.arrow")}
@@ -97,6 +96,102 @@ def test_a_killed_build_goes_on_where_it_stopped(
     again = build_index(tiny_model, tiny_tokenizer, SENTENCES, out, depth=DEPTH)
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
     np.testing.assert_array_equal(again.counts.sentences_topic, index.counts.sentences_topic)
+
+
+def begun(model: Any, tokenizer: Any, out: Path) -> list[Path]:
+    """A build that was killed after two of its files."""
+
+    def kill(done: int, _: int) -> None:
+        if done >= 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_index(model, tokenizer, SENTENCES, out, depth=DEPTH, progress=kill)
+    return sorted(out.glob("*.arrow"))
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["", "begun by an older version"])
+def test_a_build_does_not_go_on_with_another_text_of_the_same_size(
+    tiny_model: Any, tiny_tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, older: bool
+) -> None:
+    monkeypatch.setattr(corpus_index, "SENTENCES_PER_FILE", 10)
+    begun(tiny_model, tiny_tokenizer, tmp_path)
+    request = tmp_path / "request.json"
+    if older:
+        known = {k: v for k, v in json.loads(request.read_text()).items() if k not in ("sha256", "tokenizer")}
+        request.write_text(json.dumps(known))
+    before = request.read_text()
+    other = [*SENTENCES[1:], "a bird sees the dog"]
+    with pytest.raises(CodeUnlearnError, match="another text; choose another --out"):
+        build_index(tiny_model, tiny_tokenizer, other, tmp_path, depth=DEPTH)
+    assert request.read_text() == before
+    build_index(tiny_model, tiny_tokenizer, SENTENCES, tmp_path, depth=DEPTH)
+    assert CorpusIndex.open(tmp_path, tiny_model, tiny_tokenizer).holds(SENTENCES)
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda content: b"",
+    "cut": lambda content: content[: len(content) // 2],
+    "something else": lambda content: b"[]",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_file_of_a_build_is_made_again(
+    tiny_model: Any, tiny_tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Any
+) -> None:
+    monkeypatch.setattr(corpus_index, "SENTENCES_PER_FILE", 10)
+    first, second = begun(tiny_model, tiny_tokenizer, tmp_path)
+    whole = first.read_bytes()
+    first.write_bytes(damage(whole))
+    with pytest.warns(UserWarning, match=r"codes-00000\.arrow is damaged.*: it is made again"):
+        build_index(tiny_model, tiny_tokenizer, SENTENCES, tmp_path, depth=DEPTH)
+    assert first.read_bytes() == whole
+    assert second.exists()
+
+
+@pytest.mark.parametrize("name", ["index.json", "counts.npz", "codes-00000.arrow"])
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_index_is_one_sentence_that_says_what_to_do(
+    index: CorpusIndex, tiny_model: Any, tiny_tokenizer: Any, name: str, damage: Any
+) -> None:
+    path = index.folder / name
+    path.write_bytes(damage(path.read_bytes()))
+
+    def use() -> None:
+        opened = CorpusIndex.open(index.folder, tiny_model, tiny_tokenizer)
+        assert opened.counts.n_topic == len(SENTENCES)
+        opened.batch(SENTENCES, 8)
+
+    with pytest.raises(CodeUnlearnError, match=r"remove .*give `codeunlearn index` again"):
+        use()
+
+
+def test_a_code_that_the_codebook_has_not_is_refused(index: CorpusIndex, tiny_model: Any) -> None:
+    path = index.folder / "codes-00000.arrow"
+    content = path.read_bytes()
+    rows = index._parts[0].codes.tobytes()
+    path.write_bytes(content.replace(rows, b"\xff" * len(rows)))
+    opened = CorpusIndex.open(index.folder, tiny_model)
+    with pytest.raises(CodeUnlearnError, match="is damaged"):
+        opened.batch(SENTENCES, 8)
+
+
+def test_an_index_belongs_to_one_tokenizer(index: CorpusIndex, tiny_model: Any, tiny_tokenizer: Any) -> None:
+    tiny_tokenizer(["a dog", "the dog sees a cat"], padding=True, truncation=True, max_length=3)
+    CorpusIndex.open(index.folder, tiny_model, tiny_tokenizer)
+    tiny_tokenizer.add_tokens(["dogs"])
+    with pytest.raises(CodeUnlearnError, match="made for another model"):
+        CorpusIndex.open(index.folder, tiny_model, tiny_tokenizer)
+
+
+def test_two_processes_do_not_build_one_index(tiny_model: Any, tiny_tokenizer: Any, tmp_path: Path) -> None:
+    def second() -> None:
+        with pytest.raises(CodeUnlearnError, match="Another process is writing to"):
+            build_index(tiny_model, tiny_tokenizer, SENTENCES, tmp_path / "index", depth=DEPTH)
+
+    with locked(tmp_path / "index"):
+        assert in_a_fork(second, tmp_path) == 0
 
 
 def test_an_index_belongs_to_one_model(index: CorpusIndex, tiny_model: Any) -> None:

@@ -212,7 +212,7 @@ def test_a_saved_table_comes_back_equal(tmp_path: Path, planted_counts: CodeCoun
         else:
             assert getattr(loaded, name) == value
     (tmp_path / "other.json").write_text("[1, 2]")
-    with pytest.raises(CodeUnlearnError, match="enrichment table"):
+    with pytest.raises(CodeUnlearnError, match="search the topic again"):
         EnrichmentTable.load(tmp_path / "other.json")
 
 

@@ -15,7 +15,7 @@ import codeunlearn
 
 PACKAGE = Path(codeunlearn.__file__).parent
 ORDER = ["codebook", "corpus", "training", "unlearning", "evaluation", "reporting", "reproduction", "cli"]
-ANYWHERE = {"device", "errors", "files", "record", "validation"}
+ANYWHERE = {"device", "errors", "files", "folders", "markdown", "record", "saving", "validation"}
 
 
 def run(code: str) -> None:

@@ -136,5 +136,5 @@ def test_an_evaluation_comes_back_from_its_file_even_where_a_score_is_undefined(
 
 def test_another_file_is_not_taken_for_an_evaluation(tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text("[]")
-    with pytest.raises(CodeUnlearnError, match="not an evaluation"):
+    with pytest.raises(CodeUnlearnError, match=r"other\.json: .*; score the topic again"):
         TopicEvaluation.load(tmp_path / "other.json")

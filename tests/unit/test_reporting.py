@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import yaml
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from rich.console import Console
 
 from codeunlearn.errors import CodeUnlearnError
@@ -517,11 +518,37 @@ def test_several_forget_sets_are_each_saved_and_counted_once(tmp_path: Path) -> 
     assert json.loads((tmp_path / "forget_set_2.json").read_text())["topic"] == "storm"
 
 
+def test_a_report_replaces_an_earlier_one_as_a_whole_and_nothing_else(tmp_path: Path) -> None:
+    sets = [forget_set_of(TABLE, [0, 1], "sea"), forget_set_of(TABLE, [1, 2], "storm")]
+    report(tmp_path, search=None, forget_sets=sets)
+    assert (tmp_path / "forget_set_2.json").exists()
+    (tmp_path / "notes.txt").write_text("Mine.")
+    report(tmp_path, search=None, evaluation=None, forget_sets=sets[:1])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["forget_set.json", "index.html", "notes.txt"]
+
+
+def test_a_page_of_something_else_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<h1>Mine</h1>")
+    with pytest.raises(CodeUnlearnError, match=r"index\.html is no report of codeunlearn; choose another folder"):
+        report(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+
+@pytest.mark.parametrize("topic", ["$x$", r"$\frac{", "_x_^2", "#"])
+def test_a_figure_takes_no_name_for_a_formula(topic: str) -> None:
+    evaluation = replace(evaluation_of(), topic=topic)
+    for figure in (volcano(TABLE, [0], title=topic), before_after(evaluation)):
+        assert to_png(figure)
+        texts = figure.findobj(Text)
+        assert any(topic in text.get_text() for text in texts)
+        assert not any(text.get_parse_math() for text in texts)
+
+
 def test_a_report_on_nothing_and_a_folder_that_is_a_file_are_errors(tmp_path: Path) -> None:
     with pytest.raises(CodeUnlearnError, match="nothing to report"):
         write_report(tmp_path, title="x")
     (tmp_path / "file").write_text("")
-    with pytest.raises(CodeUnlearnError, match="choose another folder"):
+    with pytest.raises(CodeUnlearnError, match="is a file, not a folder; choose another place"):
         write_report(tmp_path / "file", search=search_of(), title="x")
 
 
@@ -569,7 +596,7 @@ def test_a_model_card_states_data_bottleneck_and_deletions() -> None:
         "stories-plain",
     )
     assert "| sea | 2 | paper | 72 | 2026-11-23 | masked |" in card
-    assert "| a\\|b &lt;i> | 1 | paper | 72 | 2026-11-23 | committed |" in card
+    assert "| `a\\|b <i>` | 1 | paper | 72 | 2026-11-23 | committed |" in card
     assert "12,000 sentence pairs" in card
     assert "| codes in this file (K) | 8,192 |" in card
     assert '["fr: The lamp' in card
@@ -584,6 +611,39 @@ def test_a_card_claims_no_licence_and_no_base_model_that_it_does_not_know() -> N
     assert front_matter(card)["library_name"] == "transformers"
     assert "trained from scratch" in card
     assert "What is forgotten" not in card
+
+
+def test_a_card_without_a_record_leaves_the_training_out() -> None:
+    card = model_card("m", None, [entry("sea", [1])], bottleneck=BOTTLENECK)
+    assert front_matter(card) == {
+        "library_name": "codeunlearn",
+        "pipeline_tag": "translation",
+        "tags": ["codeunlearn", "machine-unlearning", "vector-quantization", "interpretability", "translation"],
+    }
+    assert "## Training" not in card
+    assert "| sea | 1 |" in card
+
+
+def test_names_in_a_card_are_text(tmp_path: Path) -> None:
+    name = 'x"](y)\n---\n```\n# z'
+    hostile = "![p](https://evil.example/p.png)\n---\n<script>alert(1)</script>|"
+    record = {**RECORD, "base": hostile, "pairs": {"data": hostile, "kept": 1}, "source_prefix": '"])\n```\n'}
+    record["config"] = dict.fromkeys(
+        ("epochs", "optimizer", "learning_rate", "batch_tokens", "losses", "seed"), hostile
+    )
+    ledger = [{**entry(hostile, [1]), "preset": hostile, "s_prime": hostile, "applied": hostile}]
+    evaluation = replace(evaluation_of(), topic=hostile)
+    card = model_card(name, record, ledger, bottleneck=BOTTLENECK, scores=evaluation)
+    assert front_matter(card)["base_model"] == " ".join(hostile.split())
+    body = card.split("---\n", 2)[2]
+    outside_code = re.sub(r"```python\n.*?\n```\n|(`+).*?\1(?!`)", "", body, flags=re.DOTALL)
+    assert not re.search(r"<script|!\[|\]\(", outside_code)
+    code = re.search(r"```python\n(.*?)\n```\n", body, flags=re.DOTALL)
+    assert code is not None
+    compile(code[1], "card", "exec")
+    assert f"load_model({json.dumps(name)})" in code[1]
+    for table in re.findall(r"(?m)(?:^\|.*\n)+", body):
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1
 
 
 def test_scores_in_a_card_are_one_table_with_equally_long_rows() -> None:

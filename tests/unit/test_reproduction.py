@@ -34,6 +34,7 @@ from codeunlearn.reproduction.results import Results
 from codeunlearn.reproduction.run import Reproduction
 from codeunlearn.reproduction.scores import SentenceScores, Translations, UnitScores, deletion_name, score_translations
 from codeunlearn.reproduction.stages import Stage, StageStore
+from codeunlearn.unlearning import ForgetSet
 
 LEVELS = (8, 24, 72)
 CONFIG = ReproductionConfig(
@@ -100,9 +101,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> StageStore:
     systems = {name: lambda _: french("voit") for name in ("zero-shot", "plain", "codebook", "bypass")}
     finish(store, "quality-0", evaluate_sets("no topic", [test], systems, examples=0).to_dict())
     for seed in CONFIG.seeds:
+        sets = {level: ForgetSet("love", tuple(range(level)), "0" * 64, num_codes=128) for level in LEVELS}
         searches = [
-            {"s_prime": level, "seconds": 1.0 + seed, "sentences": 100, "forget_set": {"ids": list(range(level))}}
-            for level in LEVELS
+            {"s_prime": level, "seconds": 1.0 + seed, "sentences": 100, "forget_set": one.to_dict()}
+            for level, one in sets.items()
         ]
         finish(store, f"love/{seed}/search", {"searches": searches})
         finish(store, f"love/{seed}/translations", translations().to_dict())
@@ -248,7 +250,7 @@ def test_the_search_time_is_the_mean_over_topics_and_seeds(store: StageStore) ->
 
 def test_examples_are_chosen_by_rule_and_show_what_changed(store: StageStore) -> None:
     (table,) = (a for a in make_artefacts(Results.load(CONFIG, store)) if a.name == "table1")
-    lines = {row[0]: row[1] for row in table.grids[0].rows}
+    lines = dict(re.findall(r"^\| (.*?) \| (.*) \|$", table.grids[0].to_markdown(), re.MULTILINE)[1:])
     assert list(lines) == [
         "English", "Ground truth", "Codebook model",
         "S' = 8, 3 codes deleted", "S' = 24, 9 codes deleted", "S' = 72, 30 codes deleted",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.reproduction.stages import CHANGED, Stage, StageStore
+from codeunlearn.reproduction.stages import CHANGED, Stage, StageStore, digest
 
 
 class Killed(BaseException):
@@ -108,7 +108,7 @@ def test_a_change_of_an_earlier_result_is_noticed_whoever_made_it(chain: Chain) 
     chain.run()
     path = StageStore(chain.out).path("train")
     record = json.loads(path.read_text())
-    path.write_text(json.dumps({**record, "result": {"value": 5}}))
+    path.write_text(json.dumps({**record, "result": {"value": 5}, "sha256": digest({"value": 5})}))
     with pytest.raises(CodeUnlearnError, match="search was made with another result of the stage train"):
         chain.run()
 
@@ -178,11 +178,46 @@ def test_a_plan_tells_what_is_finished_and_makes_nothing(chain: Chain) -> None:
     assert [store.state(stage) for stage in chain.stages()] == ["finished", "changed", "finished"]
 
 
-def test_a_damaged_file_is_said_to_be_damaged(chain: Chain) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text[: len(text) // 2],
+        lambda text: "[]",
+        lambda text: text.replace('"value"', '"valeu"'),
+        lambda text: text.replace('"seconds": ', '"seconds": "x", "second": '),
+        lambda text: text.replace('"depends_on"', '"depends"'),
+        lambda text: text.replace('"result": {', '"result": [], "other": {'),
+    ],
+    ids=["empty", "cut", "a list", "another result", "a wrong type", "a missing key", "a result of another kind"],
+)
+def test_a_damaged_file_is_said_to_be_damaged(chain: Chain, damage: Callable[[str], str]) -> None:
     chain.run()
-    StageStore(chain.out).path("train").write_text("{")
-    with pytest.raises(CodeUnlearnError, match=r"is damaged .* remove it"):
+    path = StageStore(chain.out).path("train")
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(CodeUnlearnError, match=r"train\.json.*; remove it and give the command again\.$"):
         chain.run()
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../../../x", "/x", "../..", "../stages", "a/../b"])
+def test_a_stage_outside_of_the_folder_is_refused_before_anything_is_made(tmp_path: Path, name: str) -> None:
+    (tmp_path / "x").mkdir()
+    out = tmp_path / "out"
+    inside = Stage("a", {}, (), dict, out / "models" / "a")
+    for stage in (Stage(name, {}, (), dict), Stage("b", {}, (), dict, out / "models" / name)):
+        with pytest.raises(CodeUnlearnError, match="would lie outside of"):
+            StageStore(out, redo=["a"]).run([inside, stage])
+    assert not out.exists()
+    assert (tmp_path / "x").exists()
+
+
+def test_a_file_of_an_older_version_has_no_digest_of_its_result(chain: Chain) -> None:
+    chain.run()
+    path = StageStore(chain.out).path("train")
+    record = json.loads(path.read_text())
+    del record["sha256"]
+    path.write_text(json.dumps(record))
+    assert chain.run() == []
 
 
 def test_several_processes_share_the_stages_out_and_each_topic_stays_with_one(

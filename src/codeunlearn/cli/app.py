@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -27,7 +28,8 @@ from codeunlearn.cli import (
     train,
     translate,
 )
-from codeunlearn.cli.console import output, screen
+from codeunlearn.cli.console import output, say, screen
+from codeunlearn.cli.targets import checked
 from codeunlearn.device import flush_denormals, keep_freed_memory, processes
 from codeunlearn.errors import CodeUnlearnError
 
@@ -40,8 +42,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 for command in (demo, train, build, translate, index, forget, evaluate, sweep, apply, restore, show, reproduce):
-    app.command(name=command.__name__.rpartition(".")[2])(command.run)
-app.command(name="topics")(propose_topics.run)
+    app.command(name=command.__name__.rpartition(".")[2])(checked(command.run))
+app.command(name="topics")(checked(propose_topics.run))
 
 
 def _version(wanted: bool) -> None:
@@ -57,36 +59,44 @@ def common(
     """Options before the subcommand."""
 
 
-class _Interrupted(BaseException):
-    """Ctrl-C, in a form that no library below takes for its own."""
+class _Stopped(BaseException):
+    """Ctrl-C or a request to end, in a form that no library below takes for its own; what was begun is cleared away.
+
+    Attributes:
+        code: of the exit.
+    """
+
+    def __init__(self, code: int) -> None:
+        self.code = code
 
 
-def _interrupt(*_: object) -> None:
-    raise _Interrupted
+def _stop(number: int, _: object) -> None:
+    raise _Stopped(128 + number)
 
 
 def main() -> None:
-    """Entry point: a user's mistake is one sentence on the screen, Ctrl-C a clean stop."""
-    signal.signal(signal.SIGINT, _interrupt)
+    """Entry point: a user's mistake is one sentence on the screen, Ctrl-C and SIGTERM a clean stop."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     flush_denormals()
     keep_freed_memory()
     screen.quiet = output.quiet = processes().rank > 0  # of several processes, the first speaks
     try:
         app()
     except CodeUnlearnError as error:
-        _say(str(error))
-        sys.exit(1)
-    except _Interrupted:
-        screen.print("\nStopped. What was finished is kept; the same command goes on from the last checkpoint.")
-        sys.exit(130)
+        _fail(str(error))
+    except _Stopped as stopped:
+        say(
+            "\nStopped. Nothing is left half-written; train, index, sweep and reproduce go on when they are given again."
+        )
+        sys.exit(stopped.code)
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        _say(f"{error.filename or 'The system'}: {error.strerror or error}.")
-        sys.exit(1)
+        _fail(f"{error.filename or 'The system'}: {error.strerror or error}.")
 
 
-def _say(error: str) -> None:
-    escaped = error.replace("[", r"\[")
-    screen.print(f"[bold red]Error:[/] {escaped}", highlight=False, soft_wrap=True)
+def _fail(message: str) -> NoReturn:
+    say(" ".join(message.splitlines()), heading="Error: ", style="bold red")
+    sys.exit(1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, quiet_libraries, screen
+from codeunlearn.cli.console import emit_json, quiet_libraries, say
 
 
 def run(
@@ -26,21 +27,36 @@ def run(
     quiet_libraries()
     from codeunlearn.cli.opening import save_copy
     from codeunlearn.codebook import load_model
+    from codeunlearn.saving import check_model_target
     from codeunlearn.unlearning import ForgetSet, forget, set_deletion_mode, union
     from codeunlearn.unlearning import commit as commit_rows
+    from codeunlearn.unlearning.leftovers import DeletedRows, leftovers
 
+    check_model_target(out)
     opened = load_model(model, dtype="auto")
     if mode is not None:
         set_deletion_mode(opened, mode)
     together = union(*map(ForgetSet.load, forget_sets))
     deleted = forget(opened, together)
+    rows = DeletedRows.of(opened)
     removed = commit_rows(opened) if commit else 0
-    save_copy(opened, model, out)
-    emit_json(json, {"newly_deleted": deleted, "rows_removed": removed, "ledger": opened.config.bottleneck.ledger})
+    left = leftovers(rows, model, out, forget_sets) if commit else []
+    result: dict[str, Any] = {
+        "newly_deleted": deleted,
+        "rows_removed": removed,
+        "ledger": opened.config.bottleneck.ledger,
+        "left_behind": [asdict(one) for one in left],
+    }
+    with save_copy(opened, model, out):
+        emit_json(json, result)
     topics = ", ".join(dict.fromkeys(entry["topic"] for entry in opened.config.bottleneck.ledger))
     shared = f", {len(together.shared_ids)} of them shared" if len(together.topics) > 1 else ""
-    screen.print(f"Forgotten: {topics} ({deleted} more codes deleted{shared}). The model is in {out}.")
+    say(f"Forgotten: {topics} ({deleted} more codes deleted{shared}). The model is in {out}.")
     if commit:
-        screen.print(f"{removed} rows are gone from its weights; this cannot be undone. Older copies still hold them.")
+        say(f"{removed} rows are gone from its weights; this cannot be undone.")
+        say("Still there, and yours to delete where the topic has to go:")
+        for one in left:
+            say(f"  {one.path}: {one.holds}")
+        say("Not looked for: copies elsewhere, backups, and the text itself.")
     else:
-        screen.print(f"Undo: codeunlearn restore {out} --out DIR")
+        say(f"Undo: codeunlearn restore {out} --out DIR")

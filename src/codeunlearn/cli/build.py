@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import quiet_libraries, screen
-from codeunlearn.cli.train import finish
+from codeunlearn.cli.console import quiet_libraries, say
+from codeunlearn.cli.train import completing
 
 
 def run(
@@ -45,6 +45,7 @@ def run(
     if layer is not None:
         shape["site"] = family_of("t5").path(layer)
     settings = options.given(fit_tokens=fit_tokens, seed=seed, new_basis=new_basis)
-    record = build(pairs, base, out, BuildConfig(**settings), shape, source_prefix or "", device)
-    screen.print(f"Built in {record['seconds']} s; unexplained variance {record['unexplained_variance']:.2f}.")
-    finish(record, out, attribution, json)
+    complete = completing(out, attribution, json)
+    record = build(pairs, base, out, BuildConfig(**settings), shape, source_prefix or "", device, complete=complete)
+    say(f"Built in {record['seconds']} s; unexplained variance {record['unexplained_variance']:.2f}.")
+    say(f"The model is in {out}.")

@@ -9,11 +9,15 @@ from typing import Annotated
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import output, progress, quiet_libraries, say_if_finished, screen
+from codeunlearn.cli.console import output, progress, quiet_libraries, say, say_if_finished
+from codeunlearn.cli.targets import folder
+from codeunlearn.errors import CodeUnlearnError
 
 
 def run(
-    out: Annotated[Path, typer.Option("--out", help="Where model, forget set and report go.")] = Path("runs/demo"),
+    out: Annotated[
+        Path, typer.Option("--out", help="Where model, forget set and report go.", parser=folder, metavar="DIRECTORY")
+    ] = Path("runs/demo"),
     topic: Annotated[
         str, typer.Option("--topic", help="A topic of the embedded corpus, such as love or Julien.")
     ] = "love",
@@ -39,18 +43,20 @@ def run(
     from codeunlearn.training.sizes import SIZES
     from codeunlearn.unlearning import search_recommended
 
+    if Path(topic).name != topic:
+        raise CodeUnlearnError(f"The topic {topic!r} cannot be the name of a file, as the demonstration needs it.")
     began = time.perf_counter()
     data = DataConfig(STORIES, limit=limit)
-    screen.print("[bold]1. A small translation model[/] is trained from scratch on the embedded corpus.")
+    say(" is trained from scratch on the embedded corpus.", heading="1. A small translation model")
     say_if_finished(out / "plain")
     plain = TrainConfig(epochs=plain_epochs, seed=seed, device=device, save_steps=200)
     train_plain(data, "tiny", out / "plain", plain, reuse=True)
-    screen.print("[bold]2. The codebook[/] is built from data, then trained together with the model.")
+    say(" is built from data, then trained together with the model.", heading="2. The codebook")
     say_if_finished(out / "model")
     joint = TrainConfig.joint(epochs=epochs, seed=seed, device=device, save_steps=200)
     shape = SIZES["tiny"].shape
     train_joint(data, str(out / "plain"), out / "model", joint, BuildConfig(seed=seed), shape, reuse=True)
-    screen.print(f"[bold]3. The codes of {topic!r}[/] are found: forward passes only, no gradient.")
+    say(" are found: forward passes only, no gradient.", heading=f"3. The codes of {topic!r}")
     pools = split_pools(load_pairs(data).dataset)
     sets = topic_sets(pools, read_topic(topic), tune_size=0, eval_size=200, search_retain_size=2000, seed=seed)
     model, tokenizer = open_model(str(out / "model"), device)
@@ -60,10 +66,10 @@ def run(
             model, tokenizer, sets, seed=seed, progress=lambda left: show(round(100 - 100 * left), 100)
         )
     codes, total = len(found.forget_set), found.forget_set.num_codes
-    screen.print(f"   {codes} of {total} codes, in {time.perf_counter() - start:.1f} s.")
+    say(f"   {codes} of {total} codes, in {time.perf_counter() - start:.1f} s.")
     path = out / f"{topic}.json"
     found.forget_set.save(path)
-    screen.print("[bold]4. Before and after[/] on sentences of the test pool, which neither training nor search saw.")
+    say(" on sentences of the test pool, which neither training nor search saw.", heading="4. Before and after")
     with progress("   Translating") as show:
         evaluation = evaluate_topic(
             str(out / "model"),
@@ -80,7 +86,5 @@ def run(
     page = write_report(
         out / "report", search=found, evaluation=evaluation, title=f"Forgetting {topic}", command=options.command_line()
     )
-    screen.print(f"The report is in {page}. The whole demonstration took {time.perf_counter() - began:.0f} s.")
-    screen.print(
-        f"Undo or keep it: codeunlearn apply {out / 'model'} {path} --out {out / 'forgotten'} [--commit]", markup=False
-    )
+    say(f"The report is in {page}. The whole demonstration took {time.perf_counter() - began:.0f} s.")
+    say(f"Undo or keep it: codeunlearn apply {out / 'model'} {path} --out {out / 'forgotten'} [--commit]")

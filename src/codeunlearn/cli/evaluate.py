@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, screen
+from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, say
 
 
 def run(
@@ -135,4 +135,4 @@ def run(
             title=f"Scores of {topic or model}",
             command=options.command_line(),
         )
-        screen.print(f"The report is in {page}.")
+        say(f"The report is in {page}.")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, screen
+from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, say
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.files import check_target, named_after
 
 if TYPE_CHECKING:
     from codeunlearn.codebook import DeletionMode
@@ -80,6 +81,9 @@ def run(
     from codeunlearn.reporting.tables import forget_set_table
     from codeunlearn.unlearning import RecommendedPreset
 
+    curve_path = named_after(out, ".curve.json")
+    if retain_budget is not None:
+        check_target(curve_path)
     recipe = read_preset(preset, alpha=alpha, fdr=fdr, mode=mode, max_codes=max_codes)
     if s_prime is not None and isinstance(recipe, RecommendedPreset):
         raise CodeUnlearnError("The preset recommended has no --s-prime; leave it out, or use --preset paper.")
@@ -98,23 +102,23 @@ def run(
     )
     opened, tokenizer = open_model(model, device)
     require_bottleneck(opened)
-    found = _search((opened, tokenizer), sets, recipe, s_prime, seed, open_index(index, opened))
+    found = _search((opened, tokenizer), sets, recipe, s_prime, seed, open_index(index, opened, tokenizer))
     if processes().rank:
         return
     if retain_budget is not None:
         curve, kept = _within_budget((opened, tokenizer), sets, found.forget_set, retain_budget, mode, seed)
-        curve.save(out.with_suffix(".curve.json"))
+        curve.save(curve_path)
         found = replace(found, forget_set=kept)
     found.forget_set.save(out)
     emit_json(json, found.forget_set.to_dict())
     if json != "-":
         output.print(forget_set_table(found.forget_set))
-    screen.print(f"The forget set is in {out}. Use it: codeunlearn apply {model} {out} --out DIR", soft_wrap=True)
+    say(f"The forget set is in {out}. Use it: codeunlearn apply {model} {out} --out DIR")
     if report is not None:
         page = write_report(
             report, search=found, evaluation=None, title=f"Codes of {topic}", command=options.command_line()
         )
-        screen.print(f"The report is in {page}.")
+        say(f"The report is in {page}.")
 
 
 def _search(
@@ -167,10 +171,9 @@ def _within_budget(
         raise CodeUnlearnError(
             f"Even one code costs more than {budget:g} chrF on unrelated text; raise --retain-budget, or leave the topic."
         )
-    screen.print(
+    say(
         f"Budget: the first {best.codes} of {len(forget_set)} codes. On {curve.n_forget} validation sentences the topic's words "
         f"go from {curve.recall_before:.0f} % to {best.recall:.0f} % ({best.recall_low:.0f} to {best.recall_high:.0f}); chrF of "
-        f"{curve.n_retain} unrelated ones {best.retain_chrf_delta:+.2f} ({best.retain_low:+.2f} to {best.retain_high:+.2f}).",
-        soft_wrap=True,
+        f"{curve.n_retain} unrelated ones {best.retain_chrf_delta:+.2f} ({best.retain_low:+.2f} to {best.retain_high:+.2f})."
     )
     return curve, next(one for one in starts if len(one) == best.codes)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, progress, quiet_libraries, screen
+from codeunlearn.cli.console import emit_json, progress, quiet_libraries, say
 
 
 def run(
@@ -58,10 +58,7 @@ def run(
         )
     info = index.info
     emit_json(json, asdict(info))
-    screen.print(
+    say(
         f"{info.sentences:,} sentences ({info.tokens:,} tokens) in {info.seconds:.0f} s, {info.bytes / 1e6:.0f} MB. "
-        f"Use it: codeunlearn forget {model} --topic WORD --data {data} --index {out} --out FILE",
-        soft_wrap=True,
-        markup=False,
-        highlight=False,
+        f"Use it: codeunlearn forget {model} --topic WORD --data {data} --index {out} --out FILE"
     )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from codeunlearn.codebook import load_model, load_tokenizer
 from codeunlearn.device import pick_device
-from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import write_json
 from codeunlearn.reporting.model_card import write_model_card
-from codeunlearn.training.resuming import RECORD
+from codeunlearn.saving import RECORD, save_model, saving
+from codeunlearn.training.resuming import read_record
 from codeunlearn.unlearning import CorpusIndex, ForgetSet, forget
 
 
@@ -24,23 +24,26 @@ def open_model(name: str, device: str, forget_sets: Sequence[Path] = ()) -> tupl
     return model.to(pick_device(device)), tokenizer
 
 
-def open_index(folder: Path | None, model: Any) -> CorpusIndex | None:
+def open_index(folder: Path | None, model: Any, tokenizer: Any) -> CorpusIndex | None:
     """The corpus index, if one is named."""
-    return None if folder is None else CorpusIndex.open(folder, model)
+    return None if folder is None else CorpusIndex.open(folder, model, tokenizer)
 
 
-def save_copy(model: Any, origin: str, out: Path) -> None:
+@contextmanager
+def save_copy(model: Any, origin: str, out: Path) -> Generator[Path]:
     """Saves a changed model with the tokenizer, training record and card of the one it came from.
 
-    Raises:
-        CodeUnlearnError: ``out`` is the folder the model came from; the original is never overwritten.
+    The copy appears in ``out`` when the block ends, and not at all when it fails: what else belongs to the result is
+    written in the block.
+
+    Yields:
+        the folder that becomes ``out``.
     """
-    if Path(origin).exists() and Path(origin).resolve() == out.resolve():
-        raise CodeUnlearnError(f"{out} is the model itself; choose another --out, so that the original stays.")
-    model.save_pretrained(out)
-    load_tokenizer(origin).save_pretrained(out)
-    record = Path(origin) / RECORD
-    content = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
-    if content:
-        write_json(out / RECORD, content)
-    write_model_card(out, content, model.config.bottleneck.ledger)
+    source = Path(origin) / RECORD
+    record = read_record(source) if source.exists() else None
+    with saving(out) as folder:
+        save_model(model, load_tokenizer(origin), folder)
+        if record is not None:
+            write_json(folder / RECORD, record)
+        write_model_card(folder, record, model.config.bottleneck.ledger, name=out.resolve().name)
+        yield folder

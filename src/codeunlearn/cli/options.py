@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from codeunlearn.cli.targets import folder
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.reproduction.reading import read_yaml
 
@@ -50,7 +51,13 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Seed = Annotated[int, typer.Option("--seed", help="Decides everything random.")]
 Json = Annotated[str | None, typer.Option("--json", help="Write the result as JSON to this file; - is stdout.")]
 Report = Annotated[
-    Path | None, typer.Option("--report", help="Write JSON, figures and a self-contained page into this folder.")
+    Path | None,
+    typer.Option(
+        "--report",
+        help="Write JSON, figures and a self-contained page into this folder.",
+        parser=folder,
+        metavar="DIRECTORY",
+    ),
 ]
 TopicName = Annotated[str, typer.Option("--topic", help="The word to forget, or the name of a topic given otherwise.")]
 Forms = Annotated[str | None, typer.Option("--forms", help="The topic's surface forms, separated by commas.")]
@@ -67,7 +74,7 @@ Index = Annotated[
     Path | None,
     typer.Option("--index", help="An index of this corpus, made by `codeunlearn index`.", file_okay=False),
 ]
-Out = Annotated[Path, typer.Option("--out", help="Folder for the result.", file_okay=False)]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the result.", parser=folder, metavar="DIRECTORY")]
 
 
 def given(**options: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import output, quiet_libraries, screen
+from codeunlearn.cli.console import output, quiet_libraries, say
 
 if TYPE_CHECKING:
     from codeunlearn.reproduction.run import Reproduction
@@ -90,7 +90,7 @@ def run(
     if processes().rank or (only and not artefacts):
         return
     page = write_artefacts(chosen, work.store, out, command=options.command_line())
-    screen.print(f"Tables and figures are in {out / 'artefacts'}, the page is {page}.", markup=False, soft_wrap=True)
+    say(f"Tables and figures are in {out / 'artefacts'}, the page is {page}.")
 
 
 def _changes(
@@ -104,9 +104,9 @@ def _changes(
 
 
 def _say(stage: str) -> None:
-    screen.print(f"[bold]{stage}[/]", highlight=False)
+    say("", heading=stage)
 
 
 def _show_plan(work: Reproduction) -> None:
     for stage in work.stages():
-        output.print(f"{work.store.state(stage):<9} {stage.name}", markup=False, highlight=False)
+        output.print(f"{work.store.state(stage):<9} {stage.name}", soft_wrap=True)

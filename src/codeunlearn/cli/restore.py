@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, quiet_libraries, screen
+from codeunlearn.cli.console import emit_json, quiet_libraries, say
 
 
 def run(
@@ -24,13 +24,15 @@ def run(
     from codeunlearn.cli.opening import save_copy
     from codeunlearn.codebook import load_model, require_bottleneck
     from codeunlearn.errors import CodeUnlearnError
+    from codeunlearn.saving import check_model_target
     from codeunlearn.unlearning import restore
 
+    check_model_target(out)
     opened = load_model(model, dtype="auto")
     require_bottleneck(opened)
     if all(entry["committed"] for entry in opened.config.bottleneck.ledger):
         raise CodeUnlearnError(f"{model} has nothing to restore: no topic is forgotten, or all of them are committed.")
     restored = restore(opened, *(topic or []))
-    save_copy(opened, model, out)
-    emit_json(json, {"restored": restored, "ledger": opened.config.bottleneck.ledger})
-    screen.print(f"{restored} codes are back. The model is in {out}.")
+    with save_copy(opened, model, out):
+        emit_json(json, {"restored": restored, "ledger": opened.config.bottleneck.ledger})
+    say(f"{restored} codes are back. The model is in {out}.")

@@ -51,6 +51,6 @@ def run(
     if json != "-":
         for name, value in facts.items():
             if name != "ledger":
-                output.print(f"{name:<14} {value}", markup=False, highlight=False)
+                output.print(f"{name:<14} {value}", soft_wrap=True)
         if facts.get("ledger"):
             output.print(ledger_table(facts["ledger"], facts["num_codes"]))

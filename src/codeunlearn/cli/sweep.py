@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, replace
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, screen
+from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, say
 from codeunlearn.errors import CodeUnlearnError
+
+if TYPE_CHECKING:
+    from codeunlearn.evaluation.sweep import SweepRow
 
 
 def run(
@@ -54,8 +58,10 @@ def run(
     from codeunlearn.cli.opening import open_index, open_model
     from codeunlearn.cli.topics import read_pools, read_topic, topic_sets
     from codeunlearn.codebook import model_identity
-    from codeunlearn.evaluation.sweep import Sweep, finished_rows, sweep_topic
+    from codeunlearn.corpus.identity import pairs_digest
+    from codeunlearn.evaluation.sweep import STATE, TEXT, Sweep, finished_rows, sweep_topic
     from codeunlearn.evaluation.topic import EvaluationConfig, make_test_sets
+    from codeunlearn.folders import locked
     from codeunlearn.record import environment, public_name
     from codeunlearn.unlearning import S_PRIMES
 
@@ -72,11 +78,13 @@ def run(
         "seed": seed,
     }
     opened = open_model(model, device)
-    known = open_index(index, opened[0])
+    known = open_index(index, *opened)
     details = {
         "model": public_name(model),
         "fingerprint": model_identity(opened[0]),
+        STATE: _state_of(*opened),
         "data": asdict(replace(text, data=public_name(data))),
+        TEXT: {name: pairs_digest(some["source"], some["target"]) for name, some in pools.items()},
         "target_words": given_words,
         "minimum": minimum,
         "preset": preset,
@@ -88,23 +96,38 @@ def run(
         "beams": beams,
         "seed": seed,
     }
-    rows = finished_rows(out, details)
-    for name in options.words(topics):
-        if any(row.topic == name for row in rows):
-            continue
+
+    def of_topic(name: str) -> Iterator[SweepRow]:
         sets = topic_sets(pools, read_topic(name), target=given_words.get(name), **sizes)
         tests = make_test_sets(sets, pools, pool)
         with progress(name) as show:
             found = sweep_topic(*opened, sets, tests, settings, preset=preset, s_primes=levels, mode=mode, known=known)
             for done, row in enumerate(found, start=1):
-                rows.append(row)
+                yield row
                 show(done, len(levels))
-        Sweep(rows, {**details, "command": options.command_line(), "environment": environment()}).save(out)
-        screen.print(f"{name}: {len(levels)} values of S' done.")
-    result = Sweep(rows, {**details, "command": options.command_line(), "environment": environment()})
+
+    with locked(out):
+        about = {**details, "command": options.command_line(), "environment": environment()}
+        result = Sweep(finished_rows(out, details), about)
+        for name in options.words(topics):
+            if name in result.topics:
+                continue
+            result = Sweep([*result.rows, *of_topic(name)], about)
+            result.save(out)
+            say(f"{name}: {len(levels)} values of S' done.")
     emit_json(json, result.to_dict())
     if json != "-":
-        output.print(result.to_markdown(), soft_wrap=True, markup=False, highlight=False)
+        output.print(result.to_markdown(), soft_wrap=True)
+
+
+def _state_of(model: Any, tokenizer: Any) -> dict[str, Any]:
+    """What the scores depend on beside the weights, which the fingerprint stands for."""
+    from codeunlearn.codebook import require_bottleneck
+    from codeunlearn.unlearning.corpus_index import tokenizer_digest
+
+    codebook = require_bottleneck(model).codebook
+    deleted = codebook.code_ids[codebook.deleted].tolist()
+    return {"deleted": sorted(deleted), "mode": codebook.mode, "tokenizer": tokenizer_digest(tokenizer)}
 
 
 def _whole_numbers(listed: str | None) -> tuple[int, ...]:

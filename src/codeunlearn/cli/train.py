@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, quiet_libraries, say_if_finished, screen
+from codeunlearn.cli.console import emit_json, quiet_libraries, say, say_if_finished
 
 
 def run(
@@ -84,6 +85,7 @@ def run(
     quiet_libraries()
     from codeunlearn.training.config import TrainConfig
     from codeunlearn.training.initialise import BuildConfig
+    from codeunlearn.training.resuming import check_out
     from codeunlearn.training.run import train_joint, train_plain
     from codeunlearn.training.sizes import SIZES
 
@@ -115,22 +117,26 @@ def run(
     )
     if plain:
         make = TrainConfig if base in SIZES else TrainConfig.finetune
-        finish(train_plain(pairs, base, out, make(**chosen, **common)), out, attribution, json)
+        train_plain(pairs, base, out, make(**chosen, **common), complete=completing(out, attribution, json))
+        say(f"The model is in {out}.")
         return
     size = SIZES.get(base)
     shape: dict[str, Any] = options.given(num_codes=num_codes, code_dim=code_dim, top_s=top_s)
     if size is not None:
-        screen.print("First the plain model, then the bottleneck.")
+        check_out(out)
+        say("First the plain model, then the bottleneck.")
         say_if_finished(out / "plain")
         stage = TrainConfig(**options.given(epochs=plain_epochs, max_steps=max_steps), **common)
-        finish(train_plain(pairs, base, out / "plain", stage, reuse=True), out / "plain", attribution)
+        complete = completing(out / "plain", attribution)
+        train_plain(pairs, base, out / "plain", stage, reuse=True, complete=complete)
+        say(f"The plain model is in {out / 'plain'}.")
         base = str(out / "plain")
         shape = {**size.shape, **shape}
     config_joint = TrainConfig.joint(**chosen, **common)
-    record = train_joint(
-        pairs, base, out, config_joint, BuildConfig(seed=seed, new_basis=new_basis), _placed(shape, layer)
-    )
-    finish(record, out, attribution, json)
+    start = BuildConfig(seed=seed, new_basis=new_basis)
+    complete = completing(out, attribution, json)
+    train_joint(pairs, base, out, config_joint, start, _placed(shape, layer), complete=complete)
+    say(f"The model is in {out}.")
 
 
 def _placed(shape: dict[str, Any], layer: int | None) -> dict[str, Any]:
@@ -139,13 +145,13 @@ def _placed(shape: dict[str, Any], layer: int | None) -> dict[str, Any]:
     return shape if layer is None else {**shape, "site": family_of("t5").path(layer)}
 
 
-def finish(record: dict[str, Any], out: Path, attribution: str | None, json: str | None = None) -> None:
-    """Model card, machine-readable record, and a line that says what lies where."""
-    from codeunlearn.device import processes
-    from codeunlearn.reporting.model_card import write_model_card
+def completing(out: Path, attribution: str | None, json: str | None = None) -> Callable[[Path, dict[str, Any]], None]:
+    """What is written before a new model appears: its card beside it, and the machine-readable record."""
 
-    if processes().rank:
-        return
-    write_model_card(out, record, [], attribution=attribution)
-    emit_json(json, record)
-    screen.print(f"The model is in {out}.")
+    def complete(folder: Path, record: dict[str, Any]) -> None:
+        from codeunlearn.reporting.model_card import write_model_card
+
+        write_model_card(folder, record, [], attribution=attribution, name=out.resolve().name)
+        emit_json(json, record)
+
+    return complete

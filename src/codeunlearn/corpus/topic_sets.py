@@ -17,12 +17,11 @@ depend on its length, so that with unmatched lengths a difference between the tw
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from codeunlearn.corpus.controls import ControlWriter, match_lengths, random_controls
 from codeunlearn.corpus.pools import normalise
@@ -31,6 +30,7 @@ from codeunlearn.corpus.topics import Topic
 from codeunlearn.corpus.vocabulary import Vocabulary
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import write_json
+from codeunlearn.validation import read_state
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -102,24 +102,20 @@ class TopicSets:
         """Reads what `save` wrote.
 
         Raises:
-            CodeUnlearnError: the file is not one of topic sets.
+            CodeUnlearnError: the file is not one of topic sets, or is damaged.
         """
-        content = _read_json(path)
-        if content.pop("format", None) != _FORMAT:
+        saved = read_state(_Saved, path, "build the sets again")
+        if saved.format != _FORMAT:
             raise CodeUnlearnError(f"{path} holds no topic sets of format {_FORMAT}; build them again.")
-        return cls(
-            topic=Topic.from_dict(content["topic"]),
-            search=_read_pairs(content["search"]),
-            controls=content["controls"],
-            paired=content["paired"],
-            tune=_read_pairs(content["tune"]),
-            tune_retain=_read_pairs(content["tune_retain"]),
-            forget=_read_pairs(content["forget"]),
-            retain=_read_pairs(content["retain"]),
-            neighbours={name: _read_pairs(rows) for name, rows in content["neighbours"].items()},
-            target_words=tuple(content["target_words"]),
-            search_retain=_read_pairs(content.get("search_retain", ())),
-        )
+        values: dict[str, Any] = {f.name: getattr(saved, f.name) for f in fields(cls)}
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class _Saved(TopicSets):
+    """The file of `TopicSets`."""
+
+    format: int = 0
 
 
 def build_topic_sets(
@@ -288,17 +284,3 @@ def _sample(pairs: list[Pair], size: int, seed: int) -> list[Pair]:
     if len(pairs) <= size:
         return pairs
     return [pairs[row] for row in sorted(random.Random(seed).sample(range(len(pairs)), size))]
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CodeUnlearnError(
-            f"{path} cannot be read as JSON ({error}); name a file that TopicSets.save wrote."
-        ) from error
-    return cast(dict[str, Any], content) if isinstance(content, dict) else {}
-
-
-def _read_pairs(rows: Iterable[dict[str, Any]]) -> list[Pair]:
-    return [Pair(row["source"], row["target"], tuple(row["references"])) for row in rows]

@@ -8,19 +8,18 @@ D'_T beyond what it took from another set is a difference in differences, of two
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from codeunlearn.corpus.topic_sets import Pair
-from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import Resampled, interval, ratio, resample, wilson_interval
 from codeunlearn.evaluation.metrics import METRICS, Metric, Score, score_all, topic_word_recall
 from codeunlearn.files import write_json
+from codeunlearn.validation import NumberOrNan, read_state
 
 FORGET, RETAIN = "forget", "retain"
 WHOLE = "test pool"
@@ -75,9 +74,9 @@ class ScoreRow:
     system: str
     set: str
     metric: str
-    value: float
-    low: float
-    high: float
+    value: NumberOrNan
+    low: NumberOrNan
+    high: NumberOrNan
     count: int
     signature: str
 
@@ -95,11 +94,11 @@ class DeltaRow:
 
     set: str
     metric: str
-    before: float
-    after: float
-    delta: float
-    low: float
-    high: float
+    before: NumberOrNan
+    after: NumberOrNan
+    delta: NumberOrNan
+    low: NumberOrNan
+    high: NumberOrNan
     normalised: float | None = None
     normalised_low: float | None = None
     normalised_high: float | None = None
@@ -118,9 +117,9 @@ class ContrastRow:
 
     set: str
     metric: str
-    difference: float
-    low: float
-    high: float
+    difference: NumberOrNan
+    low: NumberOrNan
+    high: NumberOrNan
 
 
 @dataclass(frozen=True)
@@ -172,32 +171,13 @@ class TopicEvaluation:
         write_json(path, self.to_dict())
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> TopicEvaluation:
-        """The evaluation in the content of a file; keys that it does not know are left out."""
-        known = {f.name for f in fields(cls)}
-        content = {key: value for key, value in content.items() if key in known}
-        content["target_words"] = tuple(content["target_words"])
-        content["scores"] = [ScoreRow(**_with_nan(row, ("value", "low", "high"))) for row in content["scores"]]
-        content["deltas"] = [
-            DeltaRow(**_with_nan(row, ("before", "after", "delta", "low", "high"))) for row in content["deltas"]
-        ]
-        content["contrasts"] = [
-            ContrastRow(**_with_nan(row, ("difference", "low", "high"))) for row in content.get("contrasts", [])
-        ]
-        content["examples"] = [Example(**row) for row in content["examples"]]
-        return cls(**content)
-
-    @classmethod
     def load(cls, path: Path) -> TopicEvaluation:
-        try:
-            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CodeUnlearnError(f"{path} is not an evaluation saved by `codeunlearn evaluate` ({error}).") from error
+        """Reads what `save` wrote; keys that it does not know are left out.
 
-
-def _with_nan(row: dict[str, Any], numbers: Sequence[str]) -> dict[str, Any]:
-    """The row with nan back where `write_json` had to write null."""
-    return {key: math.nan if value is None and key in numbers else value for key, value in row.items()}
+        Raises:
+            CodeUnlearnError: it holds something else, or is damaged.
+        """
+        return read_state(cls, path, "score the topic again with `codeunlearn evaluate`")
 
 
 def evaluate_sets(

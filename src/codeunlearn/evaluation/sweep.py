@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +22,16 @@ from codeunlearn.evaluation.protocol import (
     evaluate_sets,
 )
 from codeunlearn.evaluation.retranslate import Retranslator
+from codeunlearn.evaluation.rows import write_csv
 from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
-from codeunlearn.files import write_json
+from codeunlearn.files import write_json, write_text
+from codeunlearn.markdown import cell
 from codeunlearn.unlearning import KnownCodes, search_topic_sets
+from codeunlearn.validation import NumberOrNan, read_state
+
+FILE = "sweep.json"
+TEXT, STATE = "text", "state"  # of the details: digests of the parallel text, and what the model has forgotten
+_NAMES = {TEXT: "data", STATE: "model"}  # what older versions noted in their place
 
 
 @dataclass(frozen=True)
@@ -46,25 +51,16 @@ class SweepRow:
     codes: int
     n_search: int
     n_forget: int
-    recall_before: float
-    recall_after: float
-    recall_low: float
-    recall_high: float
-    forget_chrf_delta: float
-    retain_chrf_delta: float
-    retain_low: float
-    retain_high: float
-    retain_bleu_delta: float
+    recall_before: NumberOrNan
+    recall_after: NumberOrNan
+    recall_low: NumberOrNan
+    recall_high: NumberOrNan
+    forget_chrf_delta: NumberOrNan
+    retain_chrf_delta: NumberOrNan
+    retain_low: NumberOrNan
+    retain_high: NumberOrNan
+    retain_bleu_delta: NumberOrNan
     neighbour_chrf_delta: float | None
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> SweepRow:
-        """The row of a file; what JSON could not hold is nan again."""
-        numbers: dict[str, Any] = {
-            key: math.nan if value is None and key != "neighbour_chrf_delta" else value
-            for key, value in content.items()
-        }
-        return cls(**numbers)
 
 
 @dataclass(frozen=True)
@@ -74,23 +70,27 @@ class Sweep:
     rows: list[SweepRow]
     details: dict[str, Any]
 
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(row.topic for row in self.rows))
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def load(cls, directory: Path) -> Sweep:
-        """Reads ``sweep.json``."""
-        content = json.loads((directory / "sweep.json").read_text(encoding="utf-8"))
-        return cls([SweepRow.from_dict(row) for row in content["rows"]], content["details"])
+        """Reads ``sweep.json``.
+
+        Raises:
+            CodeUnlearnError: there is none, or it is damaged.
+        """
+        return read_state(cls, directory / FILE, "remove it and give the command again")
 
     def save(self, directory: Path) -> None:
-        """``sweep.json``, ``sweep.csv`` and ``sweep.md``."""
-        write_json(directory / "sweep.json", self.to_dict())
-        with (directory / "sweep.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [f.name for f in fields(SweepRow)])
-            writer.writeheader()
-            writer.writerows(asdict(row) for row in self.rows)
-        (directory / "sweep.md").write_text(self.to_markdown(), encoding="utf-8")
+        """``sweep.csv``, ``sweep.md`` and, last, ``sweep.json``, from which an interrupted sweep goes on."""
+        write_csv(directory / "sweep.csv", SweepRow, self.rows)
+        write_text(directory / "sweep.md", self.to_markdown())
+        write_json(directory / FILE, self.to_dict())
 
     def to_markdown(self) -> str:
         head = (
@@ -103,7 +103,7 @@ class Sweep:
 def _markdown_row(row: SweepRow) -> str:
     near = "" if row.neighbour_chrf_delta is None else f"{row.neighbour_chrf_delta:+.1f}"
     return (
-        f"| {row.topic} | {row.s_prime} | {row.codes} | {row.n_search} | {row.n_forget} | {row.recall_before:.1f} "
+        f"| {cell(row.topic)} | {row.s_prime} | {row.codes} | {row.n_search} | {row.n_forget} | {row.recall_before:.1f} "
         f"| {row.recall_after:.1f} ({row.recall_low:.1f} to {row.recall_high:.1f}) | {row.forget_chrf_delta:+.1f} "
         f"| {row.retain_chrf_delta:+.2f} ({row.retain_low:+.2f} to {row.retain_high:+.2f}) "
         f"| {row.retain_bleu_delta:+.2f} | {near} |\n"
@@ -111,18 +111,31 @@ def _markdown_row(row: SweepRow) -> str:
 
 
 def finished_rows(directory: Path, details: dict[str, Any]) -> list[SweepRow]:
-    """Rows of an earlier run into ``directory``, if it was made with the same settings.
+    """Rows of the topics that an earlier run into ``directory`` has finished, if it was made with the same settings.
+
+    The text is the same where its digests are, whatever its file is called, and so is the model. An older version noted their
+    names, which are compared in its files, with a warning.
 
     Raises:
-        CodeUnlearnError: it was made with other settings, and would be overwritten.
+        CodeUnlearnError: it was made with other settings, and would be overwritten; or its file is damaged.
     """
-    path = directory / "sweep.json"
+    path = directory / FILE
     if not path.exists():
         return []
     earlier = Sweep.load(directory)
-    if differing := [key for key, value in details.items() if earlier.details.get(key) != value]:
-        raise CodeUnlearnError(f"{path} was made with another {differing[0]}; choose another --out or remove it.")
-    return earlier.rows
+    older = [content for content in _NAMES if content not in earlier.details]
+    if older:
+        warnings.warn(
+            f"{path} was made by an older version, which noted text and model by name: make sure that they are the same.",
+            stacklevel=2,
+        )
+    left_out = {content if content in older else name for content, name in _NAMES.items()}
+    for name in sorted(details.keys() - left_out):
+        if earlier.details.get(name) != details[name]:
+            what = _NAMES.get(name, name)
+            raise CodeUnlearnError(f"{path} was made with another {what}; choose another --out or remove it.")
+    whole = {topic: {row.s_prime for row in earlier.rows if row.topic == topic} for topic in earlier.topics}
+    return [row for row in earlier.rows if whole[row.topic] == set(details["s_primes"])]
 
 
 def sweep_row(evaluation: TopicEvaluation, s_prime: int, codes: int, n_search: int) -> SweepRow:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,10 @@ from codeunlearn.evaluation.bootstrap import interval, resample, wilson_interval
 from codeunlearn.evaluation.metrics import Score, chrf, degenerate_rate, topic_word_recall
 from codeunlearn.evaluation.protocol import TestSet
 from codeunlearn.evaluation.retranslate import Retranslator
-from codeunlearn.files import write_json
+from codeunlearn.evaluation.rows import write_csv
+from codeunlearn.files import named_after, write_json
 from codeunlearn.unlearning import ForgetSet
+from codeunlearn.validation import NumberOrNan, read_state
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,16 @@ class CurvePoint:
 
     codes: int
     s_prime: int
-    recall: float
-    recall_low: float
-    recall_high: float
-    topic_loss: float
-    forget_chrf_delta: float
-    retain_chrf_delta: float
-    retain_low: float
-    retain_high: float
-    retain_changed: float
-    degenerate: float
+    recall: NumberOrNan
+    recall_low: NumberOrNan
+    recall_high: NumberOrNan
+    topic_loss: NumberOrNan
+    forget_chrf_delta: NumberOrNan
+    retain_chrf_delta: NumberOrNan
+    retain_low: NumberOrNan
+    retain_high: NumberOrNan
+    retain_changed: NumberOrNan
+    degenerate: NumberOrNan
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class TradeOff:
 
     topic: str
     preset: str
-    recall_before: float
+    recall_before: NumberOrNan
     n_forget: int
     n_retain: int
     points: list[CurvePoint]
@@ -87,18 +87,17 @@ class TradeOff:
 
     def save(self, path: Path) -> None:
         """JSON at ``path``, and CSV beside it."""
+        write_csv(named_after(path, ".csv"), CurvePoint, self.points)
         write_json(path, asdict(self))
-        with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [f.name for f in fields(CurvePoint)])
-            writer.writeheader()
-            writer.writerows(asdict(point) for point in self.points)
 
     @classmethod
     def load(cls, path: Path) -> TradeOff:
-        """Reads what `save` wrote."""
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        points = [CurvePoint(**point) for point in content.pop("points")]
-        return cls(**content, points=points)
+        """Reads what `save` wrote.
+
+        Raises:
+            CodeUnlearnError: it holds something else, or is damaged.
+        """
+        return read_state(cls, path, "make the curve again")
 
 
 def beginnings(forget_set: ForgetSet, sizes: Sequence[int]) -> list[ForgetSet]:

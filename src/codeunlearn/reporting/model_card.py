@@ -12,12 +12,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.protocol import AFTER, BEFORE, TopicEvaluation
+from codeunlearn.files import read_json_object, write_text
+from codeunlearn.markdown import cell, literal
 from codeunlearn.reporting import limits
 from codeunlearn.reporting.labels import count_noun, number, system_label
 from codeunlearn.reporting.score_lines import compares, score_groups, systems_of
+from codeunlearn.saving import CARD, CONFIG, holds_model
 from codeunlearn.training.sizes import SIZES
 
-CARD = "README.md"
 _LEADS = {
     "plain": "An English-French translation model without a bottleneck, for comparison with models that have one.",
     "build": "An English-French translation model with a codebook bottleneck that was built from data alone, without a "
@@ -25,6 +27,11 @@ _LEADS = {
     "joint": "An English-French translation model that was trained together with a codebook bottleneck. Topics can be "
     "taken out of it without training.",
 }
+_LEAD_OF_UNKNOWN = (
+    "A translation model with a codebook bottleneck. Topics can be taken out of it without training. How it was trained is "
+    "not known here."
+)
+_SENTENCE = "The lamp is on the table."
 _METHOD = (
     "CodeUnlearn: Amortized Zero-Shot Machine Unlearning in Language Models Using Discrete Concept. After one layer's "
     "self-attention and residual, every token's state is replaced by the sum of S codes out of a codebook; a topic is "
@@ -35,10 +42,11 @@ _CHECK = "Its translations can be wrong; check them before relying on them."
 
 def write_model_card(
     directory: str | Path,
-    record: Mapping[str, Any],
+    record: Mapping[str, Any] | None,
     ledger: Sequence[Mapping[str, Any]],
     attribution: str | None = None,
     *,
+    name: str | None = None,
     license_name: str | None = None,
     scores: TopicEvaluation | None = None,
 ) -> Path:
@@ -46,16 +54,18 @@ def write_model_card(
 
     The shape of the bottleneck is read from the folder's ``config.json``. For the arguments see `model_card`.
 
+    Args:
+        name: of the model; the folder's when absent.
+
     Raises:
         CodeUnlearnError: the folder holds no saved model.
     """
     folder = Path(directory)
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CodeUnlearnError(f"{folder} holds no saved model ({error}); save the model before its card.") from error
+    if not holds_model(folder):
+        raise CodeUnlearnError(f"{folder} holds no saved model; save the model before its card.")
+    config = read_json_object(folder / CONFIG)
     card = model_card(
-        folder.resolve().name,
+        name or folder.resolve().name,
         record,
         ledger,
         attribution,
@@ -64,13 +74,13 @@ def write_model_card(
         scores=scores,
     )
     path = folder / CARD
-    path.write_text(card, encoding="utf-8")
+    write_text(path, card)
     return path
 
 
 def model_card(
     name: str,
-    record: Mapping[str, Any],
+    record: Mapping[str, Any] | None,
     ledger: Sequence[Mapping[str, Any]],
     attribution: str | None = None,
     *,
@@ -82,20 +92,22 @@ def model_card(
 
     Args:
         name: of the model.
-        record: the content of ``training.json``.
+        record: the content of ``training.json``; None for a model that has none, whose card leaves its training out.
         ledger: ``model.config.bottleneck.ledger``, empty for a model without a bottleneck.
-        attribution: the data's authors and terms.
+        attribution: the data's authors and terms, in Markdown; all else that comes from outside is shown as it is.
         bottleneck: the bottleneck's configuration, ``config.bottleneck`` as a dictionary; None for a plain model.
         license_name: the Hub's identifier of the model's licence; without one the card states none.
         scores: an evaluation to list.
     """
     template = _jinja().get_template("model_card.md")
+    known: Mapping[str, Any] = record or {}
     body = template.render(
         name=name,
-        lead=_LEADS.get(record["kind"], _LEADS["joint"] if bottleneck else _LEADS["plain"]),
-        source_prefix=record.get("source_prefix", ""),
-        training=_training_rows(record),
-        bottleneck=_bottleneck_rows(bottleneck, record) if bottleneck else [],
+        code_name=json.dumps(name, ensure_ascii=False),
+        lead=_LEADS[known["kind"]] if record else _LEAD_OF_UNKNOWN if bottleneck else _LEADS["plain"],
+        code_source=json.dumps(known.get("source_prefix", "") + _SENTENCE, ensure_ascii=False),
+        training=_training_rows(record) if record else [],
+        bottleneck=_bottleneck_rows(bottleneck, known) if bottleneck else [],
         ledger=[_ledger_row(entry) for entry in ledger],
         ledger_notes=_ledger_notes(ledger),
         scores=_scores(scores) if scores else None,
@@ -107,7 +119,7 @@ def model_card(
 
 
 def _jinja() -> Environment:
-    """Markdown needs no HTML escaping; `_cell` guards what stands in tables."""
+    """Markdown needs no HTML escaping; `literal` and `cell` guard what comes from outside."""
     environment = Environment(
         loader=PackageLoader("codeunlearn.reporting", "templates"),
         autoescape=False,
@@ -116,23 +128,20 @@ def _jinja() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["cell"] = _cell
+    environment.filters |= {"cell": cell, "literal": literal}
     return environment
 
 
-def _cell(value: Any) -> str:
-    """Text that cannot end a table's cell or begin an HTML tag."""
-    return " ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;")
-
-
-def _front_matter(record: Mapping[str, Any], bottleneck: Mapping[str, Any] | None, license_name: str | None) -> str:
-    front: dict[str, Any] = {"language": ["en", "fr"]}
+def _front_matter(
+    record: Mapping[str, Any] | None, bottleneck: Mapping[str, Any] | None, license_name: str | None
+) -> str:
+    front: dict[str, Any] = {"language": ["en", "fr"]} if record else {}
     if license_name:
         front["license"] = license_name
     front["library_name"] = "codeunlearn" if bottleneck else "transformers"
     front["pipeline_tag"] = "translation"
-    if record["base"] not in SIZES:
-        front["base_model"] = record["base"]
+    if record and record["base"] not in SIZES:
+        front["base_model"] = " ".join(record["base"].split())
     own = (
         ["codeunlearn", "machine-unlearning", "vector-quantization", "interpretability"]
         if bottleneck
@@ -146,24 +155,22 @@ def _training_rows(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     config = cast(Mapping[str, Any], record.get("config", {}))
     build = cast(Mapping[str, Any], record.get("build", {}))
     pairs = cast(Mapping[str, Any], record["pairs"])
-    from_scratch = record["base"] in SIZES
-    rows: list[tuple[str, Any]] = [
-        ("base", f"{record['base']}, a named size trained from scratch" if from_scratch else record["base"]),
-        (
-            "data",
-            f"{pairs['data']}: {count_noun(pairs['kept'], 'sentence pair')}, of which the train pool (80%)",
-        ),
-        ("steps", f"{record['steps']:,}" if "steps" in record else None),
-        ("epochs", config.get("epochs")),
-        ("optimizer", config.get("optimizer")),
-        ("learning rate", config.get("learning_rate")),
-        ("tokens per batch", config.get("batch_tokens")),
-        ("losses of the bottleneck", config.get("losses") if record["kind"] == "joint" else None),
-        ("seed", config.get("seed", build.get("seed"))),
-        ("codeunlearn", record["environment"]["codeunlearn"]),
-        ("torch, transformers", f"{record['environment']['torch']}, {record['environment']['transformers']}"),
+    from_scratch = ", a named size trained from scratch" if record["base"] in SIZES else ""
+    pool = f": {count_noun(pairs['kept'], 'sentence pair')}, of which the train pool (80%)"
+    rows: list[tuple[str, Any, str]] = [
+        ("base", record["base"], from_scratch),
+        ("data", pairs["data"], pool),
+        ("steps", f"{record['steps']:,}" if "steps" in record else None, ""),
+        ("epochs", config.get("epochs"), ""),
+        ("optimizer", config.get("optimizer"), ""),
+        ("learning rate", config.get("learning_rate"), ""),
+        ("tokens per batch", config.get("batch_tokens"), ""),
+        ("losses of the bottleneck", config.get("losses") if record["kind"] == "joint" else None, ""),
+        ("seed", config.get("seed", build.get("seed")), ""),
+        ("codeunlearn", record["environment"]["codeunlearn"], ""),
+        ("torch, transformers", f"{record['environment']['torch']}, {record['environment']['transformers']}", ""),
     ]
-    return [(what, str(value)) for what, value in rows if value is not None]
+    return [(what, cell(value) + about) for what, value, about in rows if value is not None]
 
 
 def _bottleneck_rows(bottleneck: Mapping[str, Any], record: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -174,7 +181,7 @@ def _bottleneck_rows(bottleneck: Mapping[str, Any], record: Mapping[str, Any]) -
         ("site", f"`{bottleneck['site']}`"),
         ("a deleted code's slot", str(bottleneck["deletion_mode"])),
     ]
-    if "unexplained_variance" in record:
+    if record.get("unexplained_variance") is not None:
         share = number(record["unexplained_variance"], 3)
         rows.append(("unexplained variance at the start", f"{share} on tokens not used for the fit"))
     return rows

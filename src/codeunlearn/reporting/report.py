@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.protocol import AFTER, BEFORE, TopicEvaluation
+from codeunlearn.files import check_folder_target, read_text, write_text
+from codeunlearn.folders import replacing_folder
 from codeunlearn.record import environment
 from codeunlearn.reporting.figures import before_after, to_png, volcano
 from codeunlearn.reporting.html import ReportFigure, render_page
@@ -15,6 +18,10 @@ from codeunlearn.reporting.score_lines import systems_of
 from codeunlearn.reporting.summary import summary
 from codeunlearn.unlearning.forget_set import ForgetSet
 from codeunlearn.unlearning.search import TopicSearch
+
+PAGE = "index.html"
+GENERATOR = '<meta name="generator" content="codeunlearn '
+_OURS = re.compile(r"index\.html|evaluation\.json|forget_set(_\d+)?\.json|volcano\.png|before_after\.png")
 
 
 def write_report(
@@ -28,7 +35,7 @@ def write_report(
 ) -> Path:
     """Writes ``index.html``, ``forget_set.json``, ``evaluation.json``, ``volcano.png`` and ``before_after.png``.
 
-    What was not given is left out; files of an earlier report in the same directory are replaced.
+    What was not given is left out. An earlier report in the same directory is replaced as a whole; other files there stay.
 
     Args:
         directory: made when it does not exist.
@@ -47,28 +54,41 @@ def write_report(
     sets = ([search.forget_set] if search else []) + list(forget_sets)
     if not sets and evaluation is None:
         raise CodeUnlearnError("There is nothing to report; give a search, a forget set or an evaluation.")
-    folder = Path(directory)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    check_report_target(Path(directory))
+    figures = _figures(search, evaluation)
+    page = render_page(
+        title=title,
+        forget_sets=sets,
+        evaluation=evaluation,
+        figures=figures,
+        command=command,
+        environment=environment(),
+    )
+    with replacing_folder(Path(directory), _is_ours, PAGE) as folder:
         for i, forget_set in enumerate(sets):
             forget_set.save(folder / ("forget_set.json" if i == 0 else f"forget_set_{i + 1}.json"))
         if evaluation is not None:
             evaluation.save(folder / "evaluation.json")
-        figures = _figures(search, evaluation)
         for figure in figures:
             (folder / f"{figure.name}.png").write_bytes(figure.png)
-        page = render_page(
-            title=title,
-            forget_sets=sets,
-            evaluation=evaluation,
-            figures=figures,
-            command=command,
-            environment=environment(),
-        )
-        (folder / "index.html").write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise CodeUnlearnError(f"The report cannot be written to {folder} ({error}); choose another folder.") from error
-    return folder / "index.html"
+        write_text(folder / PAGE, page)
+    return Path(directory) / PAGE
+
+
+def check_report_target(folder: Path) -> None:
+    """Whether a report can be written to a folder without taking a page of something else away.
+
+    Raises:
+        CodeUnlearnError: it cannot be written to, or its ``index.html`` is no report of ours.
+    """
+    check_folder_target(folder)
+    page = folder / PAGE
+    if page.exists() and GENERATOR not in read_text(page):
+        raise CodeUnlearnError(f"{page} is no report of codeunlearn; choose another folder.")
+
+
+def _is_ours(name: str) -> bool:
+    return _OURS.fullmatch(name) is not None
 
 
 def _figures(search: TopicSearch | None, evaluation: TopicEvaluation | None) -> list[ReportFigure]:

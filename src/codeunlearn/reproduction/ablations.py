@@ -15,6 +15,7 @@ from codeunlearn.reproduction.config import REFERENCE, ReproductionConfig, Varia
 from codeunlearn.reproduction.models import Models, variant_name
 from codeunlearn.reproduction.stages import Stage
 from codeunlearn.reproduction.topics import TopicStages, Unit, units
+from codeunlearn.validation import validated
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,13 @@ class AblationResult:
     rows: list[SweepRow]
 
     @classmethod
-    def from_dict(cls, name: str, content: Mapping[str, Any]) -> AblationResult:
-        quality = TopicEvaluation.from_dict(content["quality"])
-        return cls(name, quality, [SweepRow.from_dict(row) for row in content["rows"]])
+    def from_dict(cls, name: str, content: Mapping[str, Any], where: str = "ablation") -> AblationResult:
+        """What its stage left.
+
+        Raises:
+            CodeUnlearnError: it is something else, or damaged.
+        """
+        return validated(cls, {"name": name, **content}, where)
 
     def at(self, s_prime: int) -> list[SweepRow]:
         """The topics' rows of one S'."""

@@ -11,8 +11,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from codeunlearn.files import plain
+from codeunlearn.files import plain, replacing, write_text
+from codeunlearn.markdown import cell, prose
 from codeunlearn.reporting.figures import to_svg
+from codeunlearn.reporting.word_diff import Piece
 
 
 @dataclass(frozen=True)
@@ -21,21 +23,21 @@ class Grid:
 
     Attributes:
         columns: heads.
-        rows: cells as text, as many as there are columns.
+        rows: cells as text, or as stretches of text of which the changed ones are set in bold; as many as there are columns.
         caption: what the rows are; for one of several grids of an artefact.
         numeric: columns that are set to the right.
     """
 
     columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[str | Sequence[Piece]]]
     caption: str = ""
     numeric: frozenset[int] = frozenset()
 
     def to_markdown(self) -> str:
-        head = "| " + " | ".join(self.columns) + " |\n"
+        head = "| " + " | ".join(map(cell, self.columns)) + " |\n"
         rule = "".join("|---:" if i in self.numeric else "|---" for i in range(len(self.columns))) + "|\n"
         body = "".join("| " + " | ".join(map(_in_markdown, row)) + " |\n" for row in self.rows)
-        return (f"{self.caption}\n\n" if self.caption else "") + head + rule + body
+        return (f"{prose(self.caption)}\n\n" if self.caption else "") + head + rule + body
 
 
 @dataclass(frozen=True)
@@ -76,19 +78,31 @@ class Artefact:
         return stream.getvalue()
 
     def to_markdown(self) -> str:
-        parts = [f"**{self.title}.** {self.caption}", *(grid.to_markdown() for grid in self.grids)]
+        parts = [f"**{prose(self.title)}.** {prose(self.caption)}", *(grid.to_markdown() for grid in self.grids)]
         if self.figure is not None:
-            parts.append(f"![{self.alt or self.title}]({self.name}.svg)")
+            parts.append(f"![{prose(self.alt or self.title)}]({self.name}.svg)")
         return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
     def save(self, folder: Path) -> None:
         """``NAME.csv``, ``NAME.md`` and, with a drawing, ``NAME.svg``."""
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{self.name}.csv").write_text(self.to_csv(), encoding="utf-8")
-        (folder / f"{self.name}.md").write_text(self.to_markdown(), encoding="utf-8")
+        write_text(folder / f"{self.name}.csv", self.to_csv())
+        write_text(folder / f"{self.name}.md", self.to_markdown())
         if (svg := self.svg) is not None:
-            (folder / f"{self.name}.svg").write_bytes(svg)
+            with replacing(folder / f"{self.name}.svg") as unfinished:
+                unfinished.write_bytes(svg)
 
 
-def _in_markdown(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def _in_markdown(content: str | Sequence[Piece]) -> str:
+    if isinstance(content, str):
+        return cell(content)
+    return "".join(_stretch(piece) for piece in content) or "(empty)"
+
+
+def _stretch(piece: Piece) -> str:
+    """With the space around it, which stands outside of what is set in bold."""
+    text = piece.text.strip()
+    if not text:
+        return " "
+    before, after = (" " if edge.isspace() else "" for edge in (piece.text[0], piece.text[-1]))
+    shown = f"**{cell(text)}**" if piece.changed else cell(text)
+    return f"{before}{shown}{after}"

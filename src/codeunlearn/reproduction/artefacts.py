@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 from pathlib import Path
 
 from codeunlearn.evaluation.protocol import FORGET, RETAIN
+from codeunlearn.files import write_text
+from codeunlearn.folders import replacing_folder
 from codeunlearn.reproduction.ablation_table import ablations
 from codeunlearn.reproduction.artefact import Artefact
 from codeunlearn.reproduction.config import ReproductionConfig
@@ -15,6 +17,8 @@ from codeunlearn.reproduction.page import render
 from codeunlearn.reproduction.results import Results
 from codeunlearn.reproduction.stages import StageStore
 from codeunlearn.reproduction.tables import models, optimism, table2, table3
+
+_OURS = re.compile(r"(table\d|figure\d|models|pools|ablations)\.(csv|md|svg)")
 
 
 def make_artefacts(results: Results) -> list[Artefact]:
@@ -46,12 +50,13 @@ def write_artefacts(config: ReproductionConfig, store: StageStore, out: Path, co
     """
     results = Results.load(config, store)
     made = make_artefacts(results)
-    folder = out / "artefacts"
-    if folder.exists():
-        shutil.rmtree(folder)
-    for artefact in made:
-        artefact.save(folder)
-    page = out / "index.html"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(render(results, made, store, command), encoding="utf-8")
-    return page
+    text = render(results, made, store, command)
+    with replacing_folder(out / "artefacts", _is_ours) as folder:
+        for artefact in made:
+            artefact.save(folder)
+    write_text(out / "index.html", text)
+    return out / "index.html"
+
+
+def _is_ours(name: str) -> bool:
+    return _OURS.fullmatch(name) is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from codeunlearn.evaluation.metrics import topic_word_recall
 from codeunlearn.evaluation.protocol import FORGET, RETAIN, TestSet
@@ -40,7 +39,7 @@ def examples(results: Results, name: str, title: str, word: str, set_name: str) 
         f"Examples after forgetting {quoted(word)}: the first sentences of 6 to 28 words {about} {first}, then others; none is "
         "picked by hand. Words in bold are not in the codebook model's translation.",
         [{"example": i, "row": line.label, "text": line.text} for i, lines in enumerate(tables, 1) for line in lines],
-        [Grid(["", "Content"], [[line.label, _bold(line.pieces)] for line in lines]) for lines in tables],
+        [Grid(["", "Content"], [[line.label, line.pieces] for line in lines]) for lines in tables],
         example_figure(tables[:DRAWN]),
         f"{count_noun(len(tables[:DRAWN]), 'sentence')} with the translations listed in the table.",
     )
@@ -72,7 +71,3 @@ def _lines(translations: Translations, test: TestSet, place: int, s_primes: Sequ
             label = f"S' = {s_prime}, {count_noun(translations.codes[name], 'code')} deleted"
             lines.append(Line(label, after, word_diff(before, after)[1]))
     return lines
-
-
-def _bold(pieces: Sequence[Any]) -> str:
-    return "".join(f"**{p.text}**" if p.changed and p.text.strip() else p.text for p in pieces) or "(empty)"

@@ -16,7 +16,7 @@ from codeunlearn.evaluation.protocol import MetricsFor, TestSet
 from codeunlearn.record import public_name
 from codeunlearn.reproduction.config import ScoreConfig
 from codeunlearn.reproduction.texts import Text
-from codeunlearn.training.resuming import weights_digest
+from codeunlearn.training.resuming import other_files_digest, weights_digest
 
 
 @dataclass
@@ -40,10 +40,10 @@ class Extras:
         config = self.config
         named: dict[str, Any] = {"fluency": True}
         if config.scorer:
-            named |= {"scorer": public_name(config.scorer), "weights": weights_digest(config.scorer)}
+            named |= {"scorer": public_name(config.scorer), **_identity(config.scorer)}
         for name in ("bertscore", "bartscore", "comet"):
             if model := getattr(config, name):
-                named[name] = {"model": public_name(model), "weights": weights_digest(model)}
+                named[name] = {"model": public_name(model), **_identity(model)}
         return named
 
     def without(self, topic: Topic | None = None, words: tuple[str, ...] = ()) -> MetricsFor:
@@ -74,3 +74,7 @@ class Extras:
         if key not in self._fluency:
             self._fluency = {key: fit_fluency(ParallelText.of(self.text.pools["train"]), topic, words)}
         return self._fluency[key]
+
+
+def _identity(model: str) -> dict[str, Any]:
+    return {"weights": weights_digest(model), "other_files": other_files_digest(model)}

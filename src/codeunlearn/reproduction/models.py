@@ -22,7 +22,7 @@ from codeunlearn.reproduction.stages import Stage
 from codeunlearn.reproduction.texts import Text
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.initialise import BuildConfig
-from codeunlearn.training.resuming import weights_digest
+from codeunlearn.training.resuming import other_files_digest, weights_digest
 from codeunlearn.training.run import train_joint, train_plain
 from codeunlearn.training.sizes import SIZES
 
@@ -83,7 +83,7 @@ class Models:
         base = self.config.base
         if base.model is not None:
             known = {"model": public_name(base.model), "weights": weights_digest(base.model)}
-            return Stage(BASE, known, (), lambda: known)
+            return Stage(BASE, {**known, "other_files": other_files_digest(base.model)}, (), lambda: known)
         text = Text(base.text)
         train = self._train_config(TrainConfig, base.train, self.config.seeds[0])
         topics = [make_topic(topic) for topic in self.config.topics] if base.without_topics else []

@@ -18,7 +18,8 @@ from codeunlearn.reproduction.ablations import AblationResult, result_name, vari
 from codeunlearn.reproduction.config import ReproductionConfig
 from codeunlearn.reproduction.scores import GOLD, Change, Translations, UnitScores, deletion_name
 from codeunlearn.reproduction.stages import StageStore
-from codeunlearn.reproduction.topics import Unit, units
+from codeunlearn.reproduction.topics import Unit, searches, units
+from codeunlearn.validation import validated
 
 JUDGED_FROM = 20.0
 """A topic whose word a model translates more rarely than this, in per cent, cannot be judged."""
@@ -111,16 +112,23 @@ class Results:
                 missing.append(name)
             return store.is_finished(name)
 
+        def place(name: str) -> str:
+            return str(store.path(name))
+
         found = units(config)
         quality_stages = [f"quality-{seed}" for seed in config.model_seeds]
         return cls(
             config,
-            {u: UnitScores.from_dict(store.result(s)) for u in found if finished(s := f"{u.name}/scores")},
-            {u: Translations.from_dict(store.result(s)) for u in found if finished(s := f"{u.name}/translations")},
-            [search for u in found if finished(s := f"{u.name}/search") for search in _searches(u, store.result(s))],
-            [TopicEvaluation.from_dict(store.result(name)) for name in quality_stages if finished(name)],
+            {u: UnitScores.from_dict(store.result(s), place(s)) for u in found if finished(s := f"{u.name}/scores")},
+            {
+                u: Translations.from_dict(store.result(s), place(s))
+                for u in found
+                if finished(s := f"{u.name}/translations")
+            },
+            [search for u in found if finished(f"{u.name}/search") for search in _searches(u, store)],
+            [validated(TopicEvaluation, store.result(name), place(name)) for name in quality_stages if finished(name)],
             [
-                AblationResult.from_dict(variant.name, store.result(name))
+                AblationResult.from_dict(variant.name, store.result(name), place(name))
                 for variant in variants(config)
                 if finished(name := result_name(variant.name))
             ],
@@ -184,10 +192,10 @@ class Results:
         return [r for e in self.quality for r in e.scores if (r.system, r.metric) == (system, metric)]
 
 
-def _searches(unit: Unit, content: dict[str, Any]) -> list[Search]:
+def _searches(unit: Unit, store: StageStore) -> list[Search]:
     return [
-        Search(unit.topic.word, unit.seed, s["s_prime"], s["seconds"], s["sentences"], len(s["forget_set"]["ids"]))
-        for s in content["searches"]
+        Search(unit.topic.word, unit.seed, found.s_prime, found.seconds, found.sentences, len(found.forget_set))
+        for found in searches(store, unit)
     ]
 
 

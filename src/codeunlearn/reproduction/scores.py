@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from codeunlearn.corpus.topic_sets import Pair
+from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import interval, resample
 from codeunlearn.evaluation.metrics import Metric, Score, score_all
 from codeunlearn.evaluation.protocol import (
@@ -24,10 +23,9 @@ from codeunlearn.evaluation.protocol import (
     score_row,
 )
 from codeunlearn.files import write_json
+from codeunlearn.validation import NumberOrNan, validated
 
 GOLD = "gold"
-_SCORES = ("value", "low", "high")
-_CHANGES = ("before", "after", "delta", "low", "high")
 _Scores = dict[tuple[str, str], dict[str, Score]]
 KnowledgeOf = Callable[[str, TestSet], Mapping[str, Score]]
 """Scores of a row (by its name) on a set that are not read off translations, such as the probability of the references."""
@@ -72,27 +70,31 @@ class Translations:
         }
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Translations:
-        before: list[str] = content["before"]
+    def from_dict(cls, content: Mapping[str, Any], where: str = "translations") -> Translations:
+        """What `to_dict` gave, as it came back from a file.
 
-        def whole(changed: Mapping[str, str]) -> list[str]:
-            return [changed.get(str(place), text) for place, text in enumerate(before)]
+        Args:
+            where: the file, for the message.
+
+        Raises:
+            CodeUnlearnError: it is something else, or damaged.
+        """
+        saved = validated(_SavedTranslations, content, where)
+        before = saved.before
+        if len(before) != sum(len(test.pairs) for test in saved.tests):
+            raise CodeUnlearnError(f"{where} is damaged: it holds another number of translations than of sentences.")
+
+        def whole(changed: Mapping[int, str]) -> list[str]:
+            return [changed.get(place, text) for place, text in enumerate(before)]
 
         return cls(
-            tests=[
-                TestSet(
-                    t["name"],
-                    [Pair(p["source"], p["target"], tuple(p["references"])) for p in t["pairs"]],
-                    tuple(t["words"]),
-                )
-                for t in content["tests"]
-            ],
+            tests=saved.tests,
             before=before,
-            systems=content["systems"],
-            deleted={name: whole(changed) for name, changed in content["deleted"].items()},
-            codes=content["codes"],
-            placebos=[whole(changed) for changed in content["placebos"]],
-            placebo_use=content["placebo_use"],
+            systems=saved.systems,
+            deleted={name: whole(changed) for name, changed in saved.deleted.items()},
+            codes=saved.codes,
+            placebos=[whole(changed) for changed in saved.placebos],
+            placebo_use=saved.placebo_use,
         )
 
     def of(self, texts: Sequence[str], test: TestSet) -> list[str]:
@@ -102,6 +104,19 @@ class Translations:
 
     def _changed(self, texts: Sequence[str]) -> dict[str, str]:
         return {str(i): new for i, (new, old) in enumerate(zip(texts, self.before, strict=True)) if new != old}
+
+
+@dataclass(frozen=True)
+class _SavedTranslations:
+    """The file of `Translations`: of a deletion only what it changed, by the sentence's place."""
+
+    tests: list[TestSet]
+    before: list[str]
+    systems: dict[str, list[str]]
+    deleted: dict[str, dict[int, str]]
+    codes: dict[str, int]
+    placebos: list[dict[int, str]]
+    placebo_use: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -125,7 +140,7 @@ class PlaceboDeltas:
 
     set: str
     metric: str
-    deltas: list[float]
+    deltas: list[NumberOrNan]
 
 
 @dataclass(frozen=True)
@@ -158,15 +173,9 @@ class UnitScores:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> UnitScores:
-        values = {f.name: content[f.name] for f in fields(cls)}
-        values["scores"] = [ScoreRow(**_with_nan(row, _SCORES)) for row in values["scores"]]
-        values["changes"] = [Change(**_with_nan(row, _CHANGES)) for row in values["changes"]]
-        values["placebos"] = [
-            PlaceboDeltas(p["set"], p["metric"], [math.nan if d is None else d for d in p["deltas"]])
-            for p in values["placebos"]
-        ]
-        return cls(**values)
+    def from_dict(cls, content: Mapping[str, Any], where: str = "scores") -> UnitScores:
+        """As `Translations.from_dict`."""
+        return validated(cls, content, where)
 
     def score(self, system: str, set_name: str, metric: str) -> ScoreRow | None:
         return self._score_by_place.get((system, set_name, metric))
@@ -292,8 +301,3 @@ def _by_sentence(scores: _Scores, systems: Sequence[str], tests: Sequence[TestSe
                 by_index = {str(i): {metric: value} for i, value in enumerate(values)}
                 found[system][f"{t.name}_{metric}"] = {"agg_value": score.value, "value_by_index": by_index}
     return SentenceScores(found)
-
-
-def _with_nan(row: Mapping[str, Any], numbers: Sequence[str]) -> dict[str, Any]:
-    """The row with nan back where JSON had to hold null."""
-    return {key: math.nan if value is None and key in numbers else value for key, value in row.items()}

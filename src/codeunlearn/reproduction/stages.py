@@ -18,13 +18,15 @@ from typing import Any, Literal
 
 from codeunlearn.device import processes
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.files import plain, write_json
+from codeunlearn.files import as_json, write_json
 from codeunlearn.record import environment
+from codeunlearn.validation import read_state
 
 CHANGED = "changed"
 """Asked for in place of a name: every stage whose inputs have changed is made again."""
 State = Literal["finished", "changed", "to do"]
 _FORMAT = 1
+_SINCE = frozenset({"other_files"})  # settings that stages of older versions did not note
 _POLL_SECONDS = 0.5
 
 
@@ -47,6 +49,24 @@ class Stage:
     make: Callable[[], dict[str, Any]]
     folder: Path | None = None
     together: bool = False
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    settings: dict[str, Any]
+    after: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Record:
+    """The file of a finished stage; older versions noted no digest of the result."""
+
+    format: int
+    depends_on: _Inputs
+    result: dict[str, Any]
+    seconds: float
+    environment: dict[str, Any]
+    sha256: str = ""
 
 
 class StageStore:
@@ -84,15 +104,15 @@ class StageStore:
         Raises:
             CodeUnlearnError: it is not finished, or its file is damaged.
         """
-        return self._record(name)["result"]
+        return self._record(name).result
 
     def seconds(self, name: str) -> float:
         """How long it took to make, since its last start."""
-        return self._record(name)["seconds"]
+        return self._record(name).seconds
 
     def environment(self, name: str) -> dict[str, Any]:
         """Versions and machine with which it was made."""
-        return self._record(name)["environment"]
+        return self._record(name).environment
 
     def state(self, stage: Stage) -> State:
         """Whether the stage is finished, and still for the inputs of now; nothing is made."""
@@ -106,9 +126,11 @@ class StageStore:
         """Makes all that is not finished, in order.
 
         Raises:
-            CodeUnlearnError: a stage is finished but its inputs have changed, one that is named does not exist, or what a
-                stage alone rests on is not finished.
+            CodeUnlearnError: a stage is finished but its inputs have changed, one that is named does not exist, what a stage
+                alone rests on is not finished, or one would lie outside of the folder.
         """
+        for stage in stages:
+            self._check_places(stage)
         names = {stage.name for stage in stages}
         for asked in (*(asked for asked in self._redo if asked != CHANGED), *self._only):
             if not any(_is_asked(name, asked) for name in names):
@@ -146,6 +168,17 @@ class StageStore:
             waiting |= set(known[name].after)
         return chosen
 
+    def _check_places(self, stage: Stage) -> None:
+        """Nothing is written or removed that does not lie in the folder of the reproduction, whatever a stage is called."""
+        out = self.out.resolve()
+        for place in (self.path(stage.name), stage.folder):
+            if place is not None and (
+                ".." in place.parts[len(self.out.parts) :] or out not in place.resolve().parent.parents
+            ):
+                raise CodeUnlearnError(
+                    f"The stage {stage.name!r} would lie outside of {self.out}; choose another name."
+                )
+
     def _needs_making(self, stage: Stage) -> bool:
         if not self.is_finished(stage.name):
             return True
@@ -182,6 +215,7 @@ class StageStore:
             "stage": stage.name,
             "depends_on": depends_on,
             "result": result,
+            "sha256": digest(result),
             "seconds": round(time.perf_counter() - began, 1),
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "environment": environment(),
@@ -193,32 +227,34 @@ class StageStore:
         while processes().number > 1 and not self.is_finished(name):
             time.sleep(_POLL_SECONDS)
 
-    def _record(self, name: str) -> dict[str, Any]:
+    def _record(self, name: str) -> _Record:
         path = self.path(name)
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if content["format"] == _FORMAT and {"result", "depends_on", "seconds", "environment"} <= set(content):
-                return content
-        except FileNotFoundError as error:
-            raise CodeUnlearnError(f"The stage {name} is not finished; give the command again to finish it.") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise CodeUnlearnError(f"{path} is damaged ({error}); remove it and give the command again.") from error
-        raise CodeUnlearnError(f"{path} is of another format; remove it and give the command again.")
+        if not path.exists():
+            raise CodeUnlearnError(f"The stage {name} is not finished; give the command again to finish it.")
+        record = read_state(_Record, path, "remove it and give the command again")
+        if record.format != _FORMAT:
+            raise CodeUnlearnError(f"{path} is of another format; remove it and give the command again.")
+        if record.sha256 not in ("", digest(record.result)):
+            raise CodeUnlearnError(
+                f"{path} is damaged: its result is not as it was; remove it and give the command again."
+            )
+        return record
 
     def _depends_on(self, stage: Stage) -> dict[str, Any]:
         for name in stage.after:
             self._await(name)
         results = {name: digest(self.result(name)) for name in stage.after}
-        return _as_json({"settings": stage.settings, "after": results})
+        return as_json({"settings": stage.settings, "after": results})
 
     def _difference(self, stage: Stage) -> str:
         """In words, the first thing that has changed; empty for nothing."""
-        then, now = self._record(stage.name)["depends_on"], self._depends_on(stage)
-        for name in sorted({*then["after"], *now["after"]}):
-            if then["after"].get(name) != now["after"].get(name):
+        then, now = self._record(stage.name).depends_on, self._depends_on(stage)
+        for name in sorted({*then.after, *now["after"]}):
+            if then.after.get(name) != now["after"].get(name):
                 return f"another result of the stage {name}"
-        old, new = _flat(then["settings"]), _flat(now["settings"])
-        for name in sorted({*old, *new}):
+        old, new = _flat(then.settings), _flat(now["settings"])
+        unknown_then = {name for name in new if name.rpartition(".")[2] in _SINCE} - old.keys()
+        for name in sorted({*old, *new} - unknown_then):
             if old.get(name) != new.get(name):
                 return f"{name} = {_short(old.get(name))}, not {_short(new.get(name))}"
         return ""
@@ -226,12 +262,7 @@ class StageStore:
 
 def digest(content: Any) -> str:
     """SHA-256 of JSON-ready content, whatever the order of its keys."""
-    return hashlib.sha256(json.dumps(_as_json(content), sort_keys=True).encode()).hexdigest()
-
-
-def _as_json(content: Any) -> Any:
-    """As it comes back from a file: tuples are lists, and keys are text."""
-    return json.loads(json.dumps(plain(content)))
+    return hashlib.sha256(json.dumps(as_json(content), sort_keys=True).encode()).hexdigest()
 
 
 def _group(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,11 +11,13 @@ from typing import Any
 
 from datasets import Dataset, concatenate_datasets
 
+from codeunlearn.corpus.identity import pairs_digest
 from codeunlearn.corpus.loading import DataConfig, load_pairs
 from codeunlearn.corpus.pools import Pool, split_pools
 from codeunlearn.corpus.target_words import ParallelText
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.corpus.vocabulary import Vocabulary
+from codeunlearn.files import replacing
 from codeunlearn.record import public_name
 
 
@@ -54,10 +55,7 @@ class Text:
 
     def identity(self) -> dict[str, Any]:
         """What a result made with this text depends on: its pairs, whatever file they lie in."""
-        digest = hashlib.sha256()
-        for source, target in zip(self.pairs.sources, self.pairs.targets, strict=True):
-            digest.update(f"{source}\t{target}\n".encode())
-        return {"pairs": len(self.pairs), "sha256": digest.hexdigest()}
+        return {"pairs": len(self.pairs), "sha256": pairs_digest(self.pairs.sources, self.pairs.targets)}
 
     def names(self) -> list[str]:
         """What it was read from, without folders of the machine."""
@@ -75,12 +73,9 @@ class Text:
 
 def write_lines(pairs: Iterable[tuple[str, str]], path: Path) -> None:
     """Pairs as JSON Lines, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".part")
-    with unfinished.open("w", encoding="utf-8") as file:
+    with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8") as file:
         for source, target in pairs:
             file.write(json.dumps({"source": source, "target": target}, ensure_ascii=False) + "\n")
-    unfinished.replace(path)
 
 
 def _dataset(sources: Sequence[str], targets: Sequence[str]) -> Dataset:

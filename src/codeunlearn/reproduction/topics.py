@@ -14,6 +14,7 @@ from codeunlearn.codebook import require_bottleneck
 from codeunlearn.corpus.target_words import ParallelText
 from codeunlearn.corpus.topic_sets import TopicSets, build_topic_sets
 from codeunlearn.corpus.topics import Topic
+from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.metrics import Score
 from codeunlearn.evaluation.placebo import code_usage, placebos
 from codeunlearn.evaluation.protocol import FORGET, PLAIN, ZERO_SHOT, TestSet
@@ -27,6 +28,7 @@ from codeunlearn.reproduction.scores import GOLD, KnowledgeOf, Translations, del
 from codeunlearn.reproduction.stages import Stage, StageStore
 from codeunlearn.reproduction.texts import Text
 from codeunlearn.unlearning import ForgetSet, forgetting, search_topic_sets
+from codeunlearn.validation import validated
 
 _WARM_UP = 8  # sentences read before the first search is timed
 
@@ -42,6 +44,47 @@ class Unit:
     @property
     def name(self) -> str:
         return f"{self.topic.word}/{self.seed}" + ("" if self.pools == "disjoint" else f"-{self.pools}")
+
+
+@dataclass(frozen=True)
+class TimedSearch:
+    """A search of its own for one S', as the stage keeps it."""
+
+    s_prime: int
+    seconds: float
+    sentences: int
+    forget_set: ForgetSet
+
+
+@dataclass(frozen=True)
+class _SavedSearch:
+    s_prime: int
+    seconds: float
+    sentences: int
+    forget_set: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _SavedSearches:
+    searches: list[_SavedSearch]
+
+
+def searches(store: StageStore, unit: Unit) -> list[TimedSearch]:
+    """What a unit's searches found.
+
+    Raises:
+        CodeUnlearnError: they are not finished, or their file is damaged.
+    """
+    stage = f"{unit.name}/search"
+    path = store.path(stage)
+    saved = validated(_SavedSearches, store.result(stage), str(path))
+    try:
+        return [
+            TimedSearch(one.s_prime, one.seconds, one.sentences, ForgetSet.from_dict(one.forget_set))
+            for one in saved.searches
+        ]
+    except CodeUnlearnError as error:
+        raise CodeUnlearnError(f"{path}: {error}") from error
 
 
 def units(config: ReproductionConfig) -> list[Unit]:
@@ -109,7 +152,7 @@ class TopicStages:
             sets = self.read_sets(unit)
             tests = make_test_sets(sets, self.text.pools, "test")
             sources = [source for test in tests for source in test.sources]
-            found = {s["s_prime"]: ForgetSet.from_dict(s["forget_set"]) for s in self._searches(unit)}
+            found = {s.s_prime: s.forget_set for s in searches(self.store, unit)}
             texts = {system: self.models.translator(name, unit.seed)(sources) for system, name in names.items()}
             model, tokenizer = self.models.open(joint)
             again = Retranslator(model, tokenizer, self.models.translator(joint, unit.seed), sources)
@@ -139,7 +182,8 @@ class TopicStages:
         folder = self.out / "results" / unit.name
 
         def make() -> dict[str, Any]:
-            translations = Translations.from_dict(self.store.result(f"{unit.name}/translations"))
+            stage = f"{unit.name}/translations"
+            translations = Translations.from_dict(self.store.result(stage), str(self.store.path(stage)))
             words = next(test.words for test in translations.tests if test.name == FORGET)
             scores, by_sentence = score_translations(
                 translations,
@@ -162,7 +206,7 @@ class TopicStages:
 
     def _knowledge(self, unit: Unit) -> KnowledgeOf:
         """What every row knows of the references, under forced decoding."""
-        states = {deletion_name(s["s_prime"]): ForgetSet.from_dict(s["forget_set"]) for s in self._searches(unit)}
+        states = {deletion_name(s.s_prime): s.forget_set for s in searches(self.store, unit)}
         names = self._compared(unit)
 
         def measure(row: str, test: TestSet) -> Mapping[str, Score]:
@@ -184,11 +228,16 @@ class TopicStages:
         return {ZERO_SHOT: BASE, PLAIN: f"plain-{seed}", **({GOLD: gold} if gold else {})}
 
     def read_sets(self, unit: Unit) -> TopicSets:
-        """The sentences of a unit whose first stage is finished."""
-        return TopicSets.load(self.out / "topics" / unit.name / "sets.json")
+        """The sentences of a unit whose first stage is finished.
 
-    def _searches(self, unit: Unit) -> list[dict[str, Any]]:
-        return self.store.result(f"{unit.name}/search")["searches"]
+        Raises:
+            CodeUnlearnError: they are no longer what that stage wrote.
+        """
+        path, stage = self.out / "topics" / unit.name / "sets.json", f"{unit.name}/sets"
+        written = self.store.result(stage).get("sha256")
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != written:
+            raise CodeUnlearnError(f"{path} is not what the stage {stage} wrote; make it again: --redo {stage}.")
+        return TopicSets.load(path)
 
     def _placebos(self, unit: Unit, chosen: ForgetSet) -> tuple[list[ForgetSet], dict[str, float]]:
         """Random sets of codes, and how often theirs and the topic's are used, in tokens of the train pool.

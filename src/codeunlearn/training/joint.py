@@ -39,6 +39,8 @@ class JointTrainer(PlainTrainer):
         basis: the basis of the layers behind the bottleneck, when `BuildConfig.new_basis` changed it.
     """
 
+    checkpoint_files = (UNUSED_CODES,)
+
     def __init__(
         self,
         model: Any,

@@ -16,7 +16,7 @@ class TrainingProgress(TrainerCallback):
     """A bar on a terminal, lines in a file; the full log is in ``training.json`` and TensorBoard."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True)
+        self.console = Console(stderr=True, markup=False, emoji=False)
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         self.bar = Progress(TextColumn("{task.description}"), *columns, console=self.console, transient=True)
         self.task = self.bar.add_task("Training", total=None)

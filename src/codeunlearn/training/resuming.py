@@ -3,24 +3,80 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import ConfigDict
+from transformers.utils.hub import cached_file
 
 from codeunlearn.device import processes
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.files import plain, write_json
+from codeunlearn.files import as_json, read_json_object, write_json
+from codeunlearn.saving import CARD, RECORD, check_model_target, holds_model, is_model_file
+from codeunlearn.training.checkpoints import checkpoints
+from codeunlearn.validation import Shape, read_request, read_state
 
-RECORD = "training.json"  # written last: a folder with a record holds a finished model
 REQUEST = "run.json"  # written first: what was asked for
 _FREE = ("device", "save_steps", "log_steps")  # may differ between the starts of one training
+_ASKED = ("kind", "base", "base's weights", "data.data", "data.pairs")  # by every version
+_CONTENTS = {"data.sha256", "base's other files"}  # which older versions did not note
 
 
-def last_checkpoint(out: Path) -> str | None:
-    """The newest whole checkpoint below ``out``, or None."""
-    found = (out / "checkpoints").glob("checkpoint-*/trainer_state.json")
-    newest = max(found, key=lambda state: int(state.parent.name.rpartition("-")[2]), default=None)
-    return str(newest.parent) if newest else None
+class _Open(Shape):
+    model_config = ConfigDict(extra="ignore")
+
+
+class _Versions(_Open):
+    codeunlearn: str
+    torch: str
+    transformers: str
+
+
+class _Pairs(_Open):
+    data: str
+    kept: int
+
+
+class _Record(_Open):
+    """What the readers of ``training.json`` rely on."""
+
+    kind: Literal["plain", "build", "joint"]
+    base: str
+    pairs: _Pairs
+    environment: _Versions
+    config: dict[str, Any] | None = None
+    build: dict[str, Any] | None = None
+    steps: int = 0
+    source_prefix: str = ""
+    unexplained_variance: float | None = None
+
+
+def is_finished(out: Path) -> bool:
+    """Whether ``out`` holds the whole model of a training, with its record."""
+    return (out / RECORD).is_file() and holds_model(out)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """The content of a ``training.json``.
+
+    Raises:
+        CodeUnlearnError: it is damaged.
+    """
+    read_state(_Record, path, "get the model again, or remove the file: the model works without it")
+    return read_json_object(path)
+
+
+def check_out(out: Path, *, reuse: bool = False) -> None:
+    """Whether a training into ``out`` may begin or go on.
+
+    Raises:
+        CodeUnlearnError: it cannot be written to, holds a finished model (unless ``reuse``) or a model of something else.
+    """
+    if holds_model(out) and not reuse and (is_finished(out) or not (out / REQUEST).exists()):
+        raise CodeUnlearnError(f"{out} already holds a finished model; choose another --out or remove it.")
+    check_model_target(out)
 
 
 def begin(out: Path, request: dict[str, Any], *, reuse: bool = False) -> dict[str, Any] | None:
@@ -35,31 +91,68 @@ def begin(out: Path, request: dict[str, Any], *, reuse: bool = False) -> dict[st
         the record of a finished model that can be used again; None when there is something to train.
 
     Raises:
-        CodeUnlearnError: ``out`` holds a finished model, or one begun with other options.
+        CodeUnlearnError: as `check_out`; or what ``out`` holds was begun with other options, or is damaged.
     """
-    if (out / RECORD).exists() and not reuse:
-        raise CodeUnlearnError(f"{out} already holds a finished model; choose another --out or remove it.")
-    asked, path = _flat(json.loads(json.dumps(plain(request)))), out / REQUEST
-    if path.exists() and ((out / RECORD).exists() or last_checkpoint(out)):
-        _refuse_other(out, json.loads(path.read_text(encoding="utf-8")), asked)
+    check_out(out, reuse=reuse)
+    asked, path = _flat(as_json(request)), out / REQUEST
+    if path.exists() and (is_finished(out) or checkpoints(out)):
+        _refuse_other(out, read_request(path, _ASKED, f"remove {out} and train again"), asked)
     elif processes().rank == 0:
         write_json(path, asked)
-    return json.loads((out / RECORD).read_text(encoding="utf-8")) if (out / RECORD).exists() else None
+    return read_record(out / RECORD) if is_finished(out) else None
 
 
 def weights_digest(folder: str) -> str | None:
     """SHA-256 of the weights in a folder; None for a name that is no folder."""
-    files = sorted(Path(folder).glob("*.safetensors"))
-    digest = hashlib.sha256()
+    return _digest(Path(folder).glob("*.safetensors"))
+
+
+def other_files_digest(base: str) -> str | None:
+    """What else a model is: SHA-256 of configuration and tokenizer in a folder, or the revision behind a Hub name."""
+    folder = Path(base)
+    if not folder.is_dir():
+        return _revision(base)
+    left_out = (RECORD, CARD)
+    return _digest(
+        path
+        for path in folder.iterdir()
+        if is_model_file(path.name) and path.suffix != ".safetensors" and path.name not in left_out
+    )
+
+
+def _digest(paths: Iterable[Path]) -> str | None:
+    """Of the contents of files in the order of their names; None for no files."""
+    files, digest = sorted(paths), hashlib.sha256()
     for file in files:
         with file.open("rb") as content:
             digest.update(hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest() if files else None
 
 
+def _revision(name: str) -> str | None:
+    if name.count("/") != 1:
+        return None
+    try:
+        path = cached_file(name, "config.json")
+    except (OSError, ValueError):  # there is no such model, as its opening will say
+        return None
+    return Path(path).parent.name if path else None
+
+
 def _refuse_other(out: Path, begun: dict[str, Any], asked: dict[str, Any]) -> None:
-    for name in sorted({*begun, *asked}):
-        if name not in _FREE and begun.get(name) != asked.get(name):
+    names = {name for name in {*begun, *asked} if name not in _FREE}
+    if missing := _CONTENTS - begun.keys():
+        names -= missing
+        warnings.warn(
+            f"{out} was begun by an older version, which noted data and base by name and size: make sure that they are the same.",
+            stacklevel=3,
+        )
+    elif begun["data.sha256"] == asked["data.sha256"]:
+        names -= {name for name in names if name.startswith("data.")}  # equal text, whatever its file is called
+    if begun.get("base's weights") and begun["base's weights"] == asked.get("base's weights"):
+        names.discard("base")
+    for name in sorted(names):
+        if begun.get(name) != asked.get(name):
             raise CodeUnlearnError(
                 f"{out} was begun with {name} = {begun.get(name)}, not {asked.get(name)}; give the options that it was "
                 "begun with, or choose another --out."

@@ -1,13 +1,15 @@
 """The three ways to a model, as one call each: plain training, a bottleneck from data alone, joint training.
 
 Each reads the data, works on the train pool only, goes on from its last checkpoint when it was killed, and writes the
-model with a ``training.json`` beside it that tells how it was made.
+model with a ``training.json`` beside it that tells how it was made. One process at a time trains into a folder.
 """
 
 from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,46 +21,65 @@ from transformers import PreTrainedTokenizerBase, set_seed
 from codeunlearn.codebook.basis import SignedPermutation, change_downstream_basis
 from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.codebook.modeling import attach
+from codeunlearn.corpus.identity import pairs_digest
 from codeunlearn.corpus.loading import DataConfig, LoadedPairs, load_pairs
 from codeunlearn.corpus.pools import split_pools
 from codeunlearn.device import join_processes, pick_device, processes
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import write_json
+from codeunlearn.folders import locked
 from codeunlearn.record import environment, public_name
+from codeunlearn.saving import RECORD, save_model, saving
 from codeunlearn.training.base import load_base
 from codeunlearn.training.batches import tokenize_pairs
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.initialise import BuildConfig, initialise_from_data
 from codeunlearn.training.joint import JointTrainer
-from codeunlearn.training.resuming import RECORD, begin, last_checkpoint, weights_digest
+from codeunlearn.training.resuming import begin, other_files_digest, weights_digest
 from codeunlearn.training.trainer import PlainTrainer
 
+Complete = Callable[[Path, dict[str, Any]], None]
+"""Writes what belongs to a model beside its files: called with the folder, before the model appears, and the record."""
 
-def train_plain(data: DataConfig, base: str, out: Path, config: TrainConfig, *, reuse: bool = False) -> dict[str, Any]:
+
+def train_plain(
+    data: DataConfig,
+    base: str,
+    out: Path,
+    config: TrainConfig,
+    *,
+    reuse: bool = False,
+    complete: Complete | None = None,
+) -> dict[str, Any]:
     """Trains a model without a bottleneck, from scratch or fine-tuned, and saves it to ``out``.
 
     Args:
         data: the parallel text; only its train pool is used.
         base: a name in `SIZES`, a folder or a Hub name.
         reuse: a finished model in ``out`` that was made with the same options is taken, not refused.
+        complete: writes what else belongs to the model, which appears when that is done.
 
     Returns:
         the record that is also written to ``out/training.json``.
+
+    Raises:
+        CodeUnlearnError: another process trains into ``out``, or as `begin`.
     """
     join_processes(pick_device(config.device))
-    loaded = load_pairs(data)
-    finished = begin(out, _request("plain", data, base, loaded, config=asdict(config)), reuse=reuse)
-    if finished:
-        return finished
-    train_pool = split_pools(loaded.dataset)["train"]
-    start = load_base(base, train_pool, config.seed)
-    prefix = set_prefix(start.model, config.source_prefix)
-    pairs = tokenize_pairs(train_pool, start.tokenizer, config.max_tokens, prefix)
-    trainer = PlainTrainer(start.model, config, pairs, start.tokenizer, out)
-    details = {"config": asdict(config), "source_prefix": prefix, **_run(trainer, out)}
-    record = _record("plain", data, base, loaded, details)
-    _save(start.model, start.tokenizer, out, record, config.saved_dtype)
-    return record
+    with _alone(out):
+        loaded = load_pairs(data)
+        finished = begin(out, _request("plain", data, base, loaded, config=asdict(config)), reuse=reuse)
+        if finished:
+            return finished
+        train_pool = split_pools(loaded.dataset)["train"]
+        start = load_base(base, train_pool, config.seed)
+        prefix = set_prefix(start.model, config.source_prefix)
+        pairs = tokenize_pairs(train_pool, start.tokenizer, config.max_tokens, prefix)
+        trainer = PlainTrainer(start.model, config, pairs, start.tokenizer, out)
+        details = {"config": asdict(config), "source_prefix": prefix, **_run(trainer)}
+        record = _record("plain", data, base, loaded, details)
+        _save(start.model, start.tokenizer, out, record, complete, config.saved_dtype)
+        return record
 
 
 def build(
@@ -69,6 +90,8 @@ def build(
     shape: dict[str, Any] | None = None,
     source_prefix: str = "",
     device: str = "auto",
+    *,
+    complete: Complete | None = None,
 ) -> dict[str, Any]:
     """Puts a bottleneck into a trained model from data alone, without a gradient, and saves it to ``out``.
 
@@ -77,18 +100,20 @@ def build(
         shape: fields of `BottleneckConfig` that shall differ from those that fit the base.
         source_prefix: put before every source sentence; the base's own when empty.
         device: ``auto``, ``cpu`` or ``cuda``.
+        complete: see `train_plain`.
     """
-    loaded = load_pairs(data)
-    begin(out, _request("build", data, base, loaded, build=asdict(config), shape=shape))
-    began = time.perf_counter()
-    train_pool = split_pools(loaded.dataset)["train"]
-    model, tokenizer, quality = _built(base, train_pool, config, shape, source_prefix, pick_device(device))
-    seconds = round(time.perf_counter() - began, 1)
-    prefix = model.config.source_prefix
-    details = {"build": asdict(config), "source_prefix": prefix, **quality, "seconds": seconds}
-    record = _record("build", data, base, loaded, details)
-    _save(model, tokenizer, out, record)
-    return record
+    with _alone(out):
+        loaded = load_pairs(data)
+        begin(out, _request("build", data, base, loaded, build=asdict(config), shape=shape))
+        began = time.perf_counter()
+        train_pool = split_pools(loaded.dataset)["train"]
+        model, tokenizer, quality = _built(base, train_pool, config, shape, source_prefix, pick_device(device))
+        seconds = round(time.perf_counter() - began, 1)
+        prefix = model.config.source_prefix
+        details = {"build": asdict(config), "source_prefix": prefix, **quality, "seconds": seconds}
+        record = _record("build", data, base, loaded, details)
+        _save(model, tokenizer, out, record, complete)
+        return record
 
 
 def train_joint(
@@ -100,25 +125,37 @@ def train_joint(
     shape: dict[str, Any] | None = None,
     *,
     reuse: bool = False,
+    complete: Complete | None = None,
 ) -> dict[str, Any]:
     """Trains model and bottleneck together (eq. 8) from a trained base, starting where `build` ends."""
     join_processes(pick_device(config.device))
-    loaded = load_pairs(data)
-    request = _request("joint", data, base, loaded, config=asdict(config), build=asdict(build_config), shape=shape)
-    finished = begin(out, request, reuse=reuse)
-    if finished:
-        return finished
-    train_pool = split_pools(loaded.dataset)["train"]
-    model, tokenizer, quality = _built(
-        base, train_pool, build_config, shape, config.source_prefix, pick_device(config.device)
-    )
-    prefix = model.config.source_prefix
-    pairs = tokenize_pairs(train_pool, tokenizer, config.max_tokens, prefix)
-    trainer = JointTrainer(model, config, pairs, tokenizer, out, _basis(model, build_config))
-    about = {"build": asdict(build_config), **quality, "config": asdict(config), "source_prefix": prefix}
-    record = _record("joint", data, base, loaded, {**about, **_run(trainer, out)})
-    _save(model, tokenizer, out, record, config.saved_dtype)
-    return record
+    options = {"config": asdict(config), "build": asdict(build_config)}
+    with _alone(out):
+        loaded = load_pairs(data)
+        finished = begin(out, _request("joint", data, base, loaded, **options, shape=shape), reuse=reuse)
+        if finished:
+            return finished
+        train_pool = split_pools(loaded.dataset)["train"]
+        model, tokenizer, quality = _built(
+            base, train_pool, build_config, shape, config.source_prefix, pick_device(config.device)
+        )
+        prefix = model.config.source_prefix
+        pairs = tokenize_pairs(train_pool, tokenizer, config.max_tokens, prefix)
+        trainer = JointTrainer(model, config, pairs, tokenizer, out, _basis(model, build_config))
+        about = {"build": asdict(build_config), **quality, "config": asdict(config), "source_prefix": prefix}
+        record = _record("joint", data, base, loaded, {**about, **_run(trainer)})
+        _save(model, tokenizer, out, record, complete, config.saved_dtype)
+        return record
+
+
+@contextmanager
+def _alone(out: Path) -> Generator[None]:
+    """Of processes that were started together the first one keeps all others out."""
+    if processes().rank:
+        yield
+        return
+    with locked(out):
+        yield
 
 
 def _built(
@@ -163,9 +200,11 @@ def set_prefix(model: Any, wanted: str) -> str:
     return model.config.source_prefix
 
 
-def _run(trainer: PlainTrainer, out: Path) -> dict[str, Any]:
+def _run(trainer: PlainTrainer) -> dict[str, Any]:
     began = time.perf_counter()
-    trainer.train(resume_from_checkpoint=last_checkpoint(out))
+    checkpoint = trainer.last_whole_checkpoint()
+    if checkpoint is None or not trainer.take_if_finished(checkpoint):
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     return {
         "steps": trainer.state.global_step,
         "seconds_since_last_start": round(time.perf_counter() - began, 1),
@@ -175,12 +214,16 @@ def _run(trainer: PlainTrainer, out: Path) -> dict[str, Any]:
 
 def _request(kind: str, data: DataConfig, base: str, loaded: LoadedPairs, **options: Any) -> dict[str, Any]:
     """What must be the same for a run to go on."""
-    about_data = asdict(replace(data, data=public_name(data.data))) | {"pairs": loaded.report.kept}
+    about_data = asdict(replace(data, data=public_name(data.data))) | {
+        "pairs": loaded.report.kept,
+        "sha256": pairs_digest(loaded.dataset["source"], loaded.dataset["target"]),
+    }
     return {
         "kind": kind,
         "data": about_data,
         "base": public_name(base),
         "base's weights": weights_digest(base),
+        "base's other files": other_files_digest(base),
         **options,
     }
 
@@ -197,11 +240,18 @@ def _record(kind: str, data: DataConfig, base: str, loaded: LoadedPairs, details
 
 
 def _save(
-    model: Any, tokenizer: PreTrainedTokenizerBase, out: Path, record: dict[str, Any], dtype: str = "float32"
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    out: Path,
+    record: dict[str, Any],
+    complete: Complete | None,
+    dtype: str = "float32",
 ) -> None:
-    """Model, tokenizer and, last, the record: a folder with a record is whole."""
+    """Model, tokenizer, record and what else belongs to them appear together."""
     if processes().rank:
         return
-    model.to(getattr(torch, dtype)).save_pretrained(out)
-    tokenizer.save_pretrained(out)
-    write_json(out / RECORD, record)
+    with saving(out) as folder:
+        save_model(model.to(getattr(torch, dtype)), tokenizer, folder)
+        write_json(folder / RECORD, record)
+        if complete is not None:
+            complete(folder, record)

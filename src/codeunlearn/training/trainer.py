@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import warnings
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,17 @@ from typing import Any
 import torch
 from accelerate.data_loader import prepare_data_loader
 from datasets import Dataset
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from transformers import PreTrainedTokenizerBase, PrinterCallback, Seq2SeqTrainer
+from transformers import PreTrainedTokenizerBase, PrinterCallback, Seq2SeqTrainer, TrainerState
 
 from codeunlearn.device import has_fast_bf16, processes
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.files import reason
 from codeunlearn.training.batches import PadToStep, ShapeBatchSampler
+from codeunlearn.training.checkpoints import STATE, WEIGHTS, checkpoints, fault_of, seal
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.cross_entropy import cross_entropy
 from codeunlearn.training.dropout import use_sentence_dropout
@@ -35,7 +42,7 @@ class PlainTrainer(Seq2SeqTrainer):
     def __init__(
         self, model: nn.Module, config: TrainConfig, train_pairs: Dataset, tokenizer: PreTrainedTokenizerBase, out: Path
     ) -> None:
-        self.config = config
+        self.config, self.out = config, out
         if config.dropout is not None:
             use_sentence_dropout(model, config.dropout)
         lengths = list(zip(map(len, train_pairs["input_ids"]), map(len, train_pairs["labels"]), strict=True))
@@ -85,6 +92,52 @@ class PlainTrainer(Seq2SeqTrainer):
         inputs["decoder_input_ids"] = self.accelerator.unwrap_model(model).prepare_decoder_input_ids_from_labels(labels)
         output = model(**inputs, **options)
         return output, cross_entropy(output.logits, labels, self.config.label_smoothing)
+
+    checkpoint_files: tuple[str, ...] = ()
+    """What a checkpoint needs beside the Trainer's own files."""
+
+    def last_whole_checkpoint(self) -> Path | None:
+        """The newest checkpoint from which to go on; damaged ones are passed over, with a warning that names them."""
+        found = checkpoints(self.out)
+        for folder in found:
+            fault = fault_of(folder, self.model, self.checkpoint_files)  # pyright: ignore[reportArgumentType]
+            if not fault:
+                return folder
+            warnings.warn(f"{folder} is damaged ({fault}) and is passed over.", stacklevel=2)
+        if found:
+            warnings.warn("No whole checkpoint is left: the training starts from the beginning.", stacklevel=2)
+        return None
+
+    def take_if_finished(self, checkpoint: Path) -> bool:
+        """Takes model and log of a checkpoint whose steps are all done; of another one nothing.
+
+        The Trainer would do one more step.
+        """
+        state = TrainerState.load_from_json(str(checkpoint / STATE))
+        if state.global_step < self.args.max_steps:
+            return False
+        self.model.load_state_dict(load_file(checkpoint / WEIGHTS), strict=False)  # pyright: ignore[reportOptionalMemberAccess]
+        self.state = state
+        return True
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """As the Trainer's; when all is written, a list of the files says so. A checkpoint that cannot be written goes.
+
+        Raises:
+            CodeUnlearnError: it cannot be written, as where there is no space.
+        """
+        folder = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}"
+        if self.args.should_save and folder.exists():
+            shutil.rmtree(folder)
+        self.accelerator.wait_for_everyone()
+        try:
+            super()._save_checkpoint(model, trial)
+            self.accelerator.wait_for_everyone()
+            if self.args.should_save:
+                seal(folder)
+        except (OSError, RuntimeError, SafetensorError) as error:  # torch says RuntimeError where there is no space
+            shutil.rmtree(folder, ignore_errors=True)
+            raise CodeUnlearnError(f"{folder} cannot be written ({reason(error)}).") from error
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         if self.optimizer is None:  # pyright: ignore[reportUnnecessaryComparison]

@@ -1,13 +1,15 @@
 """The codes of every sentence of a corpus, kept on disk, so that later topics need the model only for their controls.
 
 A folder of Arrow files (memory-mapped, a few thousand sentences each), the counts of every code over the corpus, and
-``index.json``, which is written last and says which model the index belongs to.
+``index.json``, which is written last and says which model and which text the index belongs to.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -15,22 +17,29 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook import evaluating, model_identity, require_bottleneck
+from codeunlearn.corpus.identity import texts_digest
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.files import write_json
+from codeunlearn.files import clear_unfinished, write_json
+from codeunlearn.folders import locked
 from codeunlearn.record import environment
 from codeunlearn.unlearning.code_batches import CodeBatch, CodeReader
+from codeunlearn.unlearning.code_files import CodeFile, write_code_file
 from codeunlearn.unlearning.counting import S_PRIMES, CodeCounter
 from codeunlearn.unlearning.counts import CodeCounts
+from codeunlearn.validation import read_request, read_state
 
 SENTENCES_PER_FILE = 8192
 DEPTH = max(S_PRIMES)
-_INFO, _COUNTS = "index.json", "counts.npz"
+_AGAIN = "remove its index.json and give `codeunlearn index` again, which uses its whole files again"
+INFO = "index.json"
+_COUNTS, _REQUEST = "counts.npz", "request.json"
+_NAMES = {"texts": "text", "sha256": "text", "fingerprint": "model"}
+_SINCE = frozenset({"sha256", "tokenizer"})  # what indexes of older versions did not note
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,8 @@ class IndexInfo:
         bytes: size of the Arrow files.
         seconds: what the last start of the build took.
         details: data, pool, versions and machine.
+        sha256: of its sentences in their order; empty in an index of an older version, as is
+        tokenizer: the digest of the tokenizer, see `tokenizer_digest`.
     """
 
     fingerprint: str
@@ -56,6 +67,8 @@ class IndexInfo:
     bytes: int
     seconds: float
     details: dict[str, Any] = field(default_factory=dict[str, Any])
+    sha256: str = ""
+    tokenizer: str = ""
 
 
 class Context(NamedTuple):
@@ -90,10 +103,9 @@ def build_index(
     Deletions are ignored, so that the index stays valid when topics are forgotten.
 
     Raises:
-        CodeUnlearnError: ``out`` holds an index, or one begun for another model, corpus or depth.
+        CodeUnlearnError: ``out`` holds an index, or one begun for another model, corpus or depth, or another process writes
+            to it.
     """
-    if (out / _INFO).exists():
-        raise CodeUnlearnError(f"{out} already holds an index; choose another --out or remove it.")
     codebook = require_bottleneck(model).codebook
     if not 1 <= depth <= codebook.num_codes:
         raise CodeUnlearnError(f"The depth must lie between 1 and K = {codebook.num_codes}, not {depth}.")
@@ -104,32 +116,44 @@ def build_index(
         "num_codes": codebook.num_codes,
         "depth": depth,
         "texts": len(texts),
+        "sha256": texts_digest(texts),
+        "tokenizer": tokenizer_digest(tokenizer),
     }
-    _begin(out, asked)
-    reader = CodeReader(model, tokenizer, depth, batch_tokens)
-    with evaluating(model), torch.no_grad(), torch.autocast(model.device.type, enabled=False):
-        for number, start in enumerate(range(0, len(texts), SENTENCES_PER_FILE)):
-            part = texts[start : start + SENTENCES_PER_FILE]
-            path = out / f"codes-{number:05d}.arrow"
-            if not path.exists():
-                _write(path, part, reader, codebook.num_codes)
-            if progress is not None:
-                progress(start + len(part), len(texts))
-    files = sorted(out.glob("codes-*.arrow"))
-    info = IndexInfo(
-        asked["fingerprint"],
-        codebook.num_codes,
-        depth,
-        len(texts),
-        sum(_Part.read(path).offsets[-1].item() for path in files),
-        sum(path.stat().st_size for path in files),
-        round(time.perf_counter() - began, 1),
-        {**(details or {}), "environment": environment()},
-    )
-    index = CorpusIndex(out, info)
-    index.count(codebook.code_ids, tokenizer).save(out / _COUNTS)
-    write_json(out / _INFO, asdict(info))
-    return index
+    with locked(out):
+        _begin(out, asked)
+        reader = CodeReader(model, tokenizer, depth, batch_tokens)
+        files: list[CodeFile] = []
+        with evaluating(model), torch.no_grad(), torch.autocast(model.device.type, enabled=False):
+            for number, start in enumerate(range(0, len(texts), SENTENCES_PER_FILE)):
+                part = texts[start : start + SENTENCES_PER_FILE]
+                files.append(_finished_file(out / f"codes-{number:05d}.arrow", part, reader, codebook.num_codes))
+                if progress is not None:
+                    progress(start + len(part), len(texts))
+        info = IndexInfo(
+            fingerprint=asked["fingerprint"],
+            num_codes=codebook.num_codes,
+            depth=depth,
+            sentences=len(texts),
+            tokens=sum(file.num_tokens for file in files),
+            bytes=sum(file.path.stat().st_size for file in files),
+            seconds=round(time.perf_counter() - began, 1),
+            details={**(details or {}), "environment": environment()},
+            sha256=asked["sha256"],
+            tokenizer=asked["tokenizer"],
+        )
+        index = CorpusIndex(out, info)
+        index.count(codebook.code_ids, tokenizer).save(out / _COUNTS)
+        write_json(out / INFO, asdict(info))
+        return index
+
+
+def tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:
+    """SHA-256 of what turns text into tokens, whatever batches it has padded or cut before."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    content = tokenizer.get_vocab() if backend is None else json.loads(backend.to_str())
+    for passing in ("truncation", "padding"):
+        content.pop(passing, None)
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 class CorpusIndex:
@@ -139,17 +163,22 @@ class CorpusIndex:
         self.folder, self.info = folder, info
 
     @classmethod
-    def open(cls, folder: str | Path, model: Any) -> CorpusIndex:
+    def open(cls, folder: str | Path, model: Any, tokenizer: PreTrainedTokenizerBase | None = None) -> CorpusIndex:
         """The index in ``folder``, for this model.
 
+        Args:
+            tokenizer: the model's, to be compared with that of the index.
+
         Raises:
-            CodeUnlearnError: there is none, or it was made for another model, or the model has since lost codes.
+            CodeUnlearnError: there is none, or it is damaged, or was made for another model or tokenizer, or the model has
+                since lost codes.
         """
-        path = Path(folder) / _INFO
+        path = Path(folder) / INFO
         if not path.exists():
             raise CodeUnlearnError(f"{folder} holds no finished index; make one with `codeunlearn index`.")
-        info = IndexInfo(**json.loads(path.read_text(encoding="utf-8")))
-        if info.fingerprint != model_identity(model):
+        info = read_state(IndexInfo, path, _AGAIN)
+        others = info.tokenizer and tokenizer is not None and info.tokenizer != tokenizer_digest(tokenizer)
+        if others or info.fingerprint != model_identity(model):
             raise CodeUnlearnError(f"The index in {folder} was made for another model; index the corpus again.")
         if info.num_codes != require_bottleneck(model).codebook.num_codes:
             raise CodeUnlearnError(
@@ -159,8 +188,19 @@ class CorpusIndex:
 
     @cached_property
     def counts(self) -> CodeCounts:
-        """How often every code fires over the whole corpus: the corpus is the counts' topic side."""
-        return CodeCounts.load(self.folder / _COUNTS)
+        """How often every code fires over the whole corpus: the corpus is the counts' topic side.
+
+        Raises:
+            CodeUnlearnError: their file is damaged.
+        """
+        path = self.folder / _COUNTS
+        try:
+            counts = CodeCounts.load(path)
+        except CodeUnlearnError as error:
+            raise CodeUnlearnError(f"{path} is missing or damaged; {_AGAIN}.") from error
+        if len(counts.code_ids) != self.info.num_codes or counts.n_topic != self.info.sentences:
+            raise CodeUnlearnError(f"{path} is not of this index; {_AGAIN}.")
+        return counts
 
     def holds(self, sentences: Sequence[str]) -> bool:
         """Whether every one of these sentences is in the index."""
@@ -220,74 +260,55 @@ class CorpusIndex:
             )
 
     @cached_property
-    def _parts(self) -> list[_Part]:
-        return [_Part.read(path) for path in sorted(self.folder.glob("codes-*.arrow"))]
+    def _parts(self) -> list[CodeFile]:
+        info = self.info
+        parts = [CodeFile.read(path, info.num_codes) for path in sorted(self.folder.glob("codes-*.arrow"))]
+        found = sum(len(part.sources) for part in parts), sum(part.num_tokens for part in parts)
+        if found != (info.sentences, info.tokens) or any(part.depth != info.depth for part in parts):
+            raise CodeUnlearnError(f"The files in {self.folder} are not those of its {INFO}; {_AGAIN}.")
+        return parts
 
     @cached_property
     def _places(self) -> dict[str, tuple[int, int]]:
         return {s: (number, row) for number, part in enumerate(self._parts) for row, s in enumerate(part.sources)}
 
 
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """One Arrow file: B sentences, T tokens."""
-
-    sources: list[str]
-    offsets: Any  # [B + 1] numpy
-    tokens: Any  # [T] numpy
-    codes: Any  # [T, depth] numpy, memory-mapped
-
-    @classmethod
-    def read(cls, path: Path) -> _Part:
-        table: Any = pa.ipc.open_file(pa.memory_map(str(path))).read_all()  # pyright: ignore[reportUnknownMemberType]
-        tokens, codes = (table.column(name).chunk(0) for name in ("tokens", "codes"))
-        offsets = tokens.offsets.to_numpy()
-        values = codes.values.to_numpy()
-        return cls(
-            table.column("source").to_pylist(),
-            offsets,
-            tokens.values.to_numpy(),
-            values.reshape(int(offsets[-1]), -1),
-        )
-
-    def tokens_of(self, row: int) -> Any:
-        return self.tokens[self.offsets[row] : self.offsets[row + 1]]
-
-    def row(self, row: int) -> tuple[Any, Any]:
-        span = slice(self.offsets[row], self.offsets[row + 1])
-        return self.tokens[span], self.codes[span]
-
-
 def _begin(out: Path, asked: dict[str, Any]) -> None:
-    path = out / "request.json"
-    if path.exists() and (begun := json.loads(path.read_text(encoding="utf-8"))) != asked:
-        name = next(key for key in asked if begun.get(key) != asked[key])
-        raise CodeUnlearnError(f"The index in {out} was begun with another {name}; choose another --out or remove it.")
-    write_json(path, asked)
+    """Notes what the index is of; what is noted there already must be the same.
+
+    What older versions did not note shows in the files: each is compared with the sentences that it should hold.
+    """
+    if (out / INFO).exists():
+        raise CodeUnlearnError(f"{out} already holds an index; choose another --out or remove it.")
+    clear_unfinished(out)
+    path = out / _REQUEST
+    if not path.exists():
+        write_json(path, asked)
+        return
+    known = asked.keys() - _SINCE
+    begun = read_request(path, known, f"remove {out} and give the command again")
+    for name in sorted(asked.keys() - (_SINCE - begun.keys())):
+        if begun.get(name) != asked[name]:
+            what = _NAMES.get(name, name)
+            raise CodeUnlearnError(
+                f"The index in {out} was begun with another {what}; choose another --out or remove it."
+            )
 
 
-def _write(path: Path, texts: Sequence[str], reader: CodeReader, num_codes: int) -> None:
-    """Writes one file whole or not at all."""
-    found: dict[int, tuple[Any, Any]] = {}
-    for members, (batch,) in reader.read_with_members([texts]):
-        for i, ids, mask, tokens in zip(members, *(t.cpu().numpy() for t in batch), strict=True):
-            found[i] = tokens[mask], ids[mask]
-    lengths = [len(found[i][0]) for i in range(len(texts))]
-    offsets = np.cumsum([0, *lengths])
-    tokens = np.concatenate([found[i][0] for i in range(len(texts))])
-    codes = np.concatenate([found[i][1] for i in range(len(texts))])
-    depth = codes.shape[1]
-    table = pa.table(
-        {
-            "source": pa.array(texts, pa.string()),
-            "tokens": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(tokens.astype(np.uint32))),
-            "codes": pa.ListArray.from_arrays(
-                pa.array(offsets * depth, pa.int32()),
-                pa.array(codes.astype(np.uint16 if num_codes <= 1 << 16 else np.uint32).ravel()),
-            ),
-        }
-    )
-    unfinished = path.with_suffix(".part")
-    with pa.OSFile(str(unfinished), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-        writer.write_table(table, max_chunksize=len(texts))
-    unfinished.replace(path)
+def _finished_file(path: Path, texts: Sequence[str], reader: CodeReader, num_codes: int) -> CodeFile:
+    """The file of these sentences: the one that is there where it is whole, else a new one.
+
+    Raises:
+        CodeUnlearnError: the one that is there is whole and holds other sentences.
+    """
+    if path.exists():
+        try:
+            file = CodeFile.read(path, num_codes)
+        except CodeUnlearnError as error:
+            warnings.warn(f"{str(error).rstrip('.')}: it is made again.", stacklevel=3)
+        else:
+            if file.sources != list(texts) or file.depth != reader.s:
+                raise CodeUnlearnError(f"{path} was made of another text; choose another --out or remove the folder.")
+            return file
+    write_code_file(path, texts, reader, num_codes)
+    return CodeFile.read(path, num_codes)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -14,6 +13,7 @@ from scipy.special import chdtrc  # pyright: ignore[reportMissingTypeStubs]
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import write_json
 from codeunlearn.unlearning.counts import CodeCounts, IntArray, TopTokens
+from codeunlearn.validation import NumberOrNan, read_state
 
 FloatArray = NDArray[np.float64]
 Unit = Literal["sentence", "token"]
@@ -88,20 +88,54 @@ class EnrichmentTable:
         Raises:
             CodeUnlearnError: there is no such file, or it holds something else.
         """
+        saved = read_state(_Saved, Path(path), "search the topic again")
+        columns = saved.columns
+        lengths = {len(column) for f in fields(columns) if (column := getattr(columns, f.name)) is not None}
+        if len(lengths) > 1:
+            raise CodeUnlearnError(f"{path} is damaged: its columns have different lengths; search the topic again.")
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-            columns = content["columns"]
-            return cls(
-                **{name: np.array(columns[name], np.int64) for name in _INTEGERS},
-                **{name: np.array(columns[name], np.float64) for name in _FLOATS},
-                **{name: None if columns[name] is None else np.array(columns[name], np.int64) for name in _PAIRED},
-                top_tokens=tuple(tuple((str(t), int(n)) for t, n in tokens) for tokens in columns["top_tokens"]),
-                **{name: content[name] for name in _SCALARS},
-            )
-        except FileNotFoundError as error:
-            raise CodeUnlearnError(f"There is no file {path}; search the topic's codes first.") from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CodeUnlearnError(f"{path} does not hold an enrichment table; search the topic again.") from error
+            whole = {
+                name: None if (column := getattr(columns, name)) is None else np.array(column, np.int64)
+                for name in (*_INTEGERS, *_PAIRED)
+            }
+        except OverflowError as error:
+            raise CodeUnlearnError(
+                f"{path} is damaged: it holds a number too large; search the topic again."
+            ) from error
+        values: dict[str, Any] = {
+            **whole,
+            **{name: np.array(getattr(columns, name), np.float64) for name in _FLOATS},
+            **{name: getattr(saved, name) for name in _SCALARS},
+        }
+        return cls(**values, top_tokens=columns.top_tokens)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    ids: list[int]
+    topic: list[int]
+    control: list[int]
+    f_topic: list[NumberOrNan]
+    f_control: list[NumberOrNan]
+    r: list[NumberOrNan]
+    chi2: list[NumberOrNan]
+    p: list[NumberOrNan]
+    only_topic: list[int] | None
+    only_control: list[int] | None
+    top_tokens: tuple[TopTokens, ...]
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """The file of an `EnrichmentTable`."""
+
+    columns: _Columns
+    s_prime: int
+    unit: Unit
+    epsilon: float
+    yates: bool
+    n_topic: int
+    n_control: int
 
 
 def enrichment(
