@@ -119,7 +119,7 @@ def test_unknown_keys_warn_and_are_left_out(tmp_path: Path) -> None:
         ('{"format": "codeunlearn-forget-set", "topic": "x", "ids": 3, "fingerprint": ""}', "damaged"),
         ('{"format": "codeunlearn-forget-set", "topic": "x", "ids": [1, 1], "fingerprint": ""}', "distinct"),
         ('{"format": "codeunlearn-forget-set", "topic": "x", "ids": ["1"], "fingerprint": ""}', "distinct"),
-        ('{"format": "codeunlearn-forget-set", "format_version": 2}', "newer codeunlearn"),
+        ('{"format": "codeunlearn-forget-set", "format_version": 3}', "newer codeunlearn"),
     ],
 )
 def test_a_file_that_is_no_forget_set_gives_one_clear_error(tmp_path: Path, content: str, message: str) -> None:

@@ -26,9 +26,9 @@ def run(
     from codeunlearn.errors import CodeUnlearnError
     from codeunlearn.unlearning import restore
 
-    opened = load_model(model, dtype="auto")
-    require_bottleneck(opened)
-    if all(entry["committed"] for entry in opened.config.bottleneck.ledger):
+    opened = load_model(model, dtype="auto", check_ledger=bool(topic))  # all of it can be taken back, whatever it is
+    bottleneck = require_bottleneck(opened)
+    if all(entry.get("committed") for entry in bottleneck.config.ledger) and not bottleneck.codebook.deleted.any():
         raise CodeUnlearnError(f"{model} has nothing to restore: no topic is forgotten, or all of them are committed.")
     restored = restore(opened, *(topic or []))
     save_copy(opened, model, out)

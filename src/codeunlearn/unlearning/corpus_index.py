@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from codeunlearn.codebook import evaluating, model_identity, require_bottleneck
+from codeunlearn.codebook import evaluating, identify, model_identity, require_bottleneck
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import write_json
 from codeunlearn.record import environment
@@ -149,7 +149,7 @@ class CorpusIndex:
         if not path.exists():
             raise CodeUnlearnError(f"{folder} holds no finished index; make one with `codeunlearn index`.")
         info = IndexInfo(**json.loads(path.read_text(encoding="utf-8")))
-        if info.fingerprint != model_identity(model):
+        if not identify(model).goes_by(info.fingerprint):
             raise CodeUnlearnError(f"The index in {folder} was made for another model; index the corpus again.")
         if info.num_codes != require_bottleneck(model).codebook.num_codes:
             raise CodeUnlearnError(
