@@ -84,11 +84,10 @@ def opened(bottleneck: ConceptBottleneck, block: Block) -> Generator[None]:
         yield
     finally:
         with LOCK:
-            state = _OPEN[bottleneck]
             state.blocks.remove(block)
             _write(bottleneck, *_seen(bottleneck, state))
             if not state.blocks:
-                del _OPEN[bottleneck]
+                _OPEN.pop(bottleneck, None)
 
 
 def show(bottleneck: ConceptBottleneck, state: ModelState, **changes: Any) -> None:
