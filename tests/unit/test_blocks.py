@@ -269,10 +269,8 @@ def test_deletions_work_in_and_out_of_inference_mode(model: ConceptBottleneck) -
         twin = copy.deepcopy(model)
         forget(twin, set_of(twin, "love", 1))
     for one in (model, twin):
-        version = None if one.codebook.deleted.is_inference() else one.codebook.deleted._version
         with torch.inference_mode():
             forget(one, set_of(one, "dog", 2))
-        assert version is None or one.codebook.deleted._version > version
         assert restore(one, "dog") == 1
         with forgetting(one, set_of(one, "sea", 9)):
             assert 9 in deleted(one)

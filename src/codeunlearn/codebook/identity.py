@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from codeunlearn.codebook.bottleneck import ConceptBottleneck
 from codeunlearn.codebook.ledger import canonical_digest
 from codeunlearn.codebook.modeling import find_bottleneck, require_bottleneck
+from codeunlearn.codebook.wrappers import own_parameters, unwrapped
 
 _COMPUTES = (
     "d_kv",
@@ -49,8 +50,11 @@ def fingerprint(model: nn.Module) -> str:
 
     With a bottleneck it covers the names, shapes and bf16-rounded values of all parameters, the code ids in their order,
     S, the site, the LayerNorm's epsilon, whether there is an autoencoder, and the base's settings that decide what
-    reaches the bottleneck. It covers neither the mask nor the deletion mode: a set is a set of codes, whatever becomes
-    of their slots. Without a bottleneck it covers the parameters alone.
+    reaches the bottleneck. It covers neither the mask nor the deletion mode, since a set is a set of codes, whatever
+    becomes of their slots. Without a bottleneck it covers the parameters alone.
+
+    A wrapped model (``DataParallel``, compiled, PEFT) has that of the model inside. The weights of adapters such as
+    LoRA's are left out until they are merged.
     """
     bottleneck = find_bottleneck(model)
     return _parameters(model) if bottleneck is None else _own(model, bottleneck).fingerprint
@@ -78,7 +82,7 @@ def model_identity(model: nn.Module) -> str:
 def _own(model: nn.Module, bottleneck: ConceptBottleneck) -> Identity:
     """As if there had been no commit."""
     config, parameters, ids = bottleneck.config, _parameters(model), bottleneck.codebook.code_ids
-    base = getattr(model, "config", None)
+    base = getattr(unwrapped(model), "config", None)
     content: dict[str, Any] = {
         "parameters": parameters,
         "code_ids": hashlib.sha256(_bytes(ids)).hexdigest(),
@@ -100,9 +104,9 @@ def _parameters(model: nn.Module) -> str:
     Rounding makes it the same whether the model was opened in bf16 or in fp32.
     """
     digest = hashlib.sha256()
-    for name, parameter in sorted(model.named_parameters()):
+    for name, parameter in sorted(own_parameters(model)):
         digest.update(f"{name}{tuple(parameter.shape)}".encode())
-        digest.update(_bytes(parameter.detach().to(torch.bfloat16).view(torch.int16)))
+        digest.update(_bytes(parameter.to(torch.bfloat16).view(torch.int16)))
     return digest.hexdigest()
 
 

@@ -11,6 +11,7 @@ need copies of it.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from codeunlearn.codebook import (
     require_bottleneck,
 )
 from codeunlearn.codebook.ledger import LedgerEntry, claimed, commits_digest, entry_by_hand, masked_by_hand
+from codeunlearn.codebook.wrappers import has_adapters
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.unlearning.forget_set import ForgetSet, ForgetUnion, flatten
 from codeunlearn.unlearning.views import (
@@ -206,6 +208,12 @@ def _entries(
     sets = list(flatten(forget_sets))
     if not sets:
         raise CodeUnlearnError("There is nothing to forget; give at least one forget set.")
+    if has_adapters(model):
+        warnings.warn(
+            "The model has an adapter (such as LoRA), whose weights no fingerprint covers: what the adapter has learnt of a "
+            "topic may stay.",
+            stacklevel=3,
+        )
     identity = identity or identify(model)
     for forget_set in sets:
         _require_fit(bottleneck, forget_set, identity)

@@ -120,7 +120,7 @@ def _seen(bottleneck: ConceptBottleneck, state: ModelState) -> tuple[list[Entry]
 
 def _write(bottleneck: ConceptBottleneck, ledger: list[Entry], mask: Tensor, mode: DeletionMode) -> None:
     codebook, config = bottleneck.codebook, bottleneck.config
-    # Only so does torch count the write, wherever it is called, and allow it, whatever the mask was made in.
+    # An inference tensor may be written to in inference mode alone.
     with torch.inference_mode(codebook.deleted.is_inference()):
         codebook.deleted.copy_(mask)
     config.ledger = ledger
