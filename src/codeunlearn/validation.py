@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError, to_json
 
 from codeunlearn.errors import CodeUnlearnError
 
@@ -15,6 +16,7 @@ MOST = 2**31 - 1
 """The largest number of rows, columns or codes that anything here counts to."""
 Count = Annotated[int, Field(ge=1, le=MOST)]
 Index = Annotated[int, Field(ge=0, le=MOST)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -31,6 +33,8 @@ class Shape(BaseModel):
 def validated(shape: type[_T], content: Any, where: str) -> _T:
     """``content``, as it came out of JSON or YAML, as a ``shape`` (a `Shape`, a dataclass or any type).
 
+    By JSON's rules, strictly: a list stands for a tuple and a mapping for a dataclass, and nothing else is converted.
+
     Args:
         where: what is read, for the message, such as the name of the file.
 
@@ -38,7 +42,11 @@ def validated(shape: type[_T], content: Any, where: str) -> _T:
         CodeUnlearnError: it does not fit; the message names the first place and what is wrong there.
     """
     try:
-        return TypeAdapter(shape).validate_python(content)
+        text = to_json(content, inf_nan_mode="constants")
+    except (PydanticSerializationError, ValueError) as error:  # a lone surrogate, or nested without end
+        raise CodeUnlearnError(f"{where} holds something that is no JSON.") from error
+    try:
+        return TypeAdapter(shape).validate_json(text, strict=True)
     except ValidationError as error:
         raise CodeUnlearnError(f"{where}: {first_fault(error)}.") from error
 

@@ -104,7 +104,7 @@ def _parameters(model: nn.Module) -> str:
     Rounding makes it the same whether the model was opened in bf16 or in fp32.
     """
     digest = hashlib.sha256()
-    for name, parameter in sorted(own_parameters(model)):
+    for name, parameter in sorted(own_parameters(model), key=lambda pair: pair[0]):
         digest.update(f"{name}{tuple(parameter.shape)}".encode())
         digest.update(_bytes(parameter.to(torch.bfloat16).view(torch.int16)))
     return digest.hexdigest()

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from codeunlearn.device import processes
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.files import plain, write_json
+from codeunlearn.files import inside, plain, write_json
 from codeunlearn.record import environment
 
 CHANGED = "changed"
@@ -163,9 +163,10 @@ class StageStore:
 
     def _remove(self, stage: Stage) -> None:
         self._redone.add(stage.name)
-        self.path(stage.name).unlink()
-        if stage.folder is not None and stage.folder.exists():
-            shutil.rmtree(stage.folder)
+        file, folder = inside(self.out, self.path(stage.name)), stage.folder
+        if folder is not None and folder.exists():
+            shutil.rmtree(inside(self.out, folder))
+        file.unlink()
 
     def _make(self, stage: Stage, turn: int) -> None:
         rank, number = processes()

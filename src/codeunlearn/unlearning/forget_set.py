@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast
+from typing import Any, cast
 
 import codeunlearn
 from codeunlearn.codebook.ledger import canonical_digest
@@ -20,12 +20,6 @@ from codeunlearn.validation import MOST, Count, Digest, Field, Index, Shape, val
 FORMAT = "codeunlearn-forget-set"
 FORMAT_VERSION = 2
 """1 had no digest."""
-
-
-_Item = TypeVar("_Item")
-_Listed = Annotated[tuple[_Item, ...], Field(strict=False)]
-"""JSON's lists as tuples."""
-_Pairs = _Listed[Annotated[tuple[str, Index], Field(strict=False)]]
 
 
 @dataclass(frozen=True)
@@ -279,7 +273,7 @@ class _Row(Shape, extra="ignore"):
     f_control: float
     r: float
     p: float
-    top_tokens: _Pairs = ()
+    top_tokens: tuple[tuple[str, Index], ...] = ()
     q: float | None = None
     effect: float | None = None
     effect_low: float | None = None
@@ -298,13 +292,13 @@ class _File(Shape, extra="ignore"):
 
     format: str
     topic: str
-    ids: _Listed[Any]
+    ids: tuple[Any, ...]
     fingerprint: str
     format_version: Count = 1
     digest: Digest | None = None
-    forms: _Listed[str] = ()
-    target_forms: _Listed[str] = ()
-    evidence: _Listed[_Row] = ()
+    forms: tuple[str, ...] = ()
+    target_forms: tuple[str, ...] = ()
+    evidence: tuple[_Row, ...] = ()
     preset: str = ""
     preset_options: dict[str, Any] = Field(default_factory=dict[str, Any])
     s_prime: Index = 0
