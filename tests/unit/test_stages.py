@@ -217,10 +217,11 @@ def test_a_folder_outside_or_behind_a_link_is_never_removed(tmp_path: Path, plac
     assert StageStore(out).is_finished("train")
 
 
-def test_a_stage_whose_file_lies_outside_is_not_removed(tmp_path: Path) -> None:
+def test_a_stage_whose_file_would_lie_outside_is_neither_made_nor_removed(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    stage = Stage("../../precious", {}, (), lambda: {"value": 1})
-    StageStore(out).run([stage])
-    with pytest.raises(CodeUnlearnError, match="is not removed"):
-        StageStore(out, ["../../precious"]).run([stage])
-    assert (tmp_path / "precious.json").exists()
+    (tmp_path / "precious.json").write_text("{}")
+    for name in ("../../precious", "..", "a/../../../precious", str(tmp_path / "precious"), "", "a\x00b"):
+        with pytest.raises(CodeUnlearnError, match="is no name of a stage"):
+            StageStore(out, [name]).run([Stage(name, {}, (), lambda: {"value": 1})])
+    assert (tmp_path / "precious.json").read_text() == "{}"
+    assert not out.exists()

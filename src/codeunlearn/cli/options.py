@@ -67,7 +67,7 @@ DataSetConfig = Annotated[
 ]
 SourceColumn = Annotated[str | None, typer.Option("--source-column", help="Column of the source side.")]
 TargetColumn = Annotated[str | None, typer.Option("--target-column", help="Column of the target side.")]
-Limit = Annotated[int | None, typer.Option("--limit", help="Read at most so many pairs.", min=1)]
+Limit = Annotated[int | None, typer.Option("--limit", help="Read at most so many pairs.", min=1, max=2**31 - 1)]
 SourcePrefix = Annotated[
     str | None,
     typer.Option(

@@ -6,10 +6,10 @@ whole and sound, or there is one sentence that says why not.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import torch
 from torch import nn
@@ -17,7 +17,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, PreTraine
 from transformers import AutoTokenizer as _AutoTokenizer
 
 from codeunlearn.codebook.sites import FAMILIES
-from codeunlearn.codebook.untrusted import check_source, check_types, check_weights
+from codeunlearn.codebook.untrusted import CONFIG, GENERATION, check_source, check_types, check_weights
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import reason
 from codeunlearn.validation import Count, Field, Index, Positive, Shape, Share, validated
@@ -47,8 +47,24 @@ class _BaseShape(Shape, extra="allow"):
     pad_token_id: Index = 0
     eos_token_id: Index | list[Index] | None = None
     decoder_start_token_id: Index | None = None
+    bos_token_id: Index | None = None
     source_prefix: str | None = None
     bottleneck: dict[str, Any] | None = None
+
+
+class _GenerationShape(Shape, extra="allow"):
+    """What ``generate`` would stumble over in ``generation_config.json``."""
+
+    decoder_start_token_id: Index | None = None
+    bos_token_id: Index | None = None
+    pad_token_id: Index | None = None
+    eos_token_id: Index | Annotated[list[Index], Field(min_length=1)] | None = None
+    forced_bos_token_id: Index | None = None
+    forced_eos_token_id: Index | list[Index] | None = None
+    suppress_tokens: list[Index] | None = None
+    begin_suppress_tokens: list[Index] | None = None
+    bad_words_ids: Annotated[list[Annotated[list[Index], Field(min_length=1)]], Field(min_length=1)] | None = None
+    cache_implementation: None = None
 
 
 def load_model(
@@ -67,16 +83,15 @@ def load_model(
             holds no numbers; or ledger and mask differ.
     """
     name = _found(name, slashes=(1,))
-    with _opening(f"The model in {name}"):
-        config = check_source(name)
+    with _opening(name, f"The model in {name}"):
+        settings = check_source(name)
         if Path(name).is_dir():
             check_weights(Path(name))
-        if config.get("model_type") in _FAMILY:
-            validated(_BaseShape, config, f"config.json of {name}")
-            if Path(name).is_dir():
-                check_types(Path(name))
+        if settings.get(CONFIG, {}).get("model_type") in _FAMILY:
+            _check_settings(settings, name)
         options = {**_SAFELY, "use_safetensors": True, "dtype": dtype, "output_loading_info": True}
-        options |= {} if check_ledger else {"check_ledger": False}
+        if not check_ledger and "bottleneck" in settings.get(CONFIG, {}):
+            options["check_ledger"] = False
         model, info = AutoModelForSeq2SeqLM.from_pretrained(name, **options)
         require_whole(info, name)
         _require_numbers(model, name)
@@ -90,7 +105,7 @@ def load_encoder(name: str | Path) -> Any:
         CodeUnlearnError: there is no such model, or its files ask for code.
     """
     name = _found(name, slashes=(0, 1))
-    with _opening(f"The encoder in {name}"):
+    with _opening(name, f"The encoder in {name}"):
         check_source(name)
         if AutoConfig.from_pretrained(name, **_SAFELY).is_encoder_decoder:
             return load_model(name).get_encoder()
@@ -106,24 +121,24 @@ def load_tokenizer(name: str | Path) -> PreTrainedTokenizerBase:
         CodeUnlearnError: there is none, it asks for code, it cannot fill up a batch, or it has tokens that the model has not.
     """
     name = _found(name, slashes=(0, 1))
-    with _opening(f"{name} holds no tokenizer that can be opened", told=True):
-        config = check_source(name)
+    with _opening(name, f"{name} holds no tokenizer that can be opened", told=True):
+        settings = check_source(name)
         tokenizer: Any = _AutoTokenizer.from_pretrained(name, **_SAFELY)
-        _require_fit(tokenizer, config, name)
+        _require_fit(tokenizer, settings.get(CONFIG, {}), name)
         return tokenizer
 
 
 @contextmanager
-def _opening(what: str, *, told: bool = False) -> Generator[None]:
-    """Whatever goes wrong inside is one sentence.
+def _opening(name: str, what: str, *, told: bool = False) -> Generator[None]:
+    """Whatever goes wrong inside is one sentence with the model's name.
 
     A file can make transformers, safetensors and tokenizers fail with errors of any kind, so that none is left out.
     """
     try:
         yield
-    except CodeUnlearnError:
-        raise
     except Exception as error:
+        if isinstance(error, CodeUnlearnError) and name in str(error):
+            raise
         raise CodeUnlearnError(f"{what}{'' if told else ' cannot be opened'}: {reason(error)}.") from error
 
 
@@ -173,6 +188,35 @@ def require_whole(info: dict[str, Any], name: str) -> None:
         )
 
 
+def _check_settings(settings: dict[str, dict[str, Any]], name: str) -> None:
+    """Of a T5, with or without a bottleneck."""
+    config, generation = settings[CONFIG], settings.get(GENERATION)
+    shape = validated(_BaseShape, config, f"{CONFIG} of {name}")
+    used = [shape.pad_token_id, shape.eos_token_id, shape.decoder_start_token_id, shape.bos_token_id]
+    if generation is not None:
+        asked = validated(_GenerationShape, generation, f"{GENERATION} of {name}")
+        used += [value for key, value in asked if key in _GenerationShape.model_fields]
+        if asked.decoder_start_token_id is None and asked.bos_token_id is None:
+            raise CodeUnlearnError(
+                f"{GENERATION} of {name} says no decoder_start_token_id, with which an output begins."
+            )
+    if (largest := max(_numbers(used))) >= shape.vocab_size:
+        raise CodeUnlearnError(
+            f"{name} asks for the token {largest} and embeds {shape.vocab_size:,}; save or download it again."
+        )
+    if Path(name).is_dir():
+        check_types(Path(name))
+
+
+def _numbers(nested: Any) -> Iterator[int]:
+    """All whole numbers in lists however deep."""
+    if isinstance(nested, list):
+        for part in cast(list[Any], nested):
+            yield from _numbers(part)
+    elif isinstance(nested, int):
+        yield nested
+
+
 def _require_numbers(model: nn.Module, name: str) -> None:
     for key, tensor in model.state_dict().items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
@@ -184,12 +228,14 @@ def _require_numbers(model: nn.Module, name: str) -> None:
 def _require_fit(tokenizer: Any, config: dict[str, Any], name: str) -> None:
     if tokenizer.pad_token_id is None:
         raise CodeUnlearnError(f"The tokenizer in {name} has no padding token, so that it cannot make batches.")
+    if not isinstance(tokenizer.model_max_length, (int, float)) or tokenizer.model_max_length < 1:
+        raise CodeUnlearnError(
+            f"The tokenizer in {name} takes no text: its model_max_length is {tokenizer.model_max_length!r}."
+        )
     size = config.get("vocab_size")
-    if not isinstance(size, int) or len(tokenizer) <= size:
-        return
     used = {tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.unk_token_id} - {None}
     words = set(tokenizer.get_vocab().values()) - set(tokenizer.all_special_ids)
-    if (largest := max(used | words)) >= size:
+    if isinstance(size, int) and (largest := max(used | words)) >= size:
         raise CodeUnlearnError(
             f"The tokenizer in {name} has a token {largest} and the model embeds {size:,}; they do not belong together."
         )

@@ -20,9 +20,9 @@ from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import read_json_object, reason
 from codeunlearn.validation import Field, Shape, validated
 
-CONFIG = "config.json"
+CONFIG, GENERATION = "config.json", "generation_config.json"
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
-_SETTINGS = (CONFIG, "generation_config.json", "tokenizer_config.json")
+_SETTINGS = (CONFIG, GENERATION, "tokenizer_config.json")
 _READ = {".json", ".safetensors", ".model", ".txt", ".jinja", ".spm"}
 """Endings of the files in a model's folder that transformers opens."""
 _NAMES_CODE = {
@@ -57,8 +57,8 @@ class _Index(Shape, extra="allow"):
     weight_map: dict[str, str] = Field(min_length=1)
 
 
-def check_source(name: str) -> dict[str, Any]:
-    """What ``config.json`` holds, if nothing in the model's small files asks for more than weights and settings.
+def check_source(name: str) -> dict[str, dict[str, Any]]:
+    """What the model's small files hold, by their names, if nothing in them asks for more than weights and settings.
 
     Args:
         name: folder or Hub name; of a Hub name the small files are downloaded, as transformers would do next.
@@ -71,15 +71,14 @@ def check_source(name: str) -> dict[str, Any]:
         raise CodeUnlearnError(
             f"{name} holds an adapter (adapter_config.json); merge it into its model and save that as a model of its own."
         )
-    content: dict[str, Any] = {}
+    found: dict[str, dict[str, Any]] = {}
     for file in _SETTINGS:
         if (path := find(file)) is not None:
-            settings = read_json_object(path)
-            _check_settings(settings, f"{file} of {name}")
-            content = settings if file == CONFIG else content
+            found[file] = read_json_object(path)
+            _check_settings(found[file], f"{file} of {name}")
     if (path := find(_INDEX)) is not None:
         _check_shards(path, name)
-    return content
+    return found
 
 
 def _check_settings(settings: dict[str, Any], where: str) -> None:

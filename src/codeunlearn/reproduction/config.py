@@ -17,7 +17,7 @@ from codeunlearn.training.initialise import BuildConfig
 from codeunlearn.training.losses import LossWeights
 from codeunlearn.training.sizes import SIZES
 from codeunlearn.unlearning import PRESETS, S_PRIMES
-from codeunlearn.validation import Count, Index, Seed
+from codeunlearn.validation import MOST, Count, Index, Seed
 
 REFERENCE = "reference"
 """The ablations' first row, with which the variants are compared."""
@@ -304,6 +304,9 @@ def _check(config: ReproductionConfig) -> None:
         )
     if not words or len(set(words)) < len(words) or not config.seeds:
         raise CodeUnlearnError("Give at least one seed and one topic, and each topic once.")
+    for text in (config.text, *base.text):
+        if text.limit is not None and text.limit < 1:
+            raise CodeUnlearnError(f"text: limit of {text.data} is {text.limit}; it must be at least 1.")
     for key in ("concept", "name"):
         if (word := getattr(config, key)) is not None and word not in words:
             raise CodeUnlearnError(f"{key} is {word!r}, which is none of the topics {', '.join(words)}.")
@@ -331,13 +334,20 @@ def _check(config: ReproductionConfig) -> None:
             raise CodeUnlearnError(f"{where} sets {foreign[0]!r}, which is none of {', '.join(known)}.")
         for name, value in options.items():
             checked(known[name], value, f"{where}: {name}")
+        if known is _SHAPE and options.get("top_s", 1) > options.get("num_codes", MOST):
+            raise CodeUnlearnError(
+                f"{where}: top_s is {options['top_s']}, more than num_codes, {options['num_codes']}."
+            )
 
 
 def _check_levels(config: ReproductionConfig) -> None:
     for level in (config.scores.s_prime, *config.scores.example_s_primes):
         if level not in config.search.s_primes:
             searched = ", ".join(map(str, config.search.s_primes))
-            raise CodeUnlearnError(f"S' = {level} is to be shown but not searched; search: s_primes has {searched}.")
+            raise CodeUnlearnError(
+                f"S' = {level} is to be shown but not searched; scores: s_prime or example_s_primes has it, and search: s_primes "
+                f"has {searched}."
+            )
 
 
 def _check_variants(ablations: AblationConfig) -> None:

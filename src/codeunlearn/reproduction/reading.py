@@ -23,6 +23,7 @@ from codeunlearn.files import read_text, reason
 
 _Config = TypeVar("_Config")
 _TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map")}
+_MOST = 2**63 - 1
 _TYPES = {"int": "int", "float": "float", "finite": "float", "bool": "bool", "string": "str"}
 _WORDS = {"yes": True, "on": True, "no": False, "off": False}
 """What older YAML takes for true and false; here only where a truth value is wanted."""
@@ -126,6 +127,8 @@ def _written_out(hint: Any, value: Any, where: str) -> Any:
         return _WORDS.get(value.lower(), value)
     if isinstance(value, float) and not math.isfinite(value):
         raise CodeUnlearnError(f"{where} must be a number, not {value}.")
+    if type(value) is int and abs(value) > _MOST:
+        raise CodeUnlearnError(f"{where} must be a number of at most 19 digits, not {_short(value)}.")
     return value
 
 

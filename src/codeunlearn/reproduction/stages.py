@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from codeunlearn.device import processes
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.files import inside, plain, write_json
+from codeunlearn.files import inside, is_file_name, plain, write_json
 from codeunlearn.record import environment
 
 CHANGED = "changed"
@@ -73,6 +73,13 @@ class StageStore:
             raise CodeUnlearnError("Stages are made again by one process; start it without a launcher for --redo.")
 
     def path(self, name: str) -> Path:
+        """The file of a stage.
+
+        Raises:
+            CodeUnlearnError: the name leads elsewhere.
+        """
+        if not all(map(is_file_name, name.split("/"))):
+            raise CodeUnlearnError(f"{name!r} is no name of a stage, for its file would lie elsewhere.")
         return self.out / "stages" / f"{name}.json"
 
     def is_finished(self, name: str) -> bool:
@@ -164,9 +171,10 @@ class StageStore:
     def _remove(self, stage: Stage) -> None:
         self._redone.add(stage.name)
         file, folder = inside(self.out, self.path(stage.name)), stage.folder
-        if folder is not None and folder.exists():
-            shutil.rmtree(inside(self.out, folder))
+        made = inside(self.out, folder) if folder is not None and folder.exists() else None
         file.unlink()
+        if made is not None:
+            shutil.rmtree(made)
 
     def _make(self, stage: Stage, turn: int) -> None:
         rank, number = processes()

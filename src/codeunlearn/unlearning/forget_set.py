@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import codeunlearn
 from codeunlearn.codebook.ledger import canonical_digest
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.files import read_json, write_json
+from codeunlearn.files import plain, read_json, write_json
 from codeunlearn.unlearning.counts import TopTokens
-from codeunlearn.validation import MOST, Count, Digest, Field, Index, Shape, validated
+from codeunlearn.validation import MOST, Count, Digest, Field, Index, Shape, Share, validated
 
 FORMAT = "codeunlearn-forget-set"
 FORMAT_VERSION = 2
@@ -145,10 +145,10 @@ class ForgetSet:
             lines.append(f"  ... and {len(self.evidence) - limit:,} more")
         return lines
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """SHA-256 over what is deleted where: topic, ids and fingerprint. The file and the ledger carry it."""
-        return canonical_digest({"topic": self.topic, "ids": self.ids, "fingerprint": self.fingerprint})
+        """SHA-256 over all of the set, so that a change of its file is noticed; the ledger carries it too."""
+        return canonical_digest(plain(asdict(self)))
 
     def to_dict(self) -> dict[str, Any]:
         """What the file holds."""
@@ -178,8 +178,8 @@ class ForgetSet:
         found = cls(**values)
         if read.digest != found.digest and (read.digest is not None or version > 1):
             raise CodeUnlearnError(
-                f"The forget set {found.topic!r} was changed after it was made: its digest is of another topic, model or "
-                "other codes; search the topic again."
+                f"The forget set {found.topic!r} was changed after it was made, for its digest is of another one; search the "
+                "topic again."
             )
         return found
 
@@ -269,22 +269,22 @@ class _Row(Shape, extra="ignore"):
     id: Index
     topic: Index
     control: Index
-    f_topic: float
-    f_control: float
+    f_topic: Share
+    f_control: Share
     r: float
-    p: float
+    p: Share
     top_tokens: tuple[tuple[str, Index], ...] = ()
-    q: float | None = None
+    q: Share | None = None
     effect: float | None = None
     effect_low: float | None = None
     effect_high: float | None = None
     topic_gain: float | None = None
     retain_cost: float | None = None
-    stability: float | None = None
+    stability: Share | None = None
     rank: Count | None = None
     odds_ratio: float | None = None
     z: float | None = None
-    alignment: float | None = None
+    alignment: Share | None = None
 
 
 class _File(Shape, extra="ignore"):
@@ -310,7 +310,7 @@ class _File(Shape, extra="ignore"):
     expected_false_positives: float | None = None
     created: str = ""
     version: str = ""
-    topic_left: float | None = None
+    topic_left: Annotated[float, Field(ge=0)] | None = None
 
 
 _OF_THE_FILE = {"format", "format_version", "digest"}
