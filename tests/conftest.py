@@ -84,7 +84,7 @@ def tiny_model() -> Any:
     return make_model()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny() -> Callable[..., Any]:
     """Makes a model with a bottleneck: ``tiny("mt5", deletion_mode="drop")``; kinds are t5, t5-v1.1 and mt5."""
     return make_model

@@ -181,6 +181,31 @@ def plain(content: Any) -> Any:
     return content
 
 
+def inside(folder: Path, path: Path) -> Path:
+    """``path``, if what stands there lies in ``folder``, links followed; to be asked before anything is removed.
+
+    Raises:
+        CodeUnlearnError: it lies elsewhere, is a link, or is the folder itself.
+    """
+    root, place = folder.resolve(), path.resolve()
+    if path.is_symlink() or place == root or not place.is_relative_to(root):
+        raise CodeUnlearnError(
+            f"{path} is no file or folder within {folder}, so that it is not removed; look what it is."
+        )
+    return path
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a file or folder can be called so: it is one part of a path, not too long and not hidden."""
+    return (
+        0 < len(name.encode("utf-8", "surrogatepass")) <= 100
+        and name.isprintable()
+        and name == name.strip()
+        and not name.startswith(".")
+        and not set(name) & set("/\\")
+    )
+
+
 def reason(error: BaseException) -> str:
     """The first line of an error, for the end of a sentence."""
     if isinstance(error, OSError) and error.strerror:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import read_json
 
 _T = TypeVar("_T")
+MOST = 2**31 - 1
+"""The largest number of rows, columns or codes that anything here counts to."""
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Index = Annotated[int, Field(ge=0, le=MOST)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""A SHA-256 in hexadecimal."""
+Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 NumberOrNan = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 """A number of a file of ours, in which null stands for what JSON cannot hold."""
@@ -78,11 +90,22 @@ def read_request(path: Path, names: Iterable[str], mend: str) -> dict[str, Any]:
 
 
 def first_fault(error: ValidationError) -> str:
-    """The first fault in words: ``evidence[3].p: Input should be a valid number``."""
-    fault = error.errors(include_url=False, include_input=False)[0]
+    """The first fault in words: ``evidence[3].p: Input should be a valid number, not 'x'``."""
+    fault = error.errors(include_url=False)[0]
+    message = fault["msg"].removeprefix("Value error, ").rstrip(".").replace("valid tuple", "valid list")
+    message = re.sub(r"(valid dictionary) or .*", r"\1", message)
+    if fault["type"].endswith(("_type", "_from_float")) and isinstance(fault["input"], (str, int, float, type(None))):
+        message += f", not {_short(fault['input'])}"
     place = _place(fault["loc"])
-    message = fault["msg"].removeprefix("Value error, ").rstrip(".")
     return f"{place}: {message}" if place else message
+
+
+def _short(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of thousands of digits
+        return "this one"
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _place(parts: Sequence[int | str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -303,14 +304,15 @@ def test_forget_sets_of_the_original_model_apply_to_the_committed_one(model: Mod
 def test_a_set_found_between_two_commits_applies_after_the_second(model: Model) -> None:
     forget(model, set_of(model, "love", [1, 2]))
     commit(model)
-    sentences = ["a b c", "b c d", "c d e", "a c e"]
-    tokenizer = train_tokenizer(sentences, 12)
+    sentences = [f"{x} c {y}" for x in "abdfgh" for y in "abdfgh"]
+    tokenizer = train_tokenizer(sentences, 16)
     control = [sentence.replace("c", "e") for sentence in sentences]
     between = search_topic(model, tokenizer, sentences, control, topic_name="c", s_prime=8).forget_set
     forget(model, set_of(model, "captain", [3, 4]))
     commit(model)
+    between = replace(between, ids=(*between.ids[:9], 3), evidence=())
     forget(model, between)
-    assert deleted_ids(model) == set(between.ids) - {3, 4}
+    assert deleted_ids(model) == set(between.ids) - {3, 4} != set()
     assert model.config.bottleneck.origin == fingerprint(make_model())
 
 
@@ -331,10 +333,6 @@ def test_a_commit_that_cannot_keep_its_promise_is_refused(model: Model) -> None:
     forget(model, set_of(model, "love", [1, 2]))
     set_deletion_mode(model, "drop")
     with pytest.raises(CodeUnlearnError, match=r"not drop.*'refill'"):
-        commit(model)
-    set_deletion_mode(model, "refill")
-    forget(model, set_of(model, "all", list(range(TOP_S - 1, NUM_CODES))))
-    with pytest.raises(CodeUnlearnError, match="S = 3"):
         commit(model)
     assert model.bottleneck.codebook.num_codes == NUM_CODES
     assert model.config.bottleneck.origin is None

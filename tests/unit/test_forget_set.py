@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import warnings
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
@@ -52,6 +57,12 @@ LOVE = ForgetSet(
     codes_tested=80,
     expected_false_positives=2.0,
     created="2026-11-23T12:00:00+00:00",
+)
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
 )
 
 
@@ -119,7 +130,7 @@ def test_unknown_keys_warn_and_are_left_out(tmp_path: Path) -> None:
         ('{"format": "codeunlearn-forget-set", "topic": "x", "ids": 3, "fingerprint": ""}', "damaged"),
         ('{"format": "codeunlearn-forget-set", "topic": "x", "ids": [1, 1], "fingerprint": ""}', "distinct"),
         ('{"format": "codeunlearn-forget-set", "topic": "x", "ids": ["1"], "fingerprint": ""}', "distinct"),
-        ('{"format": "codeunlearn-forget-set", "format_version": 2}', "newer codeunlearn"),
+        ('{"format": "codeunlearn-forget-set", "format_version": 3}', "newer codeunlearn"),
     ],
 )
 def test_a_file_that_is_no_forget_set_gives_one_clear_error(tmp_path: Path, content: str, message: str) -> None:
@@ -129,6 +140,92 @@ def test_a_file_that_is_no_forget_set_gives_one_clear_error(tmp_path: Path, cont
         ForgetSet.load(path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+CHANGED: list[dict[str, object]] = [
+    {"ids": [41], "evidence": []}, {"ids": [7, 41], "evidence": []}, {"ids": [41, 8], "evidence": []}, {"evidence": []},
+    {"topic": "hate"}, {"fingerprint": "c" * 64}, {"digest": "d" * 64}, {"digest": None}, {"preset": "paired"}, {"seed": 4},
+    {"num_codes": 99}, {"created": ""}, {"forms": ["love"]}, {"topic_left": 0.5}, {"preset_options": {}},
+]  # fmt: skip
+NO_SET: list[dict[str, object]] = [
+    {"ids": [41]}, {"ids": [7, 41]}, {"ids": []}, {"digest": 5}, {"digest": "x"}, {"digest": "d" * 64},
+    {"ids": [True, 7]}, {"ids": [41.0, 7]}, {"ids": [-1, 7]}, {"ids": [10**30, 7]}, {"ids": {"41": 7}}, {"ids": "41"},
+    {"ids": [41, None]}, {"ids": [[41], 7]}, {"topic": 5}, {"topic": None}, {"fingerprint": None}, {"forms": "love"},
+    {"forms": [5]}, {"target_forms": {"a": 1}}, {"evidence": 5}, {"evidence": [5]}, {"evidence": [{}]}, {"seed": 1.5},
+    {"seed": "3"}, {"seed": True}, {"s_prime": -1}, {"num_codes": "100"}, {"num_codes": 10**20}, {"preset": None},
+    {"preset_options": []}, {"created": 5}, {"topic_left": float("nan")}, {"topic_left": "0.1"}, {"topic_left": -1},
+    {"format_version": "2"}, {"format_version": 0}, {"format_version": True}, {"format_version": None},
+    {"expected_false_positives": float("inf")}, {"topic": "\ud800"},
+]  # fmt: skip
+NO_EVIDENCE: list[dict[str, object]] = [
+    {"id": 42}, {"id": "41"}, {"id": None}, {"p": float("nan")}, {"p": "0.1"}, {"p": None}, {"p": 2.0}, {"r": float("inf")},
+    {"topic": -1}, {"topic": 1.5}, {"top_tokens": 5}, {"top_tokens": ["ab"]}, {"top_tokens": [["a"]]}, {"f_topic": 7},
+    {"top_tokens": [["a", 1, 2]]}, {"top_tokens": [[1, "a"]]}, {"top_tokens": [["a", -1]]}, {"rank": 0}, {"q": []},
+    {"alignment": -1},
+]  # fmt: skip
+
+
+def content_of(forget_set: ForgetSet) -> dict[str, Any]:
+    return json.loads(json.dumps(forget_set.to_dict()))
+
+
+def of_the_first_format() -> dict[str, Any]:
+    """No digest betrays what is changed in it."""
+    content = content_of(LOVE) | {"format_version": 1}
+    del content["digest"]
+    return content
+
+
+@pytest.mark.parametrize("edit", CHANGED, ids=str)
+def test_a_set_that_was_changed_after_it_was_made_is_refused(tmp_path: Path, edit: dict[str, object]) -> None:
+    path = tmp_path / "love.json"
+    path.write_text(json.dumps(content_of(LOVE) | edit))
+    with pytest.raises(CodeUnlearnError, match=r"love\.json: .* was changed after it was made"):
+        ForgetSet.load(path)
+
+
+@pytest.mark.parametrize("edit", NO_SET, ids=ascii)
+def test_content_that_is_no_forget_set_is_refused(tmp_path: Path, edit: dict[str, object]) -> None:
+    path = tmp_path / "love.json"
+    path.write_text(json.dumps(of_the_first_format() | edit))
+    with pytest.raises(CodeUnlearnError, match=r"love\.json") as error:
+        ForgetSet.load(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("edit", NO_EVIDENCE, ids=str)
+def test_evidence_that_is_none_is_refused(edit: dict[str, object]) -> None:
+    content = of_the_first_format()
+    content["evidence"][0] |= edit
+    with pytest.raises(CodeUnlearnError, match="forget set"):
+        ForgetSet.from_dict(content)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"format": ' + "9" * 5000 + "}",
+        '{"format": "codeunlearn-forget-set", "ids": [' + "9" * 5000 + "]}",
+        "",
+    ],
+)
+def test_json_that_breaks_a_reader_is_one_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "love.json").write_text(text)
+    with pytest.raises(CodeUnlearnError, match="JSON"):
+        ForgetSet.load(tmp_path / "love.json")
+
+
+@given(st.dictionaries(st.sampled_from(sorted(set(LOVE.to_dict()) - {"format_version"})), JSON, max_size=3))
+@settings(max_examples=150, deadline=None)
+def test_whatever_a_set_is_changed_to_it_is_the_same_or_refused(edit: dict[str, object]) -> None:
+    with suppress(CodeUnlearnError), warnings.catch_warnings(action="ignore"):
+        assert ForgetSet.from_dict(content_of(LOVE) | edit).to_dict() == LOVE.to_dict()
+
+
+def test_a_file_of_the_first_format_has_no_digest_and_is_read(tmp_path: Path) -> None:
+    (tmp_path / "love.json").write_text(json.dumps(of_the_first_format()))
+    assert ForgetSet.load(tmp_path / "love.json") == LOVE
 
 
 def test_a_missing_file_gives_one_clear_error(tmp_path: Path) -> None:

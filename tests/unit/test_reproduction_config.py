@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.reproduction.config import ReproductionConfig, TopicConfig, train_config
-from codeunlearn.reproduction.reading import settings_of
+from codeunlearn.reproduction.reading import read, settings_of
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.losses import LossWeights
 from codeunlearn.unlearning import S_PRIMES
@@ -131,3 +135,169 @@ def test_models_are_trained_once_or_once_per_seed(tmp_path: Path) -> None:
 def test_a_mistake_is_said_in_one_sentence(tmp_path: Path, said: str, content: dict[str, Any]) -> None:
     with pytest.raises(CodeUnlearnError, match=said):
         load(tmp_path, **content)
+
+
+OUTSIDE = [
+    "..",
+    "../x",
+    "a/b",
+    "/tmp/x",
+    "a\\b",
+    ".",
+    ".hidden",
+    "",
+    " ",
+    " love",
+    "a\x00b",
+    "a\nb",
+    "x" * 101,
+    "é" * 60,
+]
+
+
+@pytest.mark.parametrize("name", [*OUTSIDE, "changed", "Ablations"])
+def test_a_topic_that_is_no_name_of_a_folder_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CodeUnlearnError, match="cannot be the name of a folder"):
+        load(tmp_path, topics=["love", name])
+
+
+@pytest.mark.parametrize("name", [*OUTSIDE, "reference"])
+def test_a_variant_that_is_no_name_of_a_folder_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CodeUnlearnError, match="needs a name of its own"):
+        load(tmp_path, ablations={"variants": ["other", name]})
+
+
+# YAML.
+
+
+def of_text(tmp_path: Path, text: str, **smallest: str) -> ReproductionConfig:
+    path = tmp_path / "config.yaml"
+    lines = {"text": "stories", "base": "some/model", "topics": "[love]", **smallest}
+    path.write_text("".join(f"{key}: {value}\n" for key, value in lines.items()) + text, encoding="utf-8")
+    return ReproductionConfig.load(path)
+
+
+def test_words_that_yaml_takes_for_truth_values_are_words(tmp_path: Path) -> None:
+    config = of_text(tmp_path, "", topics="[no, Yes, on, off, y, love]")
+    assert [topic.word for topic in config.topics] == ["no", "Yes", "on", "off", "y", "love"]
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"), [("yes", True), ("No", False), ("on", True), ("true", True), ("False", False)]
+)
+def test_where_a_truth_value_is_wanted_yaml_s_words_are_ones(tmp_path: Path, said: str, meant: bool) -> None:
+    assert of_text(tmp_path, f"gold_together: {said}\n").gold_together is meant
+
+
+@pytest.mark.parametrize("word", ["2024-01-01", "12:30:45"])
+def test_what_looks_like_a_date_is_a_word(tmp_path: Path, word: str) -> None:
+    if word.startswith("2024"):
+        assert of_text(tmp_path, "", topics=f"[{word}]").topics[0].word == word
+    else:  # YAML 1.1 counts in sixties
+        with pytest.raises(CodeUnlearnError, match=r"topics: word must be of type str, not .*; put it in quotes"):
+            of_text(tmp_path, "", topics=f"[{word}]")
+
+
+def test_what_stands_alone_is_the_one_item_of_a_list(tmp_path: Path) -> None:
+    config = of_text(tmp_path, "seeds: 4\nscores: {example_s_primes: 8}\n", topics="{word: love, forms: loves}")
+    assert (config.seeds, config.scores.example_s_primes, config.topics) == (
+        (4,),
+        (8,),
+        (TopicConfig("love", ("loves",)),),
+    )
+
+
+def test_weights_of_losses_may_be_a_mapping(tmp_path: Path) -> None:
+    config = of_text(tmp_path, "joint: {train: {losses: {l1: 0.5}}}\n")
+    assert train_config(TrainConfig.joint, config.joint.train).losses == LossWeights(l1=0.5)
+    with pytest.raises(CodeUnlearnError, match="joint: train: losses sets 'l2', which is none of"):
+        of_text(tmp_path, "joint: {train: {losses: {l2: 0.5}}}\n")
+
+
+BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n"
+MISTAKES = [
+    ("title: a\ntitle: b\n", "title stands here a second time in line 5"),
+    ("joint: {start: base, start: plain}\n", "start stands here a second time in line 4"),
+    ("5: x\n", "a key is no text; put it in quotes in line 4"),
+    ("null: x\n", "a key is no text"),
+    ("? [a, b]\n: x\n", "a key is no text"),
+    ("? {a: b}\n: x\n", "a key is no text"),
+    (BOMB, "anchors .* are not read"),
+    ("title: &a [*a]\n", "anchors .* are not read"),
+    ("joint: {<<: {start: base}}\n", "joint sets '<<', which is none of"),
+    ("\ttitle: x\n", "cannot be read: .* in line 4"),
+    ("title: [x\n", "cannot be read"),
+    ("title: 'a\n", "cannot be read"),
+    ("title: !!python/object:os.system x\n", "cannot be read: could not determine a constructor"),
+    ("title: !!binary aGk=\n", "cannot be read: could not determine a constructor"),
+    ("title: !!set {a, b}\n", "cannot be read: could not determine a constructor"),
+    ("title: !unknown x\n", "cannot be read: could not determine a constructor"),
+    ("--- {}\n", "cannot be read"),
+    ("title: " + "[" * 3000 + "\n", "cannot be read"),
+    ("seeds: [" + "9" * 5000 + "]\n", "cannot be read"),
+    ("seeds: [" + "9" * 40 + "]\n", "seeds is 9*: Input should be less than or equal to 4294967295"),
+    ("seeds: [-1]\n", "seeds is -1: Input should be greater than or equal to 0"),
+    ("search: {size: 0}\n", "search: size is 0: Input should be greater than or equal to 1"),
+    ("title: 5\n", "title must be of type str, not 5; put it in quotes"),
+    ("title: true\n", "title must be of type str, not True; put it in quotes"),
+    ("title:\n", "title must be of type str, not None; put it in quotes"),
+    ("title: [a]\n", r"title must be of type str, not \['a'\]"),
+    ("title: {a: b}\n", "title must be of type str, not {'a': 'b'}"),
+    ('title: "\\ud800"\n', "no text and no number|cannot be read"),
+    ("gold_together: maybe\n", "gold_together must be of type bool, not 'maybe'; write true or false"),
+    ("gold_together: 1\n", "gold_together must be of type bool, not 1; write true or false"),
+    ("seeds: [1.5]\n", "seeds must be of type int, not 1.5"),
+    ("seeds: [true]\n", "seeds must be of type int, not True"),
+    ("seeds: [[1]]\n", r"seeds must be of type int, not \[1\]"),
+    ("seeds: {a: 1}\n", "seeds must be of type int, not {'a': 1}"),
+    ("seeds: []\n", "at least one seed"),
+    ("plain: 5\n", "plain must hold `option: value` lines, not 5"),
+    ("plain:\n", "plain must hold `option: value` lines, not None"),
+    ("plain: {epochs: .nan}\n", "plain: epochs must be a number, not nan"),
+    ("plain: {epochs: .inf}\n", "plain: epochs must be a number, not inf"),
+    ("plain: {learning_rate: 1e-3}\n", "not '1e-3'; write 0.001"),
+    ("plain: {optimizer: sgd}\n", "plain: optimizer is 'sgd'; choose one of muon, adamw"),
+    ("plain: {max_steps: '5'}\n", "plain: max_steps must be of type int, not '5'"),
+    ("joint: {build: {seed: 1.0}}\n", "joint: build: seed must be of type int, not 1.0"),
+    ("joint: {bottleneck: {top_s: 8.5}}\n", "joint: bottleneck: top_s must be of type int"),
+    ("joint: {start: other}\n", "joint: start is 'other'; choose one of base, plain"),
+    ("joint: 5\n", "joint: start is 5; choose one of"),
+    ("search: {pools: 5}\n", "pools is 5; choose one of disjoint, paper"),
+    ("ablations: {variants: [{}]}\n", "variants is not complete: missing 'name'"),
+    ("ablations: {variants: [5]}\n", "variants: name must be of type str, not 5"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "said"), MISTAKES, ids=lambda value: value[:40])
+def test_yaml_that_does_not_fit_is_one_sentence(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(CodeUnlearnError, match=said) as error:
+        of_text(tmp_path, text)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("topics", ["[5]", "[null]", "[true]", "[1.5]", "5", "null", "", "[[love]]", "[{}]", "[{word: 5}]",
+                                    "{}", "[{word: love, forms: [5]}]", "[{word: love, form: x}]", "[]"])  # fmt: skip
+def test_topics_that_are_none_are_one_sentence(tmp_path: Path, topics: str) -> None:
+    with pytest.raises(CodeUnlearnError):
+        of_text(tmp_path, "", topics=topics)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"text: \x00", b"topics: \xe9t\xe9", b"[]", b"5", b"- a", b"love"])
+def test_a_file_that_is_no_configuration_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "config.yaml").write_bytes(content)
+    with pytest.raises(CodeUnlearnError, match=r"config\.yaml"):
+        ReproductionConfig.load(tmp_path / "config.yaml")
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from([f.name for f in fields(ReproductionConfig)]), VALUES, max_size=3))
+@settings(max_examples=150, deadline=None)
+def test_whatever_a_file_holds_is_read_or_one_sentence(content: dict[str, Any]) -> None:
+    with suppress(CodeUnlearnError):
+        read(ReproductionConfig, {**SMALLEST, **content}, "config.yaml")

@@ -233,3 +233,30 @@ def test_several_processes_share_the_stages_out_and_each_topic_stays_with_one(
     assert chain.run() == ["love/0/search", "love/0/scores"]  # `train` is the first group, `love/0` the second
     with pytest.raises(CodeUnlearnError, match="by one process"):
         StageStore(chain.out, ["train"])
+
+
+@pytest.mark.parametrize("place", ["..", "../beside", "models/link", "models/inner-link", "."])
+def test_a_folder_outside_or_behind_a_link_is_never_removed(tmp_path: Path, place: str) -> None:
+    out, beside = tmp_path / "out", tmp_path / "beside"
+    for folder in (beside, out / "models" / "real"):
+        folder.mkdir(parents=True)
+        (folder / "precious").write_text("x")
+    (out / "models" / "link").symlink_to(beside)
+    (out / "models" / "inner-link").symlink_to(out / "models" / "real")
+    stage = Stage("train", {}, (), lambda: {"value": 1}, out / place)
+    StageStore(out).run([stage])
+    with pytest.raises(CodeUnlearnError, match="is not removed"):
+        StageStore(out, ["train"]).run([stage])
+    assert (beside / "precious").exists()
+    assert (out / "models" / "real" / "precious").exists()
+    assert StageStore(out).is_finished("train")
+
+
+def test_a_stage_whose_file_would_lie_outside_is_neither_made_nor_removed(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (tmp_path / "precious.json").write_text("{}")
+    for name in ("../../precious", "..", "a/../../../precious", str(tmp_path / "precious"), "", "a\x00b"):
+        with pytest.raises(CodeUnlearnError, match="is no name of a stage"):
+            StageStore(out, [name]).run([Stage(name, {}, (), lambda: {"value": 1})])
+    assert (tmp_path / "precious.json").read_text() == "{}"
+    assert not out.exists()

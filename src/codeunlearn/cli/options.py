@@ -2,29 +2,57 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, cast, get_args, get_origin, get_type_hints
 
 import typer
 
 from codeunlearn.cli.targets import folder
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.reproduction.reading import read_yaml
 
 if TYPE_CHECKING:
     from codeunlearn.corpus.loading import DataConfig
 
 
 def read_config(context: typer.Context, value: Path | None) -> Path | None:
-    """Takes defaults from a YAML file whose keys are option names; the command line overrules them."""
+    """Takes defaults from a YAML file whose keys are option names; the command line overrules them.
+
+    Raises:
+        CodeUnlearnError: a key is no option of the command, or its value is not what the option takes.
+    """
     if value is None:
         return None
-    settings = {str(key).replace("-", "_"): setting for key, setting in read_yaml(value).items()}
-    known = {parameter.name for parameter in context.command.params}
-    if unknown := sorted(set(settings) - known):
-        raise CodeUnlearnError(f"The configuration {value} sets {unknown[0]!r}, which this command does not have.")
+    from codeunlearn.reproduction.reading import checked, read_yaml
+
+    wanted = _option_types(context)
+    settings: dict[str, Any] = {}
+    for key, setting in read_yaml(value).items():
+        name = key.replace("-", "_")
+        if name not in wanted:
+            raise CodeUnlearnError(f"The configuration {value} sets {key!r}, which this command does not have.")
+        if name in settings:
+            raise CodeUnlearnError(f"The configuration {value} sets {key!r} twice, with and without a dash.")
+        settings[name] = checked(wanted[name], setting, f"The configuration {value}: {key}")
     context.default_map = {**(context.default_map or {}), **settings}
     return value
+
+
+def _option_types(context: typer.Context) -> dict[str, Any]:
+    """What each option of the command takes, as YAML has it: paths are texts, and lists are tuples."""
+    hints = get_type_hints(inspect.unwrap(cast(Callable[..., Any], context.command.callback)))
+    names = [str(parameter.name) for parameter in context.command.params]
+    return {name: _as_written(hints[name]) for name in names if name in hints and name != "config"}
+
+
+def _as_written(hint: Any) -> Any:
+    if get_origin(hint) in (Union, UnionType):
+        return Union[tuple(map(_as_written, get_args(hint)))]  # noqa: UP007
+    if get_origin(hint) is list:
+        return tuple[_as_written(get_args(hint)[0]), ...]
+    return str if hint is Path else hint
 
 
 Config = Annotated[
@@ -40,7 +68,7 @@ DataSetConfig = Annotated[
 ]
 SourceColumn = Annotated[str | None, typer.Option("--source-column", help="Column of the source side.")]
 TargetColumn = Annotated[str | None, typer.Option("--target-column", help="Column of the target side.")]
-Limit = Annotated[int | None, typer.Option("--limit", help="Read at most so many pairs.", min=1)]
+Limit = Annotated[int | None, typer.Option("--limit", help="Read at most so many pairs.", min=1, max=2**31 - 1)]
 SourcePrefix = Annotated[
     str | None,
     typer.Option(
@@ -48,7 +76,7 @@ SourcePrefix = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
-Seed = Annotated[int, typer.Option("--seed", help="Decides everything random.")]
+Seed = Annotated[int, typer.Option("--seed", help="Decides everything random.", min=0, max=2**32 - 1)]
 Json = Annotated[str | None, typer.Option("--json", help="Write the result as JSON to this file; - is stdout.")]
 Report = Annotated[
     Path | None,

@@ -28,9 +28,9 @@ def run(
     from codeunlearn.unlearning import restore
 
     check_model_target(out)
-    opened = load_model(model, dtype="auto")
-    require_bottleneck(opened)
-    if all(entry["committed"] for entry in opened.config.bottleneck.ledger):
+    opened = load_model(model, dtype="auto", check_ledger=bool(topic))  # all of it can be taken back, whatever it is
+    bottleneck = require_bottleneck(opened)
+    if all(entry.get("committed") for entry in bottleneck.config.ledger) and not bottleneck.codebook.deleted.any():
         raise CodeUnlearnError(f"{model} has nothing to restore: no topic is forgotten, or all of them are committed.")
     restored = restore(opened, *(topic or []))
     with save_copy(opened, model, out):

@@ -4,6 +4,8 @@ from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck
 from codeunlearn.codebook.codebook import DELETION_MODES, Codebook, DeletionMode
 from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.codebook.fast_search import PreparedCodes, top_s
+from codeunlearn.codebook.identity import Identity, fingerprint, identify, model_identity
+from codeunlearn.codebook.loading import load_encoder, load_model, load_tokenizer
 from codeunlearn.codebook.modeling import (
     CodeUnlearnMT5Config,
     CodeUnlearnMT5ForConditionalGeneration,
@@ -17,7 +19,6 @@ from codeunlearn.codebook.modeling import (
 from codeunlearn.codebook.pipeline import TranslationPipeline
 from codeunlearn.codebook.probing import evaluating, replace_bottleneck_output, run_to_site, skip_bottleneck
 from codeunlearn.codebook.search import Selection, top_s_reference
-from codeunlearn.codebook.storage import fingerprint, load_model, load_tokenizer, model_identity
 from codeunlearn.codebook.wrappers import unwrapped
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Codebook",
     "ConceptBottleneck",
     "DeletionMode",
+    "Identity",
     "PreparedCodes",
     "Selection",
     "TranslationPipeline",
@@ -39,6 +41,8 @@ __all__ = [
     "evaluating",
     "find_bottleneck",
     "fingerprint",
+    "identify",
+    "load_encoder",
     "load_model",
     "load_tokenizer",
     "model_identity",

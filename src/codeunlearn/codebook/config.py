@@ -3,14 +3,47 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Annotated, Any
 
 from transformers import PretrainedConfig
 
 from codeunlearn.codebook.codebook import DELETION_MODES, DeletionMode
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.validation import Count, Digest, Field, Name, Shape, validated
 
 _COMMON_KEYS = {"attn_implementation", "experts_implementation", "torch_dtype", *PretrainedConfig().to_dict()}
+Fingerprint = Annotated[str, Field(pattern=r"^(2:)?[0-9a-f]{64}$")]
+"""64 hexadecimal digits, behind ``2:`` since it covers more than the weights; see `identity.py`."""
+
+
+class OriginRecord(Shape):
+    """What a commit leaves behind, so that forget sets of the model before it stay usable.
+
+    Attributes:
+        parameters: that model's former fingerprint, over its weights alone; None where it had none, see `Identity`.
+        num_codes: K of that model.
+        digest: over all that the file says about its commits, see `ledger.commits_digest`.
+    """
+
+    parameters: Digest | None
+    num_codes: Count
+    digest: Digest
+
+
+class _BottleneckShape(Shape):
+    """The types of `BottleneckConfig`'s own settings."""
+
+    d_model: Count
+    num_codes: Count
+    code_dim: Count
+    top_s: int
+    autoencoder: bool
+    site: Name
+    layer_norm_eps: Annotated[float, Field(gt=0, lt=1)]
+    origin: Fingerprint | None
+    committed: Fingerprint | None
+    origin_record: OriginRecord | None
+    ledger: list[dict[str, Any]] | None
 
 
 class BottleneckConfig(PretrainedConfig):
@@ -28,8 +61,12 @@ class BottleneckConfig(PretrainedConfig):
         layer_norm_eps: epsilon of the encoder's LayerNorm.
         origin: fingerprint of the model before its first commit; forget sets made for it stay valid.
         committed: fingerprint right after the last commit; while it is the model's, ``origin`` stands for the model.
-        ledger: one entry per applied forget set, oldest first.
+        origin_record: what else there is to know of that model, see `OriginRecord`.
+        ledger: one entry per applied forget set, oldest first, see `ledger.py`.
         kwargs: transformers' own settings; any other key, as of a newer version, is kept with a warning.
+
+    Raises:
+        CodeUnlearnError: a setting is of another type than it should be, or no bottleneck can have it.
     """
 
     model_type = "codeunlearn-bottleneck"
@@ -47,9 +84,24 @@ class BottleneckConfig(PretrainedConfig):
         layer_norm_eps: float = 1e-5,
         origin: str | None = None,
         committed: str | None = None,
+        origin_record: dict[str, Any] | None = None,
         ledger: list[dict[str, Any]] | None = None,
         **kwargs: Any,
     ) -> None:
+        own = {
+            "d_model": d_model,
+            "num_codes": num_codes,
+            "code_dim": code_dim,
+            "top_s": top_s,
+            "autoencoder": autoencoder,
+            "site": site,
+            "layer_norm_eps": layer_norm_eps,
+            "origin": origin,
+            "committed": committed,
+            "origin_record": origin_record,
+            "ledger": ledger,
+        }
+        validated(_BottleneckShape, own, "The bottleneck's configuration")
         if not 1 <= top_s <= num_codes:
             raise CodeUnlearnError(f"S = {top_s} codes per token cannot come from K = {num_codes}; choose 1 <= S <= K.")
         if not autoencoder and code_dim != d_model:
@@ -76,5 +128,6 @@ class BottleneckConfig(PretrainedConfig):
         self.layer_norm_eps = layer_norm_eps
         self.origin = origin
         self.committed = committed
+        self.origin_record = origin_record
         self.ledger: list[dict[str, Any]] = list(ledger or [])
         super().__init__(**kwargs)

@@ -26,6 +26,8 @@ from transformers.modeling_outputs import Seq2SeqLMOutput
 
 from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck
 from codeunlearn.codebook.config import BottleneckConfig
+from codeunlearn.codebook.ledger import require_agreement, require_sound, settle
+from codeunlearn.codebook.loading import require_whole
 from codeunlearn.codebook.sites import find_site, install
 from codeunlearn.errors import CodeUnlearnError
 
@@ -78,28 +80,34 @@ class _BottleneckModelMixin:
         self.post_init()  # pyright: ignore[reportAttributeAccessIssue]
 
     @classmethod
-    def from_pretrained(cls, name: Any, *args: Any, output_loading_info: bool = False, **kwargs: Any) -> Any:
-        """As transformers', but a missing or misshapen tensor is an error, never a random fill.
+    def from_pretrained(
+        cls, name: Any, *args: Any, output_loading_info: bool = False, check_ledger: bool = True, **kwargs: Any
+    ) -> Any:
+        """As transformers', but the file must hold this model's tensors and no others, and a codebook that can be one.
+
+        Args:
+            check_ledger: refuse a model whose ledger and mask differ.
 
         Raises:
-            CodeUnlearnError: tensors of the checkpoint are missing or have the wrong shape.
+            CodeUnlearnError: tensors are missing, misshapen or left over, or codebook and configuration do not fit.
         """
         loaded: Any = super()  # pyright: ignore[reportUnknownVariableType]
         options = {**kwargs, "ignore_mismatched_sizes": True, "output_loading_info": True}
         model, info = loaded.from_pretrained(name, *args, **options)
-        if info["mismatched_keys"]:
-            key, found, expected = sorted(info["mismatched_keys"])[0]
-            raise CodeUnlearnError(
-                f"{name} holds {key} with shape {tuple(found)}, but its config.json asks for {tuple(expected)}; "
-                "the two files do not belong together: save or download the model again."
-            )
-        if info["missing_keys"]:
-            missing = sorted(info["missing_keys"])
-            raise CodeUnlearnError(
-                f"{name} lacks {len(missing)} of the model's tensors (the first is {missing[0]}); save or download it "
-                "again, or attach a bottleneck to a plain model with `codeunlearn build`."
-            )
+        require_whole(info, name)
+        require_sound(model.bottleneck, str(name))
+        if check_ledger:
+            require_agreement(model.bottleneck, str(name))
         return (model, info) if output_loading_info else model
+
+    def save_pretrained(self, *args: Any, **kwargs: Any) -> Any:
+        """As transformers', with a configuration that says what the codebook is.
+
+        Raises:
+            CodeUnlearnError: the ledger claims a deletion that is not there.
+        """
+        settle(self.bottleneck)
+        return super().save_pretrained(*args, **kwargs)  # pyright: ignore[reportAttributeAccessIssue]
 
     @property
     def bottleneck(self) -> ConceptBottleneck:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
@@ -26,3 +27,31 @@ def unwrapped(model: nn.Module) -> Any:
             inner = inner.get_base_model()
         else:
             return inner
+
+
+_INSIDE = ("_orig_mod", "_fsdp_wrapped_module", "base_layer", "original_module")
+"""What wrappers call that which they wrap, where they stand within a model."""
+
+
+def own_parameters(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """The model's parameters under the names that they have without wrappers; adapters' parameters are left out."""
+    inner = unwrapped(model)
+    adapted = tuple(f"{name}." for name, module in inner.named_modules() if _adapted(module) is not None)
+    for name, parameter in inner.named_parameters():
+        parts = name.split(".")
+        for place in adapted:
+            if name.startswith(place) and parts[place.count(".")] not in _INSIDE:
+                break
+        else:
+            whole = parameter.full_tensor() if hasattr(parameter, "full_tensor") else parameter  # of sharded ones
+            yield ".".join(part for part in parts if part not in _INSIDE), whole.detach()
+
+
+def has_adapters(model: nn.Module) -> bool:
+    """Whether PEFT has put layers of its own into the model, such as LoRA's."""
+    return any(_adapted(module) is not None for module in model.modules())
+
+
+def _adapted(module: nn.Module) -> nn.Module | None:
+    """The model's own layer in a layer of PEFT's."""
+    return next((child for name, child in module.named_children() if name in _INSIDE[2:]), None)

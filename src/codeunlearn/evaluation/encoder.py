@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
-from transformers import AutoConfig, AutoModel
 
-from codeunlearn.codebook import fingerprint, load_model, load_tokenizer
+from codeunlearn.codebook import fingerprint, load_encoder, load_tokenizer
 from codeunlearn.device import pick_device, suitable_batch_tokens
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.record import public_name
@@ -52,7 +50,7 @@ class FrozenEncoder:
     def __init__(
         self, name: str | Path, layer: int | None = None, *, device: str = "auto", batch_tokens: int | None = None
     ) -> None:
-        self.model = _load_encoder(str(name)).to(pick_device(device)).requires_grad_(False)
+        self.model = load_encoder(name).to(pick_device(device)).requires_grad_(False)
         self.tokenizer = load_tokenizer(name)
         self.name = public_name(str(name))
         config = self.model.config
@@ -110,21 +108,6 @@ class FrozenEncoder:
         states = torch.nn.functional.normalize(hidden.float(), dim=-1).cpu()
         counted = mask & ~tokens["special_tokens_mask"].bool()
         return [TokenStates(states[i, mask[i]], counted[i, mask[i]]) for i in range(len(batch))]
-
-
-def _load_encoder(name: str) -> Any:
-    """The encoder of the model in evaluation mode and float32."""
-    if not Path(name).exists() and (name.startswith((".", "/")) or name.count("/") > 1):
-        raise CodeUnlearnError(f"There is no model folder {name}; give the folder of a saved model or a Hub name.")
-    try:
-        if AutoConfig.from_pretrained(name).is_encoder_decoder:
-            return load_model(name).get_encoder()
-        return AutoModel.from_pretrained(name, use_safetensors=True, dtype=torch.float32).eval()
-    except CodeUnlearnError:
-        raise
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise CodeUnlearnError(f"The encoder in {name} cannot be opened: {reason}") from error
 
 
 def _positions(config: Any) -> int:

@@ -44,8 +44,10 @@ class Retranslator:
             self._codes = CodeLists.read(reader, self._sentences, bottleneck.codebook.num_codes)
 
     def after(self, forget_set: ForgetSet, mode: DeletionMode | None = None) -> list[str]:
-        """Translations with the set forgotten; the model is as before afterwards."""
+        """Translations with the set forgotten, which are those of before for an empty one; the model is as before afterwards."""
         texts = list(self.before)
+        if not forget_set.ids:
+            return texts
         touched = self.touched(forget_set).tolist()
         with forgetting(self._model, forget_set, mode=mode):
             again = self._translator([self._sentences[i] for i in touched]) if touched else []

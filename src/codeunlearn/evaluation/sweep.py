@@ -26,7 +26,7 @@ from codeunlearn.evaluation.rows import write_csv
 from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
 from codeunlearn.files import write_json, write_text
 from codeunlearn.markdown import cell
-from codeunlearn.unlearning import KnownCodes, search_topic_sets
+from codeunlearn.unlearning import KnownCodes, search_topic_sets, undeleted
 from codeunlearn.validation import NumberOrNan, read_state
 
 FILE = "sweep.json"
@@ -182,6 +182,8 @@ def sweep_topic(
 ) -> Iterator[SweepRow]:
     """Searches a topic at every S' in one pass of counting, and scores each deletion on ``tests``.
 
+    What the model has forgotten for the topic already is back before and after; other topics stay forgotten.
+
     Args:
         mode: deletion mode; the model's own when absent.
         known: codes of sentences that need no forward pass, such as a `CorpusIndex`.
@@ -190,9 +192,10 @@ def sweep_topic(
         model, tokenizer, sets, preset=preset, s_primes=tuple(s_primes), seed=config.seed, known=known
     )
     sources = [source for test in tests for source in test.sources]
-    translations = Retranslator(model, tokenizer, ModelTranslator(model, tokenizer, config), sources)
-    for s_prime, result in found.items():
-        after = translations.after(result.forget_set, mode)
-        systems = {BEFORE: lambda _: translations.before, AFTER: lambda _, after=after: after}
-        evaluation = evaluate_sets(sets.topic.name, tests, systems, examples=0, seed=config.seed)
-        yield sweep_row(evaluation, s_prime, len(result.forget_set), len(sets.search))
+    with undeleted(model, sets.topic.name):
+        translations = Retranslator(model, tokenizer, ModelTranslator(model, tokenizer, config), sources)
+        for s_prime, result in found.items():
+            after = translations.after(result.forget_set, mode)
+            systems = {BEFORE: lambda _: translations.before, AFTER: lambda _, after=after: after}
+            evaluation = evaluate_sets(sets.topic.name, tests, systems, examples=0, seed=config.seed)
+            yield sweep_row(evaluation, s_prime, len(result.forget_set), len(sets.search))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from datasets import Dataset
 
-from codeunlearn.codebook import find_bottleneck, load_model, load_tokenizer, skip_bottleneck
+from codeunlearn.codebook import find_bottleneck, identify, load_model, load_tokenizer, skip_bottleneck
 from codeunlearn.corpus.pools import Pool
 from codeunlearn.corpus.target_words import ParallelText, target_words
 from codeunlearn.corpus.topic_sets import TopicSets, sample_pool
@@ -89,7 +89,8 @@ def evaluate_topic(
         model_name: folder or Hub name.
         topic: name of the topic.
         sets: what it is scored on, see `make_test_sets`.
-        forget_sets: applied together; without any, a model that has forgotten something is compared with itself before.
+        forget_sets: applied together, in place of what the model has forgotten for their topics; other topics stay
+            forgotten before and after. Without any set, a model that has forgotten something is compared with itself before.
         comparisons: other saved models by name, such as ``plain`` and ``zero-shot``.
         prefixes: put before every source of a comparison, by its name; what its configuration says where absent.
         bypass: also score the model with its bottleneck skipped.
@@ -128,17 +129,37 @@ def _systems(
     if bottleneck is None:
         return {"model": ModelTranslator(model, tokenizer, config)}
     systems: dict[str, ModelTranslator] = {}
-    already = bool(bottleneck.codebook.deleted.any())
     if forget_sets:
-        systems[BEFORE] = ModelTranslator(model, tokenizer, config)
-        systems[AFTER] = ModelTranslator(model, tokenizer, config, lambda: forgetting(model, *forget_sets))
+        _require_uncommitted(bottleneck.config.ledger, forget_sets)
+        systems[BEFORE] = ModelTranslator(model, tokenizer, config, lambda: undeleted(model, *forget_sets))
+        systems[AFTER] = ModelTranslator(model, tokenizer, config, _instead(model, forget_sets))
     else:
         systems[BEFORE] = ModelTranslator(model, tokenizer, config, lambda: undeleted(model))
-        if already:
+        if bool(bottleneck.codebook.deleted.any()):
             systems[AFTER] = ModelTranslator(model, tokenizer, config)
     if bypass:
         systems[BYPASS] = ModelTranslator(model, tokenizer, config, lambda: skip_bottleneck(model))
     return systems
+
+
+def _instead(model: Any, forget_sets: Sequence[ForgetSet]) -> Callable[[], AbstractContextManager[None]]:
+    """The state in which these sets are forgotten, in place of whatever the model has forgotten for their topics."""
+    identity = identify(model)  # its weights stay as they are while it is scored
+
+    @contextmanager
+    def state() -> Generator[None]:
+        with undeleted(model, *forget_sets), forgetting(model, *forget_sets, identity=identity):
+            yield
+
+    return state
+
+
+def _require_uncommitted(ledger: Sequence[Mapping[str, Any]], forget_sets: Sequence[ForgetSet]) -> None:
+    gone = {entry["topic"] for entry in ledger if entry.get("committed")}
+    if topics := [s.topic for s in forget_sets if s.topic in gone]:
+        raise CodeUnlearnError(
+            f"The codes of {topics[0]!r} are committed away, so that there is no before; name a model from before the commit."
+        )
 
 
 class ModelTranslator:

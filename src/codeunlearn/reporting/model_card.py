@@ -10,6 +10,7 @@ from typing import Any, cast
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from codeunlearn.codebook.ledger import entries
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.protocol import AFTER, BEFORE, TopicEvaluation
 from codeunlearn.files import read_json_object, write_text
@@ -108,8 +109,8 @@ def model_card(
         code_source=json.dumps(known.get("source_prefix", "") + _SENTENCE, ensure_ascii=False),
         training=_training_rows(record) if record else [],
         bottleneck=_bottleneck_rows(bottleneck, known) if bottleneck else [],
-        ledger=[_ledger_row(entry) for entry in ledger],
-        ledger_notes=_ledger_notes(ledger),
+        ledger=[_ledger_row(entry) for entry in entries(ledger)],
+        ledger_notes=_ledger_notes(entries(ledger)),
         scores=_scores(scores) if scores else None,
         limits=_limits(bottleneck, scores),
         attribution=attribution or "No attribution was given when this card was written.",

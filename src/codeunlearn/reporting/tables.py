@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from codeunlearn.codebook.ledger import claimed, entries
 from codeunlearn.corpus.pools import POOLS
 from codeunlearn.corpus.topic_choice import ProposedTopic
 from codeunlearn.evaluation.protocol import AFTER, BEFORE, PLAIN, Example, TopicEvaluation
@@ -106,8 +107,8 @@ def ledger_table(ledger: Sequence[Mapping[str, Any]], num_codes: int) -> Table:
         ledger: ``model.config.bottleneck.ledger``.
         num_codes: K, rows that the codebook has now.
     """
-    masked = {i for entry in ledger if not entry["committed"] for i in entry["ids"]}
-    gone = {i for entry in ledger if entry["committed"] for i in entry["ids"]}
+    ledger = entries(ledger)
+    masked, gone = claimed(ledger, committed=False), claimed(ledger, committed=True)
     if not ledger:
         empty = Table(box=None, show_header=False)
         empty.add_row(f"Nothing is forgotten; the codebook has {num_codes:,} codes.")

@@ -10,22 +10,25 @@ from typing import Any, Literal, cast, get_type_hints
 from codeunlearn.codebook import DeletionMode
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.files import is_file_name
 from codeunlearn.reproduction.reading import checked, merged, read, read_yaml
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.initialise import BuildConfig
 from codeunlearn.training.losses import LossWeights
 from codeunlearn.training.sizes import SIZES
 from codeunlearn.unlearning import PRESETS, S_PRIMES
+from codeunlearn.validation import MOST, Count, Index, Seed
 
 REFERENCE = "reference"
 """The ablations' first row, with which the variants are compared."""
+_TAKEN = {"ablations", "changed"}  # what stages and --redo call otherwise
 PoolChoice = Literal["disjoint", "paper"]
 Options = Mapping[str, Any]
 _SHAPE: dict[str, Any] = {
-    "num_codes": int,
-    "code_dim": int,
-    "top_s": int,
-    "layer": int,
+    "num_codes": Count,
+    "code_dim": Count,
+    "top_s": Count,
+    "layer": Index,
     "deletion_mode": DeletionMode,
     "autoencoder": bool,
 }
@@ -101,9 +104,9 @@ class SearchConfig:
     """
 
     preset: str = "paper"
-    s_primes: tuple[int, ...] = S_PRIMES
-    size: int = 500
-    draws: int = 1
+    s_primes: tuple[Count, ...] = S_PRIMES
+    size: Count = 500
+    draws: Count = 1
     pools: tuple[PoolChoice, ...] = ("disjoint",)
 
 
@@ -127,14 +130,14 @@ class ScoreConfig:
         comet: COMET with this model of the Hub.
     """
 
-    size: int = 500
-    minimum: int = 20
-    whole: int = 1000
-    beams: int = 1
-    s_prime: int = 72
-    example_s_primes: tuple[int, ...] = (8, 24, 72)
-    placebo_draws: int = 20
-    usage_size: int = 5000
+    size: Count = 500
+    minimum: Count = 20
+    whole: Count = 1000
+    beams: Count = 1
+    s_prime: Count = 72
+    example_s_primes: tuple[Count, ...] = (8, 24, 72)
+    placebo_draws: Index = 20
+    usage_size: Count = 5000
     scorer: str | None = None
     bertscore: str | None = None
     bartscore: str | None = None
@@ -212,7 +215,7 @@ class ReproductionConfig:
     joint: JointConfig = field(default_factory=JointConfig)
     gold: tuple[str, ...] = ()
     gold_together: bool = False
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: tuple[Seed, ...] = (0, 1, 2)
     models_per_seed: bool = False
     search: SearchConfig = field(default_factory=SearchConfig)
     scores: ScoreConfig = field(default_factory=ScoreConfig)
@@ -294,8 +297,16 @@ def _check(config: ReproductionConfig) -> None:
         raise CodeUnlearnError(f"Unknown size {base.size!r} of the base; choose one of {', '.join(SIZES)}.")
     if base.size is not None and not base.text:
         raise CodeUnlearnError("A base that is trained here needs text of its own; give --base-data or base: text.")
+    if unfit := [word for word in words if not is_file_name(word) or word.lower() in _TAKEN]:
+        raise CodeUnlearnError(
+            f"The topic {unfit[0]!r} cannot be the name of a folder, in which its results would lie; choose another word, and "
+            "give this one among its forms."
+        )
     if not words or len(set(words)) < len(words) or not config.seeds:
         raise CodeUnlearnError("Give at least one seed and one topic, and each topic once.")
+    for text in (config.text, *base.text):
+        if text.limit is not None and text.limit < 1:
+            raise CodeUnlearnError(f"text: limit of {text.data} is {text.limit}; it must be at least 1.")
     for key in ("concept", "name"):
         if (word := getattr(config, key)) is not None and word not in words:
             raise CodeUnlearnError(f"{key} is {word!r}, which is none of the topics {', '.join(words)}.")
@@ -322,21 +333,29 @@ def _check(config: ReproductionConfig) -> None:
         if foreign := sorted(set(options) - set(known)):
             raise CodeUnlearnError(f"{where} sets {foreign[0]!r}, which is none of {', '.join(known)}.")
         for name, value in options.items():
-            if not isinstance(value, Mapping):  # weights of losses
-                checked(known[name], value, f"{where}: {name}")
+            checked(known[name], value, f"{where}: {name}")
+        if known is _SHAPE and options.get("top_s", 1) > options.get("num_codes", MOST):
+            raise CodeUnlearnError(
+                f"{where}: top_s is {options['top_s']}, more than num_codes, {options['num_codes']}."
+            )
 
 
 def _check_levels(config: ReproductionConfig) -> None:
     for level in (config.scores.s_prime, *config.scores.example_s_primes):
         if level not in config.search.s_primes:
             searched = ", ".join(map(str, config.search.s_primes))
-            raise CodeUnlearnError(f"S' = {level} is to be shown but not searched; search: s_primes has {searched}.")
+            raise CodeUnlearnError(
+                f"S' = {level} is to be shown but not searched; scores: s_prime or example_s_primes has it, and search: s_primes "
+                f"has {searched}."
+            )
 
 
 def _check_variants(ablations: AblationConfig) -> None:
     names = [REFERENCE, *(variant.name for variant in ablations.variants)]
-    if len(set(names)) < len(names) or any("/" in name or not name.strip() for name in names):
-        raise CodeUnlearnError(f"Every variant needs a name of its own, without a slash and other than {REFERENCE!r}.")
+    if len(set(names)) < len(names) or not all(map(is_file_name, names)):
+        raise CodeUnlearnError(
+            f"Every variant needs a name of its own that a folder can have, without a slash and other than {REFERENCE!r}."
+        )
     for variant in ablations.variants:
         if variant.mode is not None and (variant.train or variant.bottleneck or variant.build):
             raise CodeUnlearnError(f"The variant {variant.name!r} has a mode, so nothing else of it can change.")

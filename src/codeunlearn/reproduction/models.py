@@ -15,6 +15,7 @@ from codeunlearn.corpus.topics import Topic
 from codeunlearn.device import pick_device, processes
 from codeunlearn.evaluation.protocol import BEFORE, PLAIN, ZERO_SHOT, TestSet, evaluate_sets
 from codeunlearn.evaluation.topic import BYPASS, EvaluationConfig, ModelTranslator, whole_pool
+from codeunlearn.files import inside
 from codeunlearn.record import public_name
 from codeunlearn.reproduction.config import JointConfig, ReproductionConfig, TopicConfig, Variant, train_config
 from codeunlearn.reproduction.extras import Extras
@@ -240,6 +241,6 @@ def _lasting(train: TrainConfig) -> dict[str, Any]:
 def _finished(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
     """What later stages depend on; the checkpoints have done their duty."""
     if processes().rank == 0 and (folder / "checkpoints").exists():
-        shutil.rmtree(folder / "checkpoints")
+        shutil.rmtree(inside(folder, folder / "checkpoints"))
     kept = ("steps", "unexplained_variance", "source_prefix")
     return {"weights": weights_digest(str(folder)), **{key: record[key] for key in kept if key in record}}

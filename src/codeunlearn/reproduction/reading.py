@@ -1,18 +1,62 @@
-"""From YAML and ``KEY=VALUE`` lines to nested dataclasses, with an error in words for every key and value that does not fit."""
+"""From YAML and ``KEY=VALUE`` lines to nested dataclasses, with a sentence for every key and value that does not fit.
+
+The YAML is the part of it that mirrors JSON: each key once, and a text; true and false are the only truth values, so that
+``no`` is a word; no tags, no dates, and nothing that stands for something elsewhere in the file.
+"""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import yaml
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails, PydanticSerializationError, to_json
 
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.files import read_text, reason
 
 _Config = TypeVar("_Config")
+_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map")}
+_MOST = 2**63 - 1
+_TYPES = {"int": "int", "float": "float", "finite": "float", "bool": "bool", "string": "str"}
+_WORDS = {"yes": True, "on": True, "no": False, "off": False}
+"""What older YAML takes for true and false; here only where a truth value is wanted."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without what could surprise: see the module's docstring."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise yaml.MarkedYAMLError(None, None, "anchors (&, *) are not read; write it out", event.start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.tag != "tag:yaml.org,2002:str":
+                raise yaml.MarkedYAMLError(None, None, "a key is no text; put it in quotes", key.start_mark)
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(None, None, f"{key.value} stands here a second time", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_constructors = {
+    tag: make for tag, make in yaml.SafeLoader.yaml_constructors.items() if tag in {*_TAGS, None}
+}
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in rules if tag in _TAGS and not tag.endswith("bool")]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"true|True|TRUE|false|False|FALSE"), list("tTfF"))
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -21,59 +65,120 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         CodeUnlearnError: it cannot be read, or holds something else.
     """
-    try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise CodeUnlearnError(f"The configuration {path} cannot be read: {error}.") from error
+    content = _parsed(read_text(path), f"The configuration {path}")
+    if content is None:
+        return {}
     if not isinstance(content, dict):
         raise CodeUnlearnError(f"The configuration {path} must hold `option: value` lines.")
     return cast(dict[str, Any], content)
 
 
+def _parsed(text: str, where: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise CodeUnlearnError(f"{where} cannot be read: {error.problem or reason(error)}{line}.") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a number or a nesting without end
+        raise CodeUnlearnError(f"{where} cannot be read: {reason(error)}.") from error
+
+
 def read(cls: type[_Config], content: Mapping[str, Any], where: str) -> _Config:
     """A dataclass from its mirror in YAML; lists become tuples, and mappings the dataclasses that belong there.
 
+    What stands alone is the one item of a list, or the first field of a dataclass.
+
     Raises:
-        CodeUnlearnError: a key is unknown or missing.
+        CodeUnlearnError: a key is unknown or missing, or a value is of another type; the message names its place.
     """
-    hints = get_type_hints(cls)
-    names = [f.name for f in fields(cast(Any, cls))]
-    if unknown := sorted(set(content) - set(names)):
-        raise CodeUnlearnError(f"{where} sets {unknown[0]!r}, which is none of {', '.join(names)}.")
-    values = {key: checked(hints[key], value, f"{where}: {key}") for key, value in content.items()}
-    try:
-        return cls(**values)
-    except TypeError as error:
-        raise CodeUnlearnError(f"{where} is not complete: {str(error).partition(') ')[2] or error}.") from error
+    return checked(cls, dict(content), where)
 
 
 def checked(hint: Any, value: Any, where: str) -> Any:
-    """``value`` as the type ``hint`` wants it.
+    """``value`` as the type ``hint`` wants it, as in `read`.
 
     Raises:
         CodeUnlearnError: it cannot be.
     """
+    try:
+        return TypeAdapter(hint).validate_json(to_json(_written_out(hint, value, where)), strict=True)
+    except ValidationError as error:
+        raise _in_words(error.errors(include_url=False)[0], where) from error
+    except (PydanticSerializationError, ValueError) as error:
+        if isinstance(error, CodeUnlearnError):
+            raise
+        raise CodeUnlearnError(f"{where} holds something that is no text and no number.") from error
+
+
+def _written_out(hint: Any, value: Any, where: str) -> Any:
+    """The value with lists and mappings wherever the type wants them, and no key too many or too few."""
     kind = get_origin(hint)
+    if kind is Annotated:
+        return _written_out(get_args(hint)[0], value, where)
     if kind in (Union, UnionType):
-        kinds = [one for one in get_args(hint) if one is not type(None)]
-        return None if value is None else checked(kinds[0], value, where)
+        return None if value is None else _written_out(_meant(hint, value), value, where)
     if kind is tuple:
         items = cast(list[Any], value) if isinstance(value, list) else [value]
-        return tuple(checked(get_args(hint)[0], item, where) for item in items)
-    if kind is Literal:
-        if value not in get_args(hint):
-            raise CodeUnlearnError(f"{where} is {value!r}; choose one of {', '.join(map(str, get_args(hint)))}.")
-        return value
+        return [_written_out(get_args(hint)[0], item, where) for item in items]
     if is_dataclass(hint):
-        first = fields(hint)[0].name
-        content = cast(dict[str, Any], value) if isinstance(value, dict) else {first: value}
-        return read(cast(type[Any], hint), content, where)
-    wanted = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}.get(hint)
-    if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and hint is not bool)):
-        raise CodeUnlearnError(f"{where} must be of type {hint.__name__}, not {value!r}.")
-    if kind is not None and issubclass(kind, Mapping) and not isinstance(value, dict):
-        raise CodeUnlearnError(f"{where} must hold `option: value` lines, not {value!r}.")
+        content = cast(dict[str, Any], value) if isinstance(value, dict) else {fields(hint)[0].name: value}
+        return _fields_written_out(hint, content, where)
+    if hint is bool and isinstance(value, str):
+        return _WORDS.get(value.lower(), value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise CodeUnlearnError(f"{where} must be a number, not {value}.")
+    if type(value) is int and abs(value) > _MOST:
+        raise CodeUnlearnError(f"{where} must be a number of at most 19 digits, not {_short(value)}.")
     return value
+
+
+def _meant(hint: Any, value: Any) -> Any:
+    """Which of several types a value is to have: a mapping is for the dataclass, all else for the first of the others."""
+    kinds = [one for one in get_args(hint) if one is not type(None)]
+    wanted = [one for one in kinds if is_dataclass(one) == isinstance(value, dict)]
+    return (wanted or kinds)[0]
+
+
+def _fields_written_out(cls: Any, content: Mapping[str, Any], where: str) -> dict[str, Any]:
+    hints, own = get_type_hints(cls, include_extras=True), fields(cls)
+    if unknown := [key for key in content if key not in hints]:
+        raise CodeUnlearnError(f"{where} sets {unknown[0]!r}, which is none of {', '.join(f.name for f in own)}.")
+    needed = [f.name for f in own if f.default is MISSING and f.default_factory is MISSING]
+    if missing := [repr(name) for name in needed if name not in content]:
+        raise CodeUnlearnError(f"{where} is not complete: missing {', '.join(missing)}.")
+    return {key: _written_out(hints[key], value, f"{where}: {key}") for key, value in content.items()}
+
+
+def _in_words(fault: ErrorDetails, where: str) -> CodeUnlearnError:
+    told = fault.get("ctx", {}).get("error")
+    if isinstance(told, CodeUnlearnError):
+        return told
+    path = [part for part in fault["loc"] if isinstance(part, str) and not part.startswith("function-")]
+    place, kind, value = ": ".join([where, *path]), fault["type"], _short(fault["input"])
+    if kind == "literal_error":
+        choices = str(fault.get("ctx", {})["expected"]).replace("'", "").replace(" or ", ", ")
+        return CodeUnlearnError(f"{place} is {value}; choose one of {choices}.")
+    name = _TYPES.get(kind.partition("_")[0])
+    if kind.endswith(("_type", "_from_float", "_parsing", "_number")) and name is not None:
+        return CodeUnlearnError(f"{place} must be of type {name}, not {value}{_advice(name, fault['input'])}.")
+    if kind == "dict_type":
+        return CodeUnlearnError(f"{place} must hold `option: value` lines, not {value}.")
+    return CodeUnlearnError(f"{place} is {value}: {fault['msg']}.")
+
+
+def _advice(wanted: str, value: Any) -> str:
+    if wanted == "str" and not isinstance(value, (dict, list)):
+        return "; put it in quotes"
+    if wanted == "bool":
+        return "; write true or false"
+    if wanted == "float" and isinstance(value, str) and _as_number(value) != value:
+        return f"; write {_as_number(value)!r}"
+    return ""
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def merged(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,9 +203,9 @@ def settings_of(entries: Sequence[str]) -> dict[str, Any]:
         if not equals or not all(path.split(".")):
             raise CodeUnlearnError(f"--set takes KEY=VALUE, such as joint.train.max_steps=20; got {entry}.")
         try:
-            value: Any = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise CodeUnlearnError(f"The value of --set {entry} is not YAML.") from error
+            value: Any = _parsed(text, "it")
+        except CodeUnlearnError as error:
+            raise CodeUnlearnError(f"The value of --set {entry} is not YAML that can be used: {error}") from error
         if isinstance(value, str):
             value = _as_number(value)
         for key in reversed(path.split(".")):
@@ -111,7 +216,4 @@ def settings_of(entries: Sequence[str]) -> dict[str, Any]:
 
 def _as_number(text: str) -> float | str:
     """YAML takes 1e-3 for text."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    return float(text) if re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d{1,3}", text) else text

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from codeunlearn.device import processes
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.files import as_json, write_json
+from codeunlearn.files import as_json, inside, is_file_name, write_json
 from codeunlearn.record import environment
 from codeunlearn.validation import read_state
 
@@ -93,6 +93,13 @@ class StageStore:
             raise CodeUnlearnError("Stages are made again by one process; start it without a launcher for --redo.")
 
     def path(self, name: str) -> Path:
+        """The file of a stage.
+
+        Raises:
+            CodeUnlearnError: the name leads elsewhere.
+        """
+        if not all(map(is_file_name, name.split("/"))):
+            raise CodeUnlearnError(f"{name!r} is no name of a stage, for its file would lie elsewhere.")
         return self.out / "stages" / f"{name}.json"
 
     def is_finished(self, name: str) -> bool:
@@ -196,9 +203,11 @@ class StageStore:
 
     def _remove(self, stage: Stage) -> None:
         self._redone.add(stage.name)
-        self.path(stage.name).unlink()
-        if stage.folder is not None and stage.folder.exists():
-            shutil.rmtree(stage.folder)
+        file, folder = inside(self.out, self.path(stage.name)), stage.folder
+        made = inside(self.out, folder) if folder is not None and folder.exists() else None
+        file.unlink()
+        if made is not None:
+            shutil.rmtree(made)
 
     def _make(self, stage: Stage, turn: int) -> None:
         rank, number = processes()

@@ -213,7 +213,7 @@ class TopicStages:
             if row in names:
                 return self.models.translator(names[row], unit.seed).knowledge(test)
             model = self.models.open(self._joint(unit))[0]
-            state = (lambda: forgetting(model, states[row])) if row in states else nullcontext
+            state = (lambda: forgetting(model, states[row])) if row in states and states[row].ids else nullcontext
             return self.models.translator(self._joint(unit), unit.seed, state=state).knowledge(test)
 
         return measure

@@ -11,9 +11,9 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, set_seed
 
 from codeunlearn.codebook.config import BottleneckConfig
+from codeunlearn.codebook.loading import load_model, load_tokenizer
 from codeunlearn.codebook.modeling import find_bottleneck
 from codeunlearn.codebook.sites import DEFAULT_LAYER, family_of
-from codeunlearn.codebook.storage import load_model, load_tokenizer
 from codeunlearn.device import processes
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.training.sizes import SIZES

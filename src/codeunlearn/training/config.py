@@ -11,6 +11,7 @@ from transformers import Seq2SeqTrainingArguments
 from codeunlearn.device import pick_device
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.training.losses import LossWeights
+from codeunlearn.validation import Count, Index, NotNegative, Positive, Seed, Share
 
 
 @dataclass(frozen=True)
@@ -41,25 +42,25 @@ class TrainConfig:
         device: ``auto``, ``cpu`` or ``cuda``.
     """
 
-    epochs: float = 3.0
-    max_steps: int | None = None
-    batch_tokens: int = 6000
-    gradient_accumulation_steps: int = 1
-    max_tokens: int = 128
+    epochs: Positive = 3.0
+    max_steps: Count | None = None
+    batch_tokens: Count = 6000
+    gradient_accumulation_steps: Count = 1
+    max_tokens: Count = 128
     optimizer: Literal["muon", "adamw"] = "muon"
-    learning_rate: float = 6e-3
-    bottleneck_learning_rate: float | None = None
-    warmup_share: float = 0.03
-    weight_decay: float = 0.01
-    dropout: float | None = None
-    label_smoothing: float = 0.0
+    learning_rate: Positive = 6e-3
+    bottleneck_learning_rate: Positive | None = None
+    warmup_share: Share = 0.03
+    weight_decay: NotNegative = 0.01
+    dropout: Share | None = None
+    label_smoothing: Share = 0.0
     losses: str | LossWeights = "recommended"
     frozen: Literal["nothing", "base", "bottleneck"] = "nothing"
-    revive_steps: int = 1000
+    revive_steps: Index = 1000
     source_prefix: str = ""
-    save_steps: int = 250
-    log_steps: int = 25
-    seed: int = 0
+    save_steps: Count = 250
+    log_steps: Count = 25
+    seed: Seed = 0
     saved_dtype: Literal["float32", "bfloat16"] = "float32"
     device: str = "auto"
 

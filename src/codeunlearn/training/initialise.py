@@ -19,6 +19,7 @@ from codeunlearn.codebook.modeling import require_bottleneck
 from codeunlearn.codebook.probing import run_to_site
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.training.batches import round_up
+from codeunlearn.validation import Count, NotNegative, Seed
 
 HELD_OUT_TOKENS = 4096  # on which the reconstruction is judged
 
@@ -36,11 +37,11 @@ class BuildConfig:
         seed: which tokens become codes, the encoder's random weights and the new basis.
     """
 
-    fit_tokens: int = 40_000
-    ridge: float = 1e-4
-    batch_tokens: int = 4096
+    fit_tokens: Count = 40_000
+    ridge: NotNegative = 1e-4
+    batch_tokens: Count = 4096
     new_basis: bool = True
-    seed: int = 0
+    seed: Seed = 0
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from codeunlearn.codebook.basis import SignedPermutation
 from codeunlearn.codebook.bottleneck import BottleneckOutput
 from codeunlearn.codebook.codebook import Codebook
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.validation import NotNegative
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,11 @@ class LossWeights:
             means the same at any activation norm; T5's residual norms are around a hundred.
     """
 
-    reconstruction: float = 1.0
-    activation_commitment: float = 1.0
-    codebook: float = 2.0
-    commitment: float = 2.0
-    l1: float = 1e-6
+    reconstruction: NotNegative = 1.0
+    activation_commitment: NotNegative = 1.0
+    codebook: NotNegative = 2.0
+    commitment: NotNegative = 2.0
+    l1: NotNegative = 1e-6
     normalised: bool = True
 
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from codeunlearn.codebook import evaluating, model_identity, require_bottleneck
+from codeunlearn.codebook import evaluating, identify, model_identity, require_bottleneck
 from codeunlearn.corpus.identity import texts_digest
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import clear_unfinished, write_json
@@ -178,7 +178,7 @@ class CorpusIndex:
             raise CodeUnlearnError(f"{folder} holds no finished index; make one with `codeunlearn index`.")
         info = read_state(IndexInfo, path, _AGAIN)
         others = info.tokenizer and tokenizer is not None and info.tokenizer != tokenizer_digest(tokenizer)
-        if others or info.fingerprint != model_identity(model):
+        if others or not identify(model).goes_by(info.fingerprint):
             raise CodeUnlearnError(f"The index in {folder} was made for another model; index the corpus again.")
         if info.num_codes != require_bottleneck(model).codebook.num_codes:
             raise CodeUnlearnError(

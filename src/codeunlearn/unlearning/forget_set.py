@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import codeunlearn
+from codeunlearn.codebook.ledger import canonical_digest
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.files import write_json
+from codeunlearn.files import plain, read_json, write_json
 from codeunlearn.unlearning.counts import TopTokens
+from codeunlearn.validation import MOST, Count, Digest, Field, Index, Shape, Share, validated
 
 FORMAT = "codeunlearn-forget-set"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""1 had no digest."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ class ForgetSet:
     topic_left: float | None = None
 
     def __post_init__(self) -> None:
-        if not all(type(i) is int and i >= 0 for i in self.ids) or len(set(self.ids)) < len(self.ids):
+        if not all(type(i) is int and 0 <= i <= MOST for i in self.ids) or len(set(self.ids)) < len(self.ids):
             raise CodeUnlearnError(f"The forget set {self.topic!r} needs distinct code ids of at least 0.")
         if self.evidence and tuple(e.id for e in self.evidence) != self.ids:
             raise CodeUnlearnError(f"The evidence of the forget set {self.topic!r} does not belong to its ids.")
@@ -143,34 +145,43 @@ class ForgetSet:
             lines.append(f"  ... and {len(self.evidence) - limit:,} more")
         return lines
 
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over all of the set, so that a change of its file is noticed; the ledger carries it too."""
+        return canonical_digest(plain(asdict(self)))
+
     def to_dict(self) -> dict[str, Any]:
         """What the file holds."""
-        return {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(self)}
+        return {"format": FORMAT, "format_version": FORMAT_VERSION, "digest": self.digest, **asdict(self)}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> ForgetSet:
         """The forget set in the content of a file; keys it does not know are left out with a warning.
 
         Raises:
-            CodeUnlearnError: the content is not a forget set, or of a newer format.
+            CodeUnlearnError: the content is not a forget set, of a newer format, or was changed after it was made.
         """
         if content.get("format") != FORMAT:
             raise CodeUnlearnError("This is not a forget set; make one with `codeunlearn forget`.")
-        if content.get("format_version", 1) > FORMAT_VERSION:
+        version = content.get("format_version", 1)
+        if type(version) is int and version > FORMAT_VERSION:
             raise CodeUnlearnError("This forget set was written by a newer codeunlearn; update codeunlearn to read it.")
-        values = _known(cls, {k: v for k, v in content.items() if k not in ("format", "format_version")})
-        converters: dict[str, Callable[[Any], Any]] = {
-            "ids": tuple,
-            "forms": tuple,
-            "target_forms": tuple,
-            "evidence": lambda rows: tuple(map(_read_evidence, rows)),
-        }
+        _warn_of_unknown(content)
         try:
-            return cls(**{name: converters.get(name, lambda v: v)(value) for name, value in values.items()})
-        except CodeUnlearnError:
-            raise
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            raise CodeUnlearnError(f"The forget set is damaged ({error}); search the topic again.") from error
+            read = validated(_File, dict(content), "a key of it does not fit")
+        except CodeUnlearnError as error:
+            raise CodeUnlearnError(
+                f"The forget set is damaged: {str(error).rstrip('.')}; search the topic again."
+            ) from error
+        values: dict[str, Any] = {name: getattr(read, name) for name in read.model_fields_set - _OF_THE_FILE}
+        values["evidence"] = tuple(CodeEvidence(**vars(row)) for row in read.evidence)
+        found = cls(**values)
+        if read.digest != found.digest and (read.digest is not None or version > 1):
+            raise CodeUnlearnError(
+                f"The forget set {found.topic!r} was changed after it was made, for its digest is of another one; search the "
+                "topic again."
+            )
+        return found
 
     def save(self, path: str | Path) -> None:
         """Writes one JSON file, whole or not at all."""
@@ -184,11 +195,9 @@ class ForgetSet:
             CodeUnlearnError: there is no such file, or it holds something else.
         """
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise CodeUnlearnError(f"There is no file {path}; make a forget set with `codeunlearn forget`.") from error
-        except (OSError, ValueError) as error:
-            raise CodeUnlearnError(f"{path} cannot be read as JSON ({error}); search the topic again.") from error
+            content = read_json(Path(path))
+        except CodeUnlearnError as error:
+            raise CodeUnlearnError(f"{error} A forget set is a JSON file that `codeunlearn forget` makes.") from error
         if not isinstance(content, dict):
             raise CodeUnlearnError(f"{path} is not a forget set; make one with `codeunlearn forget`.")
         try:
@@ -254,14 +263,65 @@ def flatten(parts: Sequence[ForgetSet | ForgetUnion]) -> Iterable[ForgetSet]:
         yield from part.sets if isinstance(part, ForgetUnion) else (part,)
 
 
-def _read_evidence(row: Mapping[str, Any]) -> CodeEvidence:
-    values = _known(CodeEvidence, row)
-    values["top_tokens"] = tuple((str(token), int(count)) for token, count in row.get("top_tokens", ()))
-    return CodeEvidence(**values)
+class _Row(Shape, extra="ignore"):
+    """`CodeEvidence` in a file."""
+
+    id: Index
+    topic: Index
+    control: Index
+    f_topic: Share
+    f_control: Share
+    r: float
+    p: Share
+    top_tokens: tuple[tuple[str, Index], ...] = ()
+    q: Share | None = None
+    effect: float | None = None
+    effect_low: float | None = None
+    effect_high: float | None = None
+    topic_gain: float | None = None
+    retain_cost: float | None = None
+    stability: Share | None = None
+    rank: Count | None = None
+    odds_ratio: float | None = None
+    z: float | None = None
+    alignment: Share | None = None
 
 
-def _known(cls: type[ForgetSet] | type[CodeEvidence], content: Mapping[str, Any]) -> dict[str, Any]:
-    names = {f.name for f in fields(cls)}
-    if unknown := sorted(set(content) - names):
-        warnings.warn(f"Unknown keys in a forget set are ignored: {', '.join(unknown)}.", stacklevel=4)
-    return {name: value for name, value in content.items() if name in names}
+class _File(Shape, extra="ignore"):
+    """`ForgetSet` in a file; that its ids are some is for the set itself to say."""
+
+    format: str
+    topic: str
+    ids: tuple[Any, ...]
+    fingerprint: str
+    format_version: Count = 1
+    digest: Digest | None = None
+    forms: tuple[str, ...] = ()
+    target_forms: tuple[str, ...] = ()
+    evidence: tuple[_Row, ...] = ()
+    preset: str = ""
+    preset_options: dict[str, Any] = Field(default_factory=dict[str, Any])
+    s_prime: Index = 0
+    seed: int = 0
+    num_codes: Index = 0
+    n_topic: Index = 0
+    n_control: Index = 0
+    codes_tested: Index = 0
+    expected_false_positives: float | None = None
+    created: str = ""
+    version: str = ""
+    topic_left: Annotated[float, Field(ge=0)] | None = None
+
+
+_OF_THE_FILE = {"format", "format_version", "digest"}
+
+
+def _warn_of_unknown(content: Mapping[str, Any]) -> None:
+    rows: Any = content.get("evidence")
+    parts = [
+        (_File, content),
+        *((_Row, row) for row in (rows if isinstance(rows, list) else ()) if isinstance(row, dict)),
+    ]
+    for shape, part in parts:
+        if unknown := sorted(str(key) for key in set(part) - set(shape.model_fields)):
+            warnings.warn(f"Unknown keys in a forget set are ignored: {', '.join(unknown)}.", stacklevel=4)
