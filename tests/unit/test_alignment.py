@@ -11,7 +11,7 @@ SENTENCES = ["a dog runs", "the cat sees a dog", "the cat"]
 
 
 def near(tokenizer: Any, window: int, prefix: str = "") -> list[str]:
-    mask = near_words(tokenizer, SENTENCES, Topic.from_forms("dog", ["dog"]).pattern, window=window, prefix=prefix)
+    mask = near_words(tokenizer, SENTENCES, Topic.from_forms("dog", ["dog"]).words, window=window, prefix=prefix)
     ids = [i for row in tokenizer([prefix + sentence for sentence in SENTENCES])["input_ids"] for i in row]
     assert len(mask) == len(ids)
     return [

@@ -14,6 +14,8 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
+from codeunlearn.corpus.matching import aligned
+
 if TYPE_CHECKING:
     from HanTa.HanoverTagger import HanoverTagger
 
@@ -24,7 +26,8 @@ MIN_FORM_SHARE = 0.03
 MIN_FORM_ZIPF = 1.5
 """Inflections rarer than this do not exist in practice ("blueer", "importanter")."""
 
-TOKEN = re.compile(r"\w+(?=n['’]t\b)|n['’]t\b|['’](?:s|m|re|ve|ll|d)\b|\w+|[^\w\s]", re.IGNORECASE)
+TOKEN = re.compile(r"\w+(?=n't\b)|n't\b|'(?:s|m|re|ve|ll|d)\b|\w+|[^\w\s]", re.IGNORECASE)
+"""A word, clitic or mark of a text in normal form (`matching.normal_form`)."""
 
 _TAG_ORDER = ("NN", "NNS", "VB", "VBP", "VBZ", "VBD", "VBN", "VBG", "JJ", "JJR", "JJS", "RB", "RBR", "RBS")
 
@@ -42,7 +45,7 @@ class Reading(NamedTuple):
 
 
 class Token(NamedTuple):
-    """A word or mark and where it stands: ``sentence[start:end] == text``."""
+    """A word or mark and where it stands: ``sentence[start:end]`` reads as ``text``."""
 
     text: str
     start: int
@@ -71,16 +74,16 @@ _POS_OF_TAG = {"NN": "NOUN", "VB": "VERB", "JJ": "ADJ", "RB": "ADV"}
 
 
 def tokenise(sentence: str) -> list[Token]:
-    """Words, clitics ("do" + "n't", "Tom" + "'s") and marks, as the tagger was trained on them."""
-    return [Token(m.group(), m.start(), m.end()) for m in TOKEN.finditer(sentence)]
+    """Words, clitics ("do" + "n't", "Tom" + "'s") and marks, as the tagger was trained on them, and where they stand."""
+    form = aligned(sentence)
+    return [Token(m.group(), *form.original(*m.span())) for m in TOKEN.finditer(form.text)]
 
 
 def read(tokens: Sequence[Token]) -> list[Reading]:
     """The reading of every token of one sentence, in context."""
     if not tokens:
         return []
-    words = [token.text.replace("’", "'") for token in tokens]
-    tagged = cast(list[tuple[str, str, str]], _tagger().tag_sent(words))
+    tagged = cast(list[tuple[str, str, str]], _tagger().tag_sent([token.text for token in tokens]))
     return [_READINGS.get(c5, Reading(c5, "")) for _, _, c5 in tagged]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from codeunlearn.corpus import lexicon
+from codeunlearn.corpus.matching import WholeWords, normal_form
 from codeunlearn.corpus.pools import normalise
 from codeunlearn.errors import CodeUnlearnError
 
@@ -50,7 +51,7 @@ class Topic:
         Raises:
             CodeUnlearnError: the text is not one word.
         """
-        word = word.strip().replace("’", "'")
+        word = normal_form(word).strip()
         if not _ONE_WORD.fullmatch(word):
             raise CodeUnlearnError(
                 f"{word!r} is not one word; give several words or phrases as a list of forms, or a file of sentences."
@@ -69,7 +70,7 @@ class Topic:
         Raises:
             CodeUnlearnError: no form is given.
         """
-        written = [" ".join(form.replace("’", "'").split()) for form in forms if form.strip()]
+        written = [form for given in forms if (form := " ".join(normal_form(given).split()))]
         if not written:
             raise CodeUnlearnError(f"Topic {name!r} has no forms; list at least one word.")
         is_name = written[0][0].isupper() and all(_kind_of(part) == "name" for part in written[0].split())
@@ -91,35 +92,29 @@ class Topic:
             CodeUnlearnError: the file cannot be read, or there is no sentence.
         """
         lines = _read_lines(sentences) if isinstance(sentences, Path) else sentences
-        members = frozenset(normalised for line in lines if (normalised := normalise(line)))
+        members = frozenset(key for line in lines if (key := sentence_key(line)))
         if not members:
             raise CodeUnlearnError(f"Topic {name!r} has no sentences; give at least one sentence, one a line.")
         return cls(name, kind="sentences", sentences=members)
 
     @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """Finds the topic's forms as whole words; one that never matches for a topic given as sentences."""
-        if not self.forms:
-            return re.compile(r"(?!)")
-        longest_first = sorted(self.forms, key=len, reverse=True)
-        spelled = (r"\s+".join(map(re.escape, form.split())) for form in longest_first)
-        alternatives = "|".join(form.replace("'", "['’]") for form in spelled)
-        # tests the case of the first letter, while the rest of the pattern ignores case
-        capital = r"(?-i:(?=[A-Z]))" if self.capitalised else ""
-        return re.compile(rf"(?<!\w){capital}(?:{alternatives})(?!\w)", re.IGNORECASE)
+    def words(self) -> WholeWords:
+        """Finds the topic's forms as whole words, however they are written; none for a topic given as sentences."""
+        return WholeWords(self.forms, capitalised=self.capitalised)
 
     def matches(self, sentence: str) -> bool:
         """Whether the sentence holds the topic."""
-        if self.kind == "sentences":
-            return normalise(sentence) in self.sentences
-        return self.pattern.search(sentence) is not None
+        return sentence_key(sentence) in self._keys if self.kind == "sentences" else self.words(sentence)
 
     def rows(self, sentences: Sequence[str]) -> list[int]:
         """Positions of the sentences that hold the topic; 150,000 short sentences take about 0.1 s."""
         if self.kind == "sentences":
-            return [row for row, sentence in enumerate(sentences) if normalise(sentence) in self.sentences]
-        search = self.pattern.search
-        return [row for row, sentence in enumerate(sentences) if search(sentence)]
+            return [row for row, sentence in enumerate(sentences) if sentence_key(sentence) in self._keys]
+        return self.words.rows(sentences)
+
+    @cached_property
+    def _keys(self) -> frozenset[str]:
+        return frozenset(map(sentence_key, self.sentences))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready content; `from_dict` is its inverse."""
@@ -140,6 +135,11 @@ class Topic:
             capitalised=content["capitalised"],
             sentences=frozenset(content["sentences"]),
         )
+
+
+def sentence_key(sentence: str) -> str:
+    """What sentences have in common that read the same, up to case, spacing and punctuation."""
+    return normalise(normal_form(sentence))
 
 
 def _kind_of(word: str) -> TopicKind:
