@@ -5,11 +5,12 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codeunlearn.corpus.matching import WholeWords, aligned, normal_form
 
+WITHOUT_DEADLINE = settings(deadline=None)
 LOVE = WholeWords(["love", "l'été", "notre dame", "straße"])
 INVISIBLE = "\u00ad\u200b\u200c\u200d\u2060\ufeff\u200e\u202e\u2066\ufe0f\u034f\u180e\U000e0061"
 APOSTROPHES = "'\u2019\u2018\u02bc\u02b9\u00b4`\u2032\uff07\ua78c"
@@ -53,6 +54,7 @@ def surroundings(before: bool) -> st.SearchStrategy[str]:
     return st.builds(lambda t, e: t + " " + e if before else e + " " + t, text, edge)
 
 
+@WITHOUT_DEADLINE
 @given(st.data(), st.sampled_from(["love", "l'été", "notre dame", "straße"]))
 def test_any_disguise_of_a_word_in_any_sentence_is_found_where_it_stands(data: st.DataObject, word: str) -> None:
     disguised = data.draw(disguises(word))
@@ -64,17 +66,20 @@ def test_any_disguise_of_a_word_in_any_sentence_is_found_where_it_stands(data: s
     assert sentence[start:end].strip(INVISIBLE) == core.strip(INVISIBLE)
 
 
+@WITHOUT_DEADLINE
 @given(st.text())
 def test_what_is_found_is_found_in_every_unicode_form(text: str) -> None:
     assert len({LOVE(unicodedata.normalize(form, f"{text} Love {text}")) for form in FORMS}) == 1
 
 
+@WITHOUT_DEADLINE
 @given(st.text())
 def test_the_normal_form_of_a_normal_form_is_itself(text: str) -> None:
     form = normal_form(text)
     assert normal_form(form) == form
 
 
+@WITHOUT_DEADLINE
 @given(st.text())
 def test_the_form_with_places_is_the_normal_form_and_its_places_are_in_order(text: str) -> None:
     form = aligned(text)
@@ -85,6 +90,7 @@ def test_the_form_with_places_is_the_normal_form_and_its_places_are_in_order(tex
     assert all(0 <= start < end <= len(text) for start, end in places)
 
 
+@WITHOUT_DEADLINE
 @given(st.text(), st.sampled_from(["love", "loves"]))
 def test_places_are_those_of_the_words(text: str, word: str) -> None:
     words = WholeWords([word])
@@ -92,6 +98,7 @@ def test_places_are_those_of_the_words(text: str, word: str) -> None:
         assert words(f"{text} {word} {text}"[start:end])
 
 
+@WITHOUT_DEADLINE
 @given(st.data(), st.sampled_from(["gloves", "clover", "lovely", "beloved", "loved", "notre", "damejeanne", "lové"]))
 def test_a_word_that_merely_contains_another_is_not_it(data: st.DataObject, longer: str) -> None:
     invisible = INVISIBLE.replace("\u200b", "")  # which may be a space

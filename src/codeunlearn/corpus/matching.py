@@ -37,13 +37,15 @@ _APOSTROPHES = "`\u00b4\u02b9\u02bb\u02bc\u02bd\u02c8\u02ca\u02cb\u2018\u2019\u2
 _HYPHENS = "\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\ufe58"
 _BLANKS = "\u2800™℠"
 """Braille's blank, and marks behind a word that a compatible form would make letters of it."""
-_LETTERS = {"œ": "oe", "Œ": "Oe", "æ": "ae", "Æ": "Ae", "\u0131": "i", "İ": "I"}
+_DOTLESS = {"\u0131": "i", "İ": "I"}
+_LIGATURES = {ord("œ"): "oe", ord("æ"): "ae"}
+"""Letters of their own that are also typed as two; compared as such, and kept in the normal form."""
 _SAME: dict[int, str | None] = {
     **{code: None for first, last in _INVISIBLE for code in range(first, last + 1)},
     **dict.fromkeys(map(ord, _APOSTROPHES), "'"),
     **dict.fromkeys(map(ord, _HYPHENS), "-"),
     **dict.fromkeys(map(ord, _BLANKS), " "),
-    **{ord(letter): plain for letter, plain in _LETTERS.items()},
+    **{ord(letter): plain for letter, plain in _DOTLESS.items()},
 }
 _MARKUP = re.compile(r"(?<![^\W_])(?<![_*])[_*]+|[_*]+(?![^\W_])(?![_*])")
 _BETWEEN_WORDS = re.compile(r"\s+|-\s*")
@@ -132,7 +134,7 @@ def _compatible(text: str) -> str:
 
 
 def _casefolded(text: str) -> str:
-    return unicodedata.normalize("NFKC", _compatible(text).casefold())
+    return unicodedata.normalize("NFKC", _compatible(text).casefold()).translate(_LIGATURES)
 
 
 def _folded(text: str) -> str:
