@@ -101,6 +101,8 @@ class ControlWriter:
         """The tagger's reading, unless the dictionary rules it out ("Captain Nemo" is tagged as a name)."""
         if self.topic.kind == "name":
             return Reading("NAME", "NNP")
+        if any(map(str.isdigit, form)):
+            return _NOUN  # "covid-19" is tagged as a numeral
         possible = lexicon.possible_readings(form)
         inflects = tagged.tag != ""  # the dictionary holds no prepositions and the like: "to run like the wind"
         if tagged in possible or ((not possible or not inflects) and self._candidates(tagged)):

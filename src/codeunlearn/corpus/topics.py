@@ -16,7 +16,7 @@ from codeunlearn.errors import CodeUnlearnError
 
 TopicKind = Literal["word", "name", "sentences"]
 
-_ONE_WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
+_ONE_WORD = re.compile(r"(?=.*[^\W\d_])[^\W_]+(?:['-][^\W_]+)*")
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,16 @@ class Topic:
         """The topic of one English word and its inflections, in any case.
 
         Whether the word is a name is decided from the dictionary: one that it does not know and the tagger takes for a
-        name is a name ("Julien", "boston"); so is a usual given name written with a capital ("Mark"). A name has itself
-        as its only form. ``kind`` overrules this.
+        name is a name ("Julien", "boston"), unless it is written without a capital and has a plural as nouns do
+        ("résumé"); so is a usual given name written with a capital ("Mark"). A name has itself as its only form.
+        ``kind`` overrules this.
 
         Raises:
-            CodeUnlearnError: the text is not one word.
+            CodeUnlearnError: the text is not one word, or it is a contraction ("don't"), or in capitals what may be an
+                abbreviation and is a function word otherwise ("IT").
         """
         word = normal_form(word).strip()
-        if not _ONE_WORD.fullmatch(word):
-            raise CodeUnlearnError(
-                f"{word!r} is not one word; give several words or phrases as a list of forms, or a file of sentences."
-            )
+        _require_one_word(word)
         if (kind or _kind_of(word)) == "name":
             is_also_word = bool(lexicon.lemmas(word)) and lexicon.main_pos(word.lower()) != "NAME"
             return cls(word, (word.lower(),), "name", capitalised=is_also_word)
@@ -144,8 +143,27 @@ def sentence_key(sentence: str) -> str:
 
 def _kind_of(word: str) -> TopicKind:
     if not lexicon.lemmas(word):
+        if word.islower() and lexicon.main_pos(word) != "NAME" and lexicon.is_countable(word):
+            return "word"
         return "name" if lexicon.main_pos(word.capitalize()) == "NAME" else "word"
     return "name" if word[0].isupper() and lexicon.is_given_name(word) else "word"
+
+
+def _require_one_word(word: str) -> None:
+    if not _ONE_WORD.fullmatch(word):
+        raise CodeUnlearnError(
+            f"{word!r} is not one word; give several words or phrases as a list of forms, or a file of sentences."
+        )
+    if parts := lexicon.clitics(word):
+        raise CodeUnlearnError(
+            f"{word!r} is not one word but {' and '.join(map(repr, parts))}; name one of them as the topic, "
+            "or give it as a list of forms."
+        )
+    if word.isupper() and len(word) > 1 and lexicon.is_function_word(word.lower()):
+        raise CodeUnlearnError(
+            f"{word!r} would take {word.lower()!r} with it, since words are found in any case; write it in lower case if "
+            "that is meant, or give the sentences on it as a file."
+        )
 
 
 def _read_lines(path: Path) -> list[str]:
