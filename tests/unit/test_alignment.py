@@ -11,7 +11,7 @@ SENTENCES = ["a dog runs", "the cat sees a dog", "the cat"]
 
 
 def near(tokenizer: Any, window: int, prefix: str = "") -> list[str]:
-    mask = near_words(tokenizer, SENTENCES, Topic.from_forms("dog", ["dog"]).pattern, window=window, prefix=prefix)
+    mask = near_words(tokenizer, SENTENCES, Topic.from_forms("dog", ["dog"]).words, window=window, prefix=prefix)
     ids = [i for row in tokenizer([prefix + sentence for sentence in SENTENCES])["input_ids"] for i in row]
     assert len(mask) == len(ids)
     return [
@@ -29,3 +29,11 @@ def test_the_words_and_what_stands_beside_them(tiny_tokenizer: Any) -> None:
 
 def test_a_prefix_moves_the_places_and_is_not_searched(tiny_tokenizer: Any) -> None:
     assert near(tiny_tokenizer, 0, prefix="a dog: ") == ["dog", "dog"]
+
+
+def test_a_word_in_disguise_is_marked_with_all_its_tokens(tiny_tokenizer: Any) -> None:
+    text = "the cat sees a _d\u00adog_ runs"
+    mask = near_words(tiny_tokenizer, [text], Topic.from_forms("dog", ["dog"]).words, window=0)
+    offsets = tiny_tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
+    marked = [text[a:b] for (a, b), inside in zip(offsets, mask, strict=True) if inside]
+    assert "".join(marked).replace("_", "") == "d\u00adog"

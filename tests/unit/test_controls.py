@@ -52,6 +52,24 @@ def test_only_the_topics_words_differ_and_the_topic_is_gone() -> None:
 
 
 @pytest.mark.parametrize(
+    "hidden", ["_loved_", "lo\u00adved", "l\u200boved", "\uff4c\uff4f\uff56\uff45\uff44", "loved\ufe0f"]
+)
+def test_a_word_in_disguise_is_replaced_whole_as_the_word_that_it_is(hidden: str) -> None:
+    topic = Topic.from_word("love")
+    plain = ControlWriter(topic).write(["Then she loved him."], 20)
+    for (control,), (seen,) in zip(ControlWriter(topic).write([f"Then she {hidden} him."], 20), plain, strict=True):
+        word = control.removeprefix("Then she ").removesuffix(" him.").strip("_\ufe0f")
+        assert "VBD" in {reading.tag for reading in lexicon.possible_readings(word)}, control
+        assert not topic.matches(control)
+        assert len(control.split()) == len(seen.split())
+
+
+def test_a_word_with_digits_is_replaced_by_nouns() -> None:
+    for word in draws_of("3D", "I saw a 3D there."):
+        assert "NN" in {reading.tag for reading in lexicon.possible_readings(word.lower())}, word
+
+
+@pytest.mark.parametrize(
     ("word", "sentence", "tag"),
     [
         ("love", "She loved him.", "VBD"),

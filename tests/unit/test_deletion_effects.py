@@ -62,3 +62,9 @@ def test_only_the_tokens_of_the_words_count(tiny_model: Any, tiny_tokenizer: Any
     nothing = np.zeros(64, bool)
     sums = [one.log_probabilities([Deletion(0, None)], nothing)[0] for one in (whole, dog)]
     assert sums[0] < sums[1] < 0
+
+
+def test_words_in_disguise_count_too(tiny_model: Any, tiny_tokenizer: Any) -> None:
+    lists = CodeLists.read(CodeReader(tiny_model, tiny_tokenizer, 64, 64), SOURCES, 64)
+    targets = ["un ch\u00adien court", "le chat voit un _chien_", "un \uff43\uff48\uff49\uff45\uff4e"]
+    assert DeletionEffects(tiny_model, tiny_tokenizer, lists, targets, words=["chien"]).usable() == [0, 1, 2]

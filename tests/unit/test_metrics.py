@@ -176,6 +176,17 @@ def test_a_phrase_is_found_as_a_whole_in_any_typography() -> None:
     assert score.per_sentence == [100, 0]
 
 
+@pytest.mark.parametrize(
+    "hidden", ["a\u00admour", "_amour_", "AMOUR\ufe0f", "\uff41\uff4d\uff4f\uff55\uff52", "a\u200bmour"]
+)
+def test_recall_sees_the_word_in_disguise_on_either_side(hidden: str) -> None:
+    score = topic_word_recall(
+        [f"l\u02bc{hidden}", "rien", "l'amour"], [["l'amour"], [hidden], [hidden]], words=["amour"]
+    )
+    assert score.count == 3
+    assert score.per_sentence == [100, 0, 100]
+
+
 def test_a_topic_that_no_reference_holds_has_no_recall() -> None:
     score = topic_word_recall(["l'amour"], [["la mer"]], words=LOVE)
     assert score.count == 0

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from rich.console import Console
@@ -177,6 +179,21 @@ def test_neighbouring_changes_are_one_piece_without_its_trailing_space() -> None
 
 def test_a_lost_translation_is_one_changed_piece() -> None:
     assert word_diff("Bonjour.", "") == ([Piece("Bonjour.", True)], [])
+
+
+def test_typography_is_no_change_of_words() -> None:
+    before, after = "L\u2019a\u00admour\u00a0\u2026 _fin_ !", "L'amour... fin !"
+    old, new = word_diff(before, after)
+    assert ("".join(p.text for p in old), "".join(p.text for p in new)) == (before, after)
+    assert not [piece for piece in (*old, *new) if piece.changed]
+
+
+@given(st.text(), st.text())
+@settings(deadline=None)
+def test_pieces_joined_are_the_text(before: str, after: str) -> None:
+    for text, pieces in zip((before, after), word_diff(before, after), strict=True):
+        assert "".join(piece.text for piece in pieces) == text.strip()
+        assert all(piece.text for piece in pieces)
 
 
 def test_numbers_have_true_minus_signs_and_no_negative_zero() -> None:

@@ -60,6 +60,26 @@ def test_a_topic_is_called_what_explains_its_translations() -> None:
     assert words == ("aimait", "aime", "amour")
 
 
+def test_typography_changes_no_word_that_is_learned() -> None:
+    plain = pairs()
+    changes = [
+        ("love", "lo\u00adve"),
+        ("I love", "I _love_"),
+        ("'", "\u02bc"),
+        ("aim", "a\u200dim"),
+        ("\u00e9", "e\u0301"),
+    ]
+    sources, targets = plain["source"][:], plain["target"][:]
+    for old, new in changes:
+        sources = [text.replace(old, new) if i % 2 else text for i, text in enumerate(sources)]
+        targets = [text.replace(old, new) if i % 2 else text for i, text in enumerate(targets)]
+    typeset = ParallelText(sources, targets)
+    topic = Topic.from_word("love")
+    words = target_words(topic, plain)
+    assert target_words(topic, typeset) == words
+    assert sharing_words(topic, typeset, words) == sharing_words(topic, plain, words)
+
+
 def test_forms_of_one_stem_go_together_most_frequent_first() -> None:
     data = [("a cat", "un chat"), ("two cats", "deux chats"), ("the cats", "les chats")] * 5
     data += [("a dog", "un chien"), ("two dogs", "deux chiens"), ("the dogs", "les chiens")] * 40

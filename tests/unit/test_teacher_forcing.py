@@ -122,7 +122,7 @@ def test_without_words_only_extraction_is_measured_and_without_their_tokens_noth
 def test_typography_does_not_hide_a_word(tiny_base: Any, tiny_tokenizer: PreTrainedTokenizerFast) -> None:
     for reference in ("l\u2019s\u0153ur", "SOEUR", "so\u00adeur"):
         score = forced_scores(tiny_base, tiny_tokenizer, ["a dog"], [[reference]], words=["s\u0153ur"])[RANK]
-        assert score.count == (reference != "so\u00adeur")
+        assert score.count == 1
 
 
 def test_sources_and_references_must_fit(tiny_base: Any, tiny_tokenizer: PreTrainedTokenizerFast) -> None:

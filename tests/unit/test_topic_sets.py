@@ -9,7 +9,7 @@ import pytest
 from datasets import Dataset
 
 from codeunlearn.corpus.pools import normalise, pool_of, split_pools
-from codeunlearn.corpus.topic_sets import Pair, TopicSets, build_topic_sets
+from codeunlearn.corpus.topic_sets import Pair, TopicSets, build_topic_sets, sample_pool
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
 
@@ -72,6 +72,38 @@ def test_the_sets_hold_what_their_names_say() -> None:
     unrelated = sets.retain + sets.tune_retain
     assert not any(LOVE.matches(p.source) or hate.matches(p.source) for p in unrelated)
     assert all(hate.matches(p.source) and not LOVE.matches(p.source) for p in sets.neighbours["hate"])
+
+
+DISGUISES = (
+    "_love_",
+    "lo\u00adve",
+    "\uff4c\uff4f\uff56\uff45",
+    "l\u200bo\u200bv\u200be",
+    "\U0001d425\U0001d428\U0001d42f\U0001d41e",
+    "LOVE\ufe0f",
+)
+
+
+def test_no_set_without_the_topic_holds_it_in_disguise() -> None:
+    data = corpus()
+    rows = list(zip(data["source"], data["target"], strict=True))
+    hidden = [
+        (f"{a} and I {disguise} {b}.", f"{a} aime {b}.") for a in PEOPLE for b in PEOPLE for disguise in DISGUISES
+    ]
+    shown = [*rows, *hidden]
+    pools = split_pools(Dataset.from_dict({"source": [s for s, _ in shown], "target": [t for _, t in shown]}))
+    neighbours = {"hate": Topic.from_word("hate")}
+    sets = build_topic_sets(LOVE, pools, minimum=3, neighbours=neighbours, search_retain_size=300, draws=2)
+    others = [sets.search_retain, sets.tune_retain, sets.retain, *sets.neighbours.values()]
+    unwanted = [pair.source for pairs in others for pair in pairs] + [c for drawn in sets.controls for c in drawn]
+    assert not [sentence for sentence in unwanted if any(d in sentence for d in ("love", *DISGUISES))]
+    assert any(disguise in pair.source for pair in sets.search for disguise in DISGUISES)
+
+
+def test_spellings_of_one_sentence_are_one_sentence_with_all_its_translations() -> None:
+    spelled = ["It's love.", "It\u2019s love.", "It\u02bcs lo\u00adve.", "It's _love_."]
+    pool = Dataset.from_dict({"source": spelled, "target": ["a", "b", "c", "d"]})
+    assert sample_pool(pool, 10) == [Pair("It's love.", "a", ("a", "b", "c", "d"))]
 
 
 def test_a_sentence_appears_once_with_all_its_translations() -> None:

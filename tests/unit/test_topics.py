@@ -24,6 +24,24 @@ from codeunlearn.errors import CodeUnlearnError
         ("good", {"good", "goods", "better", "best"}),
         ("run", {"run", "runs", "ran", "running"}),
         ("three", {"three"}),
+        ("be", {"be", "am", "is", "are", "was", "were", "been", "being"}),
+        ("have", {"have", "has", "had", "having"}),
+        ("do", {"do", "does", "did", "done", "doing"}),
+        ("people", {"people", "peoples"}),
+        ("caf\u00e9", {"caf\u00e9", "caf\u00e9s"}),
+        ("clich\u00e9", {"clich\u00e9", "clich\u00e9s"}),
+        ("r\u00e9sum\u00e9", {"r\u00e9sum\u00e9", "r\u00e9sum\u00e9s"}),
+        ("na\u00efve", {"na\u00efve"}),
+        ("emoji", {"emoji", "emojis"}),
+        ("tv", {"tv", "tvs"}),
+        ("mother-in-law", {"mother-in-law", "mothers-in-law"}),
+        ("passer-by", {"passer-by", "passers-by"}),
+        ("ice-cream", {"ice-cream", "ice-creams"}),
+        ("o'clock", {"o'clock"}),
+        ("ma'am", {"ma'am"}),
+        ("covid-19", {"covid-19"}),
+        ("3d", {"3d"}),
+        ("i", {"i"}),
     ],
 )
 def test_a_word_becomes_the_inflections_it_is_used_in(word: str, forms: set[str]) -> None:
@@ -33,9 +51,46 @@ def test_a_word_becomes_the_inflections_it_is_used_in(word: str, forms: set[str]
     assert topic.kind == "word"
 
 
-def test_an_inflected_form_leads_to_the_same_forms() -> None:
-    assert set(Topic.from_word("books").forms) == set(Topic.from_word("book").forms)
-    assert set(Topic.from_word("Loved").forms) == set(Topic.from_word("love").forms)
+@pytest.mark.parametrize(
+    ("form", "word"),
+    [
+        ("books", "book"),
+        ("Loved", "love"),
+        ("LOVE", "love"),
+        *((form, "be") for form in ("am", "is", "are", "was", "were", "been", "being")),
+        ("did", "do"),
+        ("doing", "do"),
+        ("has", "have"),
+        ("going", "go"),
+        ("children", "child"),
+        ("men", "man"),
+        ("better", "good"),
+        ("caf\u00e9s", "caf\u00e9"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("mothers-in-law", "mother-in-law"),
+        ("mother\u2011in\u2011law", "mother-in-law"),
+        ("emojis", "emoji"),
+        ("o\u02bcclock", "o'clock"),
+    ],
+)
+def test_an_inflected_form_or_another_spelling_leads_to_the_same_forms(form: str, word: str) -> None:
+    assert set(Topic.from_word(form).forms) == set(Topic.from_word(word).forms)
+
+
+@pytest.mark.parametrize("word", ["don't", "don\u2019t", "isn't", "I'm", "we'll", "Tom's", "let's"])
+def test_a_contraction_is_refused_as_two_words(word: str) -> None:
+    with pytest.raises(CodeUnlearnError, match=r"is not one word but .*; name one of them"):
+        Topic.from_word(word)
+    listed = Topic.from_forms("listed", [word])
+    assert listed.kind == "word" or word == "Tom's"
+    assert listed.matches(f"I said {word}!")
+
+
+@pytest.mark.parametrize("word", ["IT", "US", "WHO", "CAN"])
+def test_an_abbreviation_that_is_a_pronoun_or_auxiliary_in_lower_case_is_refused(word: str) -> None:
+    with pytest.raises(CodeUnlearnError, match=f"would take '{word.lower()}' with it"):
+        Topic.from_word(word)
+    assert Topic.from_word(word.lower()).kind == "word"
 
 
 @pytest.mark.parametrize("word", ["Julien", "julien", "Boston", "boston", "Rochester", "Tom", "Mark", "Rose"])
@@ -62,6 +117,38 @@ def test_topics_match_whole_words_in_any_case() -> None:
         assert love.matches(sentence)
     for sentence in ("my gloves", "a lovely day", "clover", "love_1", "Lover!"):
         assert not love.matches(sentence)
+
+
+@pytest.mark.parametrize(
+    "disguised",
+    [
+        "_love_",
+        "*Love*",
+        "lo\u00adve",
+        "l\u200bo\u200cv\u200de",
+        "\uff2c\uff2f\uff36\uff25",
+        "\ufefflove",
+        "love\ufe0f",
+        "love\u2019s",
+    ],
+)
+def test_topics_are_found_however_they_are_written(disguised: str) -> None:
+    love = Topic.from_word("love")
+    assert love.matches(f"My {disguised} is gone.")
+    assert love.rows(["none", f"My {disguised} is gone."]) == [1]
+    assert not love.matches("my g\u00adlo\u00advoes and clo\u00adver")
+
+
+def test_a_sentence_is_itself_however_it_is_written() -> None:
+    topic = Topic.from_sentences("request", ["I don\u2019t love the _caf\u00e9_."])
+    for spelling in (
+        "I don't love the cafe\u0301!",
+        "I don\u02bct lo\u00adve the *caf\u00e9*",
+        "I\u00a0DON`T LOVE THE CAF\u00c9",
+    ):
+        assert topic.matches(spelling)
+        assert topic.rows([spelling]) == [0]
+    assert not topic.matches("I don't love the cafe.")
 
 
 def test_a_name_that_is_also_a_word_matches_with_a_capital_only() -> None:

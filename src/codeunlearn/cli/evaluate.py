@@ -74,7 +74,7 @@ def run(
     docs/metrics.md says what each metric is and what it needs.
     """
     quiet_libraries()
-    from codeunlearn.cli.topics import read_pools, read_topic, topic_sets
+    from codeunlearn.cli.topics import read_pools, read_topic, refuse_without_topic, topic_sets
     from codeunlearn.corpus.target_words import ParallelText
     from codeunlearn.evaluation.bartscore import BartScoreConfig
     from codeunlearn.evaluation.bertscore import bertscore_config
@@ -86,12 +86,14 @@ def run(
     from codeunlearn.unlearning import ForgetSet
 
     settings = EvaluationConfig(num_beams=beams, seed=seed, device=device, teacher_forcing=teacher_forcing)
+    wanted = None if topic is None else read_topic(topic, forms, sentences)
+    if wanted is None:
+        refuse_without_topic(forms=forms, sentences=sentences, target_words=target_words, neighbours=neighbours)
     pools = read_pools(options.data_config(data, data_config, source_column, target_column, limit))
-    train, wanted = ParallelText.of(pools["train"]), None
-    if topic is None:
+    train = ParallelText.of(pools["train"])
+    if wanted is None:
         tests = whole_pool(pools["test"], eval_size, seed)
     else:
-        wanted = read_topic(topic, forms, sentences)
         sizes = {"search_size": 0, "tune_size": 0, "eval_size": eval_size, "minimum": minimum, "seed": seed}
         sets = topic_sets(pools, wanted, target=target_words, neighbours=neighbours, **sizes)
         tests = make_test_sets(sets, pools, "test")

@@ -87,10 +87,11 @@ def run(
     recipe = read_preset(preset, alpha=alpha, fdr=fdr, mode=mode, max_codes=max_codes)
     if s_prime is not None and isinstance(recipe, RecommendedPreset):
         raise CodeUnlearnError("The preset recommended has no --s-prime; leave it out, or use --preset paper.")
+    wanted = read_topic(topic, forms, sentences)
     pools = read_pools(options.data_config(data, data_config, source_column, target_column, limit))
     sets = topic_sets(
         pools,
-        read_topic(topic, forms, sentences),
+        wanted,
         target=target_words,
         search_size=search_size,
         search_retain_size=RETAINED if isinstance(recipe, RecommendedPreset) else 0,

@@ -67,6 +67,10 @@ def run(
 
     levels = _whole_numbers(s_primes) or S_PRIMES
     given_words = dict(_topic_words(entry) for entry in target_words or [])
+    if strangers := sorted(set(given_words) - set(options.words(topics))):
+        raise CodeUnlearnError(
+            f"--target-words names {strangers[0]!r}, which is not among --topics; add it or leave it out."
+        )
     text = options.data_config(data, data_config, source_column, target_column, limit)
     pools = read_pools(text)
     settings = EvaluationConfig(num_beams=beams, seed=seed, device=device)

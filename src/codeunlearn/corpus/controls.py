@@ -21,6 +21,7 @@ from nltk.stem import SnowballStemmer
 
 from codeunlearn.corpus import lexicon
 from codeunlearn.corpus.lexicon import Reading, Token
+from codeunlearn.corpus.matching import normal_form
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.corpus.vocabulary import MIN_COUNT, Vocabulary
 from codeunlearn.errors import CodeUnlearnError
@@ -80,8 +81,8 @@ class ControlWriter:
         ]
 
     def _slots(self, sentence: str) -> list[_Slot]:
-        matches = list(self.topic.pattern.finditer(sentence))
-        if not matches:
+        places = self.topic.words.spans(sentence)
+        if not places:
             raise CodeUnlearnError(
                 f"Topic {self.topic.name!r} is not in {sentence!r}; controls need sentences that hold it."
             )
@@ -89,17 +90,19 @@ class ControlWriter:
         readings = lexicon.read(tokens)
         rng = random.Random(f"{self.seed}|{sentence}")  # a string seeds by its content, unlike hash()
         slots: list[_Slot] = []
-        for match in matches:
-            inside = [i for i, t in enumerate(tokens) if t.start < match.end() and t.end > match.start()]
-            reading = self._reading(match.group(), readings[inside[-1]])
-            words = self._choose(reading, match.group(), tokens, inside, rng)
-            slots.append(_Slot(match.start(), match.end(), words))
+        for start, end in places:
+            inside = [i for i, token in enumerate(tokens) if token.start < end and token.end > start]
+            form = normal_form(sentence[start:end])
+            reading = self._reading(form, readings[inside[-1]])
+            slots.append(_Slot(start, end, self._choose(reading, form, tokens, inside, rng)))
         return slots
 
     def _reading(self, form: str, tagged: Reading) -> Reading:
         """The tagger's reading, unless the dictionary rules it out ("Captain Nemo" is tagged as a name)."""
         if self.topic.kind == "name":
             return Reading("NAME", "NNP")
+        if any(map(str.isdigit, form)):
+            return _NOUN  # "covid-19" is tagged as a numeral
         possible = lexicon.possible_readings(form)
         inflects = tagged.tag != ""  # the dictionary holds no prepositions and the like: "to run like the wind"
         if tagged in possible or ((not possible or not inflects) and self._candidates(tagged)):

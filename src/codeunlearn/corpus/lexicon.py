@@ -14,6 +14,8 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
+from codeunlearn.corpus.matching import aligned
+
 if TYPE_CHECKING:
     from HanTa.HanoverTagger import HanoverTagger
 
@@ -24,7 +26,8 @@ MIN_FORM_SHARE = 0.03
 MIN_FORM_ZIPF = 1.5
 """Inflections rarer than this do not exist in practice ("blueer", "importanter")."""
 
-TOKEN = re.compile(r"\w+(?=n['’]t\b)|n['’]t\b|['’](?:s|m|re|ve|ll|d)\b|\w+|[^\w\s]", re.IGNORECASE)
+TOKEN = re.compile(r"\w+(?=n't\b)|n't\b|'(?:s|m|re|ve|ll|d)\b|\w+|[^\w\s]", re.IGNORECASE)
+"""A word, clitic or mark of a text in normal form (`matching.normal_form`)."""
 
 _TAG_ORDER = ("NN", "NNS", "VB", "VBP", "VBZ", "VBD", "VBN", "VBG", "JJ", "JJR", "JJS", "RB", "RBR", "RBS")
 
@@ -42,7 +45,7 @@ class Reading(NamedTuple):
 
 
 class Token(NamedTuple):
-    """A word or mark and where it stands: ``sentence[start:end] == text``."""
+    """A word or mark and where it stands: ``sentence[start:end]`` reads as ``text``."""
 
     text: str
     start: int
@@ -67,20 +70,23 @@ _READINGS = {
 }
 _BASE_TAGS = frozenset({"NN", "VB", "VBP", "JJ", "RB"})
 _COARSE = frozenset({"shit", "fuck", "ass", "bitch", "sex", "rape", "porn"})
+_VERB_CLASSES = frozenset({"VB", "VD", "VH"})
+"""C5 classes of the forms of "be", "do" and "have"."""
+_PREPOSITIONS = frozenset({"up", "in", "of", "at", "by", "to", "on", "de", "du", "for", "with", "from"})
 _POS_OF_TAG = {"NN": "NOUN", "VB": "VERB", "JJ": "ADJ", "RB": "ADV"}
 
 
 def tokenise(sentence: str) -> list[Token]:
-    """Words, clitics ("do" + "n't", "Tom" + "'s") and marks, as the tagger was trained on them."""
-    return [Token(m.group(), m.start(), m.end()) for m in TOKEN.finditer(sentence)]
+    """Words, clitics ("do" + "n't", "Tom" + "'s") and marks, as the tagger was trained on them, and where they stand."""
+    form = aligned(sentence)
+    return [Token(m.group(), *form.original(*m.span())) for m in TOKEN.finditer(form.text)]
 
 
 def read(tokens: Sequence[Token]) -> list[Reading]:
     """The reading of every token of one sentence, in context."""
     if not tokens:
         return []
-    words = [token.text.replace("’", "'") for token in tokens]
-    tagged = cast(list[tuple[str, str, str]], _tagger().tag_sent(words))
+    tagged = cast(list[tuple[str, str, str]], _tagger().tag_sent([token.text for token in tokens]))
     return [_READINGS.get(c5, Reading(c5, "")) for _, _, c5 in tagged]
 
 
@@ -150,17 +156,91 @@ def surface_forms(word: str) -> tuple[str, ...]:
     """The forms of a word, dictionary form first: love, loves, loved, loving.
 
     Only parts of speech in which the word is really used count: "dog" has no "dogged", "book" no "booked".
-    A word that the dictionary does not know has itself only.
+    A noun that the dictionary does not know has its regular plural if that is in use: café, mother-in-law. Any other such
+    word has itself only.
     """
     word = word.lower()
-    base = next(iter(lemmas(word)), word)
-    shares = pos_shares(base)
+    base = _base(word) or _unlisted_singular(word) or word
     forms: dict[str, None] = {base: None}
+    if not lemmas(base) and (plural := unlisted_plural(base)):
+        forms[plural] = None
     for tag in _TAG_ORDER:
-        if shares.get(_POS_OF_TAG[tag[:2]], 0.0) >= MIN_FORM_SHARE:
+        if _share_as(_POS_OF_TAG[tag[:2]], base) >= MIN_FORM_SHARE:
             inflected = _inflections(base).get(tag, ())
             forms |= {form: None for form in inflected if zipf(form) >= MIN_FORM_ZIPF}
     return tuple(forms | {word: None})
+
+
+def _base(form: str) -> str | None:
+    """The first dictionary form that is really used in a part of speech in which the form belongs to it: going -> go."""
+    known = lemmas(form)
+    used = (
+        lemma
+        for lemma in known
+        for tag, forms in _inflections(lemma).items()
+        if form in forms and _share_as(_POS_OF_TAG[tag[:2]], form) >= MIN_FORM_SHARE
+    )
+    return next(used, next(iter(known), None))
+
+
+def _share_as(pos: str, word: str) -> float:
+    """How often a word is of a part of speech; "be", "have" and "do", whose classes are their own, are verbs."""
+    shares = pos_shares(word)
+    own = sum(share for c5, share in shares.items() if pos == "VERB" and c5[:2] in _VERB_CLASSES)
+    return shares.get(pos, 0.0) + own
+
+
+@cache
+def unlisted_plural(noun: str) -> str | None:
+    """The plural of a noun that the dictionary does not know, or None where no such word is in use.
+
+    Of a word with hyphens the head is inflected: mothers-in-law, ice-creams. Words with digits have none.
+    """
+    from lemminflect import getAllInflectionsOOV
+
+    before, head, behind = _parted(noun)
+    if not head.isalpha() or _share_as("NOUN", head) < (0.5 if before or behind else MIN_FORM_SHARE):
+        return None
+    known = _inflections(head) or cast(dict[str, tuple[str, ...]], getAllInflectionsOOV(head, "NOUN"))
+    plural = next(iter(known.get("NNS", ())), head)
+    return before + plural + behind if plural != head and zipf(plural) >= MIN_FORM_ZIPF else None
+
+
+def _unlisted_singular(form: str) -> str | None:
+    """The noun of which the form is the plural, if the dictionary knows neither."""
+    from lemminflect import getAllLemmasOOV
+
+    before, head, behind = _parted(form)
+    guesses = cast(dict[str, tuple[str, ...]], getAllLemmasOOV(head, "NOUN")).get("NOUN", ())
+    singulars = {before + noun + behind for noun in (*lemmas(head), *guesses, head.removesuffix("s"))} - {form}
+    return max((noun for noun in singulars if unlisted_plural(noun) == form), key=lambda n: (zipf(n), n), default=None)
+
+
+def _parted(word: str) -> tuple[str, str, str]:
+    """What comes before the head of a word with hyphens, the head, and what comes behind it."""
+    first, *others = word.split("-")
+    if others and others[0] in _PREPOSITIONS:
+        return "", first, word[len(first) :]
+    head = [first, *others][-1]
+    return word[: len(word) - len(head)], head, ""
+
+
+def is_countable(word: str) -> bool:
+    """Whether a word that the dictionary does not know is a noun by its plural, which names hardly have: emoji."""
+    noun = word if (plural := unlisted_plural(word)) else _unlisted_singular(word)
+    plural = plural or word
+    return noun is not None and zipf(plural) >= zipf(noun) - 1.0
+
+
+def is_function_word(word: str) -> bool:
+    """Whether the word is a pronoun, auxiliary, preposition or the like: "it", "us", "can"."""
+    return word in _tagger().cache and main_pos(word) not in (*_POS_OF_TAG.values(), "NAME", "UNC")
+
+
+def clitics(word: str) -> tuple[str, ...]:
+    """The words that a contraction is made of: "don't" -> do, n't; empty for any other word."""
+    parts = tuple(TOKEN.findall(word))
+    return parts if any(len(part) > 1 and "'" in part for part in parts) else ()
 
 
 @cache

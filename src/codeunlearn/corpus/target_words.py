@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from nltk.stem import SnowballStemmer
 
 from codeunlearn.corpus import lexicon
+from codeunlearn.corpus.matching import WholeWords, normal_form
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.corpus.vocabulary import Vocabulary
 from codeunlearn.errors import CodeUnlearnError
@@ -138,14 +139,14 @@ def sharing_words(
     lemma_of = {form: lemma for lemma in _frequent_like(topic) for form in lexicon.surface_forms(lemma)}
     text = ParallelText.of(train_pairs)
     held = set(topic.rows(text.sources))
-    in_target = re.compile(rf"(?<![^\W\d_])(?:{'|'.join(map(re.escape, topic_words))})(?![^\W\d_])", re.IGNORECASE)
+    in_target = WholeWords(topic_words)
     seen: Counter[str] = Counter()
     hits: list[frozenset[str]] = []
     for row, (source, target) in enumerate(zip(text.sources, text.targets, strict=True)):
         if row not in held:
             here = frozenset(lemma_of[word] for word in _words(source) if word in lemma_of)
             seen.update(here)
-            if in_target.search(target):
+            if in_target(target):
                 hits.append(here)
     return _explain(hits, seen, len(text) - len(held), limit)
 
@@ -251,7 +252,7 @@ def _cover(topic_side: list[frozenset[str]], rest_side: list[frozenset[str]]) ->
 
 def _capitalised(sentences: Iterable[str]) -> frozenset[str]:
     """Words that stand inside these sentences with a capital more often than without: proper names."""
-    inside = Counter(word for sentence in sentences for word in _WORD.findall(sentence)[1:])
+    inside = Counter(word for sentence in sentences for word in _WORD.findall(normal_form(sentence))[1:])
     return frozenset(w.lower() for w, n in inside.items() if w[0].isupper() and n > inside[w.lower()])
 
 
@@ -264,7 +265,7 @@ def _kept_names(topic: Topic, topic_side: list[frozenset[str]]) -> tuple[str, ..
 
 
 def _words(sentence: str) -> Iterable[str]:
-    return _WORD.findall(sentence.lower())
+    return _WORD.findall(normal_form(sentence).lower())
 
 
 @lru_cache(maxsize=100_000)

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from codeunlearn.corpus import lexicon
+from codeunlearn.corpus.matching import WholeWords, normal_form
 from codeunlearn.corpus.pools import normalise
 from codeunlearn.errors import CodeUnlearnError
 
 TopicKind = Literal["word", "name", "sentences"]
 
-_ONE_WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
+_ONE_WORD = re.compile(r"(?=.*[^\W\d_])[^\W_]+(?:['-][^\W_]+)*")
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,16 @@ class Topic:
         """The topic of one English word and its inflections, in any case.
 
         Whether the word is a name is decided from the dictionary: one that it does not know and the tagger takes for a
-        name is a name ("Julien", "boston"); so is a usual given name written with a capital ("Mark"). A name has itself
-        as its only form. ``kind`` overrules this.
+        name is a name ("Julien", "boston"), unless it is written without a capital and has a plural as nouns do
+        ("résumé"); so is a usual given name written with a capital ("Mark"). A name has itself as its only form.
+        ``kind`` overrules this.
 
         Raises:
-            CodeUnlearnError: the text is not one word.
+            CodeUnlearnError: the text is not one word, or it is a contraction ("don't"), or in capitals what may be an
+                abbreviation and is a function word otherwise ("IT").
         """
-        word = word.strip().replace("’", "'")
-        if not _ONE_WORD.fullmatch(word):
-            raise CodeUnlearnError(
-                f"{word!r} is not one word; give several words or phrases as a list of forms, or a file of sentences."
-            )
+        word = normal_form(word).strip()
+        _require_one_word(word)
         if (kind or _kind_of(word)) == "name":
             is_also_word = bool(lexicon.lemmas(word)) and lexicon.main_pos(word.lower()) != "NAME"
             return cls(word, (word.lower(),), "name", capitalised=is_also_word)
@@ -69,7 +69,7 @@ class Topic:
         Raises:
             CodeUnlearnError: no form is given.
         """
-        written = [" ".join(form.replace("’", "'").split()) for form in forms if form.strip()]
+        written = [form for given in forms if (form := " ".join(normal_form(given).split()))]
         if not written:
             raise CodeUnlearnError(f"Topic {name!r} has no forms; list at least one word.")
         is_name = written[0][0].isupper() and all(_kind_of(part) == "name" for part in written[0].split())
@@ -91,35 +91,29 @@ class Topic:
             CodeUnlearnError: the file cannot be read, or there is no sentence.
         """
         lines = _read_lines(sentences) if isinstance(sentences, Path) else sentences
-        members = frozenset(normalised for line in lines if (normalised := normalise(line)))
+        members = frozenset(key for line in lines if (key := sentence_key(line)))
         if not members:
             raise CodeUnlearnError(f"Topic {name!r} has no sentences; give at least one sentence, one a line.")
         return cls(name, kind="sentences", sentences=members)
 
     @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """Finds the topic's forms as whole words; one that never matches for a topic given as sentences."""
-        if not self.forms:
-            return re.compile(r"(?!)")
-        longest_first = sorted(self.forms, key=len, reverse=True)
-        spelled = (r"\s+".join(map(re.escape, form.split())) for form in longest_first)
-        alternatives = "|".join(form.replace("'", "['’]") for form in spelled)
-        # tests the case of the first letter, while the rest of the pattern ignores case
-        capital = r"(?-i:(?=[A-Z]))" if self.capitalised else ""
-        return re.compile(rf"(?<!\w){capital}(?:{alternatives})(?!\w)", re.IGNORECASE)
+    def words(self) -> WholeWords:
+        """Finds the topic's forms as whole words, however they are written; none for a topic given as sentences."""
+        return WholeWords(self.forms, capitalised=self.capitalised)
 
     def matches(self, sentence: str) -> bool:
         """Whether the sentence holds the topic."""
-        if self.kind == "sentences":
-            return normalise(sentence) in self.sentences
-        return self.pattern.search(sentence) is not None
+        return sentence_key(sentence) in self._keys if self.kind == "sentences" else self.words(sentence)
 
     def rows(self, sentences: Sequence[str]) -> list[int]:
         """Positions of the sentences that hold the topic; 150,000 short sentences take about 0.1 s."""
         if self.kind == "sentences":
-            return [row for row, sentence in enumerate(sentences) if normalise(sentence) in self.sentences]
-        search = self.pattern.search
-        return [row for row, sentence in enumerate(sentences) if search(sentence)]
+            return [row for row, sentence in enumerate(sentences) if sentence_key(sentence) in self._keys]
+        return self.words.rows(sentences)
+
+    @cached_property
+    def _keys(self) -> frozenset[str]:
+        return frozenset(map(sentence_key, self.sentences))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready content; `from_dict` is its inverse."""
@@ -142,10 +136,34 @@ class Topic:
         )
 
 
+def sentence_key(sentence: str) -> str:
+    """What sentences have in common that read the same, up to case, spacing and punctuation."""
+    return normalise(normal_form(sentence))
+
+
 def _kind_of(word: str) -> TopicKind:
     if not lexicon.lemmas(word):
+        if word.islower() and lexicon.main_pos(word) != "NAME" and lexicon.is_countable(word):
+            return "word"
         return "name" if lexicon.main_pos(word.capitalize()) == "NAME" else "word"
     return "name" if word[0].isupper() and lexicon.is_given_name(word) else "word"
+
+
+def _require_one_word(word: str) -> None:
+    if not _ONE_WORD.fullmatch(word):
+        raise CodeUnlearnError(
+            f"{word!r} is not one word; give several words or phrases as a list of forms, or a file of sentences."
+        )
+    if parts := lexicon.clitics(word):
+        raise CodeUnlearnError(
+            f"{word!r} is not one word but {' and '.join(map(repr, parts))}; name one of them as the topic, "
+            "or give it as a list of forms."
+        )
+    if word.isupper() and len(word) > 1 and lexicon.is_function_word(word.lower()):
+        raise CodeUnlearnError(
+            f"{word!r} would take {word.lower()!r} with it, since words are found in any case; write it in lower case if "
+            "that is meant, or give the sentences on it as a file."
+        )
 
 
 def _read_lines(path: Path) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from codeunlearn.corpus.lexicon import TOKEN, Token, gender_of, is_given_name, main_pos
+from codeunlearn.corpus.matching import normal_form
 
 MIN_COUNT = 5
 """A word that a corpus holds this often is known to a model trained on it."""
@@ -38,7 +39,7 @@ class Vocabulary:
         """Counts a corpus; a larger one than ``limit`` sentences is sampled, which is enough for frequent words."""
         if len(sentences) > limit:
             sentences = random.Random(seed).sample(sentences, limit)
-        written = [TOKEN.findall(sentence) for sentence in sentences]
+        written = [TOKEN.findall(normal_form(sentence)) for sentence in sentences]
         lowered = [[token.lower() for token in tokens] for tokens in written]
         counts = Counter(token for tokens in lowered for token in tokens)
         return cls(counts, _names(written, counts), lowered)

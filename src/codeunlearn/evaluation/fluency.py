@@ -16,11 +16,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from codeunlearn.corpus.matching import WholeWords
 from codeunlearn.corpus.target_words import ParallelText
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import SentenceSums, quotient
-from codeunlearn.evaluation.metrics import References, Score, as_phrases, check_texts, holds
+from codeunlearn.evaluation.metrics import References, Score, check_texts
 from codeunlearn.evaluation.normalise import TYPOGRAPHY_VERSION, normalise_typography
 
 ORDER = 6
@@ -105,7 +106,7 @@ def fit_fluency(
     Raises:
         CodeUnlearnError: no sentence is left.
     """
-    phrases = as_phrases(words)
+    named = WholeWords(words)
     held = set(topic.rows(train.sources)) if topic else set[int]()
     order = list(range(len(train)))
     random.Random(seed).shuffle(order)
@@ -113,6 +114,6 @@ def fit_fluency(
     for row in order:
         if len(kept) == size:
             break
-        if row not in held and not (phrases and holds(train.targets[row], phrases)):
+        if row not in held and not named(train.targets[row]):
             kept.append(train.targets[row])
     return CharacterModel(kept)

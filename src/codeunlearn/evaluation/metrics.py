@@ -25,6 +25,7 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
+from codeunlearn.corpus.matching import MATCHING_VERSION, WholeWords
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation import meteor
 from codeunlearn.evaluation.bootstrap import Floats, SentenceSums, quotient, sentence_mean
@@ -139,21 +140,21 @@ def topic_word_recall(hypotheses: Sequence[str], references: References, /, *, w
     """Of the sentences with a word of the topic in a reference, the percentage with one in the hypothesis.
 
     The direct measure of forgetting: it falls when the topic is gone. `words` are target-side words or
-    phrases; any of them counts for any other. Whole words in any case, `l'amour` and `Julien-la` hold their
-    words. `count` is the number of sentences whose references hold the topic; the others are nan per
-    sentence.
+    phrases; any of them counts for any other. Whole words in any case and spelling (`codeunlearn.corpus.matching`):
+    `l'amour` and `Julien-la` hold their words. `count` is the number of sentences whose references hold the
+    topic; the others are nan per sentence.
     """
-    phrases = as_phrases(words)
-    if not phrases:
+    holds = WholeWords(words := tuple(words))
+    listed = sorted({" ".join(tokens(word)) for word in words} - {""})
+    if not listed:
         raise CodeUnlearnError("Topic-word recall needs at least one target-side word of the topic.")
     check_texts(hypotheses, references)
-    expected = [any(holds(reference, phrases) for reference in rs) for rs in references]
-    found = [wanted and holds(h, phrases) for h, wanted in zip(hypotheses, expected, strict=True)]
+    expected = [any(map(holds, rs)) for rs in references]
+    found = [wanted and holds(h) for h, wanted in zip(hypotheses, expected, strict=True)]
     rows = np.stack([100.0 * np.array(found), np.array(expected, dtype=np.float64)], axis=1)
     sums = SentenceSums(rows, quotient)
-    listed = "\n".join(sorted(" ".join(phrase) for phrase in phrases))
-    digest = hashlib.sha256(listed.encode()).hexdigest()[:8]
-    signature = f"nrefs:{reference_count(references)}|words:{len(phrases)}-{digest}|norm:{TYPOGRAPHY_VERSION}"
+    digest = hashlib.sha256("\n".join(listed).encode()).hexdigest()[:8]
+    signature = f"nrefs:{reference_count(references)}|words:{len(listed)}-{digest}|match:{MATCHING_VERSION}"
     return Score("topic_word_recall", sums.value, signature, sum(expected), sums.per_sentence, sums, is_rate=True)
 
 
@@ -244,21 +245,6 @@ def _loops(spoken: Sequence[str], size: int) -> bool:
         if run == size * (_LOOPS - 1):
             return True
     return False
-
-
-def as_phrases(listed: Iterable[str]) -> set[tuple[str, ...]]:
-    """Words or phrases as their tokens, for `holds`."""
-    return {tuple(tokens(phrase)) for phrase in listed} - {()}
-
-
-def holds(text: str, phrases: set[tuple[str, ...]]) -> bool:
-    """Whether one of `phrases` is in `text` as whole tokens."""
-    present = tokens(text)
-    return any(
-        tuple(present[i : i + size]) in phrases
-        for size in {len(phrase) for phrase in phrases}
-        for i in range(len(present) - size + 1)
-    )
 
 
 def _sacrebleu_rows(metric: BLEU | CHRF | TER, hypotheses: Sequence[str], references: References) -> Floats:

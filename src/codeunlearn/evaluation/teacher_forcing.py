@@ -7,7 +7,6 @@ something else.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -16,16 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
+from codeunlearn.corpus.matching import WholeWords
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import Floats, SentenceSums, quotient, sentence_mean
 from codeunlearn.evaluation.forced_decoding import ForcedTokens, force
 from codeunlearn.evaluation.metrics import References, Score
-from codeunlearn.evaluation.normalise import normalise_typography
-from codeunlearn.evaluation.normalise import words as words_of
 
 PROBABILITY, RANK, EXTRACTION = "target_word_probability", "target_word_rank", "extraction_strength"
-
-_WORD = re.compile(r"[^\W_]+")
 
 
 def forced_scores(
@@ -48,12 +44,13 @@ def forced_scores(
     """
     if len(sources) != len(references) or not sources:
         raise CodeUnlearnError(f"{len(sources)} sources need as many lists of references, and at least one.")
-    phrases = _phrases(words)
-    texts = [unicodedata.normalize("NFC", _chosen(rs, phrases)) for rs in references]
+    listed = [word for word in words if word.strip()]
+    topic = WholeWords(listed)
+    texts = [unicodedata.normalize("NFC", next(filter(topic, rs), rs[0])) for rs in references]
     forced = force(model, tokenizer, sources, texts, prefix=prefix)
     scores = {EXTRACTION: _extraction_score(forced)}
-    if phrases:
-        scores |= _word_scores(forced, _word_tokens(tokenizer, texts, phrases, forced))
+    if listed:
+        scores |= _word_scores(forced, _word_tokens(tokenizer, texts, topic, forced))
     return scores
 
 
@@ -108,33 +105,13 @@ def _median_sums(ranks: Sequence[NDArray[np.int64]]) -> SentenceSums:
     return SentenceSums(rows, median)
 
 
-def _phrases(listed: Iterable[str]) -> set[tuple[str, ...]]:
-    return {tuple(word.rstrip("'") for word in words_of(phrase)) for phrase in listed} - {()}
-
-
-def _chosen(references: Sequence[str], phrases: set[tuple[str, ...]]) -> str:
-    return next((r for r in references if _spans(r, phrases)), references[0])
-
-
-def _spans(text: str, phrases: set[tuple[str, ...]]) -> list[tuple[int, int]]:
-    """Where the phrases are in a text, as whole words in any case and typography; characters from and to."""
-    found = [(normalise_typography(m.group()).lower(), *m.span()) for m in _WORD.finditer(text)]
-    spoken = [word for word, _, _ in found]
-    return [
-        (found[i][1], found[i + size - 1][2])
-        for size in {len(phrase) for phrase in phrases}
-        for i in range(len(spoken) - size + 1)
-        if tuple(spoken[i : i + size]) in phrases
-    ]
-
-
 def _word_tokens(
     tokenizer: PreTrainedTokenizerBase,
     texts: Sequence[str],
-    phrases: set[tuple[str, ...]],
+    words: WholeWords,
     forced: Sequence[ForcedTokens],
 ) -> list[list[int]]:
-    """The places of the tokens of every text that overlap a phrase."""
+    """The places of the tokens of every text that overlap one of the words."""
     if not tokenizer.is_fast:
         raise CodeUnlearnError("The tokenizer must know where its tokens stand in the text; save a fast tokenizer.")
     tokenize: Any = tokenizer
@@ -143,7 +120,7 @@ def _word_tokens(
     ]
     places: list[list[int]] = []
     for text, tokens, known in zip(texts, offsets, forced, strict=True):
-        spans = _spans(text, phrases)
+        spans = words.spans(text)
         inside = [i for i, (a, b) in enumerate(tokens) if any(a < end and start < b for start, end in spans)]
         places.append([i for i in inside if i < len(known.ranks)])
     return places

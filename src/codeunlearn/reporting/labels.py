@@ -110,7 +110,9 @@ _METRICS: dict[str, MetricLabel] = {
         DOWN,
         "Percentage of translations that loop, or are empty where they should not be.",
     ),
-    "french_share": MetricLabel("French words", UP, "French words per 100 words of the translations."),
+    "french_share": MetricLabel(
+        "French words", UP, "French words per 100 words of the translations, numbers left out."
+    ),
     "length_ratio": MetricLabel(
         "Length ratio", TO_100, "Words of the translations per 100 words of the references.", to_100=False
     ),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from codeunlearn.corpus.matching import WholeWords
 from codeunlearn.unlearning.code_batches import MAX_TOKENS
 from codeunlearn.unlearning.code_lists import BoolArray
 
@@ -16,12 +16,12 @@ from codeunlearn.unlearning.code_lists import BoolArray
 def near_words(
     tokenizer: PreTrainedTokenizerBase,
     sentences: Sequence[str],
-    pattern: re.Pattern[str],
+    words: WholeWords,
     *,
     prefix: str = "",
     window: int = 1,
 ) -> BoolArray:
-    """[T] over all tokens of all sentences, in order: at most ``window`` tokens away from a match of the pattern.
+    """[T] over all tokens of all sentences, in order: at most ``window`` tokens away from one of the words.
 
     Args:
         prefix: what the model reads before every sentence; no topic is looked for in it.
@@ -34,7 +34,7 @@ def near_words(
     )
     found: list[BoolArray] = []
     for sentence, offsets in zip(sentences, encoded["offset_mapping"], strict=True):
-        spans = [(m.start() + len(prefix), m.end() + len(prefix)) for m in pattern.finditer(sentence)]
+        spans = [(start + len(prefix), end + len(prefix)) for start, end in words.spans(sentence)]
         inside = np.array([any(a < end and b > start for start, end in spans) for a, b in offsets], bool)
         reach = np.convolve(inside, np.ones(2 * window + 1), mode="full")[window : window + len(inside)]
         found.append(reach > 0)

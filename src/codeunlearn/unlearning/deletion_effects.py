@@ -8,7 +8,6 @@ positions that count, and the decoder reads no further than the last of them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook import DeletionMode, evaluating, replace_bottleneck_output, require_bottleneck, unwrapped
+from codeunlearn.corpus.matching import WholeWords
 from codeunlearn.training.batches import round_up
 from codeunlearn.unlearning.code_batches import MAX_TOKENS
 from codeunlearn.unlearning.code_lists import BoolArray, CodeLists, Firing
@@ -192,11 +192,10 @@ def _labels(
     if not words:
         return labels, [np.ones(len(ids), bool) for ids in labels]
     kept: list[list[int]] = []
-    longest_first = sorted(words, key=len, reverse=True)
-    pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE)
+    wanted = WholeWords(words)
     counted: list[BoolArray] = []
     for ids, target, offsets in zip(labels, targets, encoded["offset_mapping"], strict=True):
-        spans = [match.span() for match in pattern.finditer(target)]
+        spans = wanted.spans(target)
         marked = np.array([any(a < end and b > start for start, end in spans) for a, b in offsets], bool)
         last = int(marked.nonzero()[0].max(initial=0))
         kept.append(ids[: last + 1])

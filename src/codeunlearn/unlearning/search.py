@@ -269,7 +269,7 @@ def read_material(
         effects(topic, sets.search, sets.target_words),
         retained,
         effects(retained, sets.search_retain),
-        near_words(tokenizer, sources, sets.topic.pattern, prefix=reader.prefix) if sets.topic.forms else None,
+        near_words(tokenizer, sources, sets.topic.words, prefix=reader.prefix) if sets.topic.forms else None,
     )
 
 
