@@ -86,7 +86,8 @@ def run(
     from codeunlearn.unlearning import ForgetSet
 
     settings = EvaluationConfig(num_beams=beams, seed=seed, device=device, teacher_forcing=teacher_forcing)
-    pools = read_pools(options.data_config(data, data_config, source_column, target_column, limit))
+    text = options.data_config(data, data_config, source_column, target_column, limit)
+    pools = read_pools(text, "train", "test")
     train, wanted = ParallelText.of(pools["train"]), None
     if topic is None:
         tests = whole_pool(pools["test"], eval_size, seed)

@@ -62,7 +62,7 @@ def run(
     levels = _whole_numbers(s_primes) or S_PRIMES
     given_words = dict(_topic_words(entry) for entry in target_words or [])
     text = options.data_config(data, data_config, source_column, target_column, limit)
-    pools = read_pools(text)
+    pools = read_pools(text, "train", pool)
     settings = EvaluationConfig(num_beams=beams, seed=seed, device=device)
     sizes: dict[str, Any] = {
         "search_size": search_size,

@@ -17,6 +17,7 @@ from datasets import Dataset
 from codeunlearn.corpus import stories
 from codeunlearn.corpus.columns import Pair, choose_columns
 from codeunlearn.corpus.lines import Skip, is_unicode
+from codeunlearn.corpus.pools import Pool, split_pools
 from codeunlearn.corpus.rows import EXPECTED, Table, file_table, hub_table
 from codeunlearn.errors import CodeUnlearnError
 
@@ -106,6 +107,26 @@ def load_pairs(config: DataConfig | str) -> LoadedPairs:
         raise _nothing_usable(report)
     report.kept = len(pairs)
     return LoadedPairs(Dataset.from_dict({"source": [p[0] for p in pairs], "target": [p[1] for p in pairs]}), report)
+
+
+def filled_pools(dataset: Dataset, needed: Iterable[Pool], where: str) -> dict[Pool, Dataset]:
+    """The pools of parallel text, of which those needed hold sentences.
+
+    Args:
+        where: the file or data set, for the message.
+
+    Raises:
+        CodeUnlearnError: a needed pool is empty, as those of very few sentences often are.
+    """
+    pools = split_pools(dataset)
+    for pool in needed:
+        if not len(pools[pool]):
+            sizes = ", ".join(f"{len(rows)} for {name}" for name, rows in pools.items())
+            raise CodeUnlearnError(
+                f"{where} has no sentence in the {pool} pool ({sizes}): a sentence's pool is decided by a hash of it, so "
+                "give more sentences."
+            )
+    return pools
 
 
 def _nothing_usable(report: LoadReport) -> CodeUnlearnError:

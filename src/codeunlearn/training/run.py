@@ -19,8 +19,7 @@ from transformers import PreTrainedTokenizerBase, set_seed
 from codeunlearn.codebook.basis import SignedPermutation, change_downstream_basis
 from codeunlearn.codebook.bottleneck import BottleneckConfig
 from codeunlearn.codebook.modeling import attach
-from codeunlearn.corpus.loading import DataConfig, LoadedPairs, load_pairs
-from codeunlearn.corpus.pools import split_pools
+from codeunlearn.corpus.loading import DataConfig, LoadedPairs, filled_pools, load_pairs
 from codeunlearn.device import join_processes, pick_device, processes
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import write_json
@@ -30,6 +29,7 @@ from codeunlearn.training.batches import tokenize_pairs
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.initialise import BuildConfig, initialise_from_data
 from codeunlearn.training.joint import JointTrainer
+from codeunlearn.training.progress import say_loaded
 from codeunlearn.training.resuming import RECORD, begin, last_checkpoint, weights_digest
 from codeunlearn.training.trainer import PlainTrainer
 
@@ -46,11 +46,10 @@ def train_plain(data: DataConfig, base: str, out: Path, config: TrainConfig, *, 
         the record that is also written to ``out/training.json``.
     """
     join_processes(pick_device(config.device))
-    loaded = load_pairs(data)
+    loaded, train_pool = _read(data)
     finished = begin(out, _request("plain", data, base, loaded, config=asdict(config)), reuse=reuse)
     if finished:
         return finished
-    train_pool = split_pools(loaded.dataset)["train"]
     start = load_base(base, train_pool, config.seed)
     prefix = set_prefix(start.model, config.source_prefix)
     pairs = tokenize_pairs(train_pool, start.tokenizer, config.max_tokens, prefix)
@@ -78,10 +77,9 @@ def build(
         source_prefix: put before every source sentence; the base's own when empty.
         device: ``auto``, ``cpu`` or ``cuda``.
     """
-    loaded = load_pairs(data)
+    loaded, train_pool = _read(data)
     begin(out, _request("build", data, base, loaded, build=asdict(config), shape=shape))
     began = time.perf_counter()
-    train_pool = split_pools(loaded.dataset)["train"]
     model, tokenizer, quality = _built(base, train_pool, config, shape, source_prefix, pick_device(device))
     seconds = round(time.perf_counter() - began, 1)
     prefix = model.config.source_prefix
@@ -103,12 +101,11 @@ def train_joint(
 ) -> dict[str, Any]:
     """Trains model and bottleneck together (eq. 8) from a trained base, starting where `build` ends."""
     join_processes(pick_device(config.device))
-    loaded = load_pairs(data)
+    loaded, train_pool = _read(data)
     request = _request("joint", data, base, loaded, config=asdict(config), build=asdict(build_config), shape=shape)
     finished = begin(out, request, reuse=reuse)
     if finished:
         return finished
-    train_pool = split_pools(loaded.dataset)["train"]
     model, tokenizer, quality = _built(
         base, train_pool, build_config, shape, config.source_prefix, pick_device(config.device)
     )
@@ -119,6 +116,14 @@ def train_joint(
     record = _record("joint", data, base, loaded, {**about, **_run(trainer, out)})
     _save(model, tokenizer, out, record, config.saved_dtype)
     return record
+
+
+def _read(data: DataConfig) -> tuple[LoadedPairs, Dataset]:
+    """The parallel text and its train pool, with a line about what was read."""
+    loaded = load_pairs(data)
+    if not processes().rank:
+        say_loaded(loaded.report)
+    return loaded, filled_pools(loaded.dataset, ["train"], data.data)["train"]
 
 
 def _built(
