@@ -34,6 +34,12 @@ _MARKS = (  # the marks of UTF-32 begin with those of UTF-16
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
+_SEPARATORS = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
+_INVISIBLE = "\u00ad\u200b\u2060\ufeff"
+"""Soft hyphen, zero-width space, word joiner and byte order mark; joiners that shape letters and emoji are not among them."""
+
+_ON_ONE_LINE = str.maketrans(_SEPARATORS, " " * len(_SEPARATORS), _INVISIBLE)
+
 
 def check_is_file(path: Path) -> None:
     """Asked before opening, since a pipe would wait for its writer and a device may have no end.
@@ -87,6 +93,14 @@ def read_sentences(path: Path) -> list[str]:
         fault = f"line {number} is not UTF-8" if number else f"a line is {left_out[0]}"
         raise CodeUnlearnError(f"{path} cannot be read as UTF-8 text ({fault}); give a file with one sentence a line.")
     return lines
+
+
+def one_line(sentence: str) -> str:
+    """The sentence as it reads, on one line: tabs and line separators of any kind as spaces, without what is invisible.
+
+    Spaces that do not break, which French puts before some marks, stay.
+    """
+    return sentence.translate(_ON_ONE_LINE)
 
 
 def is_unicode(text: str) -> bool:
