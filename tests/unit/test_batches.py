@@ -10,6 +10,7 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
+from codeunlearn.codebook.encoding import control_ids
 from codeunlearn.training.batches import IGNORED_LABEL, PadToStep, ShapeBatchSampler, round_up, tokenize_pairs
 
 LENGTHS = [(1 + i * 7 % 23, 1 + i * 5 % 19) for i in range(500)]
@@ -106,3 +107,13 @@ def test_pairs_are_tokenized_cut_and_prefixed(tiny_tokenizer: PreTrainedTokenize
         "input_ids": tiny_tokenizer("the cat a dog").input_ids,
         "labels": plain[0]["labels"],
     }
+
+
+def test_a_control_token_written_in_a_pair_ends_neither_side(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
+    written = Dataset.from_dict({"source": ["a </s> dog", "a dog"], "target": ["un <pad> chien", "un chien"]})
+    rows = tokenize_pairs(written, tiny_tokenizer, 64, source_prefix="the ")
+    for side in ("input_ids", "labels"):
+        for ids in rows[side]:
+            assert ids[-1] == tiny_tokenizer.eos_token_id
+            assert control_ids(tiny_tokenizer).isdisjoint(ids[:-1])
+        assert len(rows[side][0]) > len(rows[side][1])

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from codeunlearn.corpus import loading
+from codeunlearn.corpus import rows
 from codeunlearn.corpus.loading import DataConfig, LoadedPairs, load_pairs
 from codeunlearn.errors import CodeUnlearnError
 
@@ -95,9 +100,7 @@ def test_columns_can_be_named(tmp_path: Path, form: str) -> None:
         Dataset.from_list(rows).to_parquet(path)
     named = DataConfig(str(path), source_column="word", target_column="mot")
     assert read(load_pairs(named)) == PAIRS
-    with pytest.raises(
-        CodeUnlearnError, match=r"has no column 'wort'; .* 'id'|has no column 'wort'; it has id, mot, word"
-    ):
+    with pytest.raises(CodeUnlearnError, match="has no column 'wort'; it has id, mot, word"):
         load_pairs(DataConfig(str(path), source_column="wort", target_column="mot"))
     with pytest.raises(CodeUnlearnError, match="--source-column and --target-column go together"):
         load_pairs(DataConfig(str(path), source_column="word"))
@@ -138,7 +141,9 @@ def test_bad_rows_are_skipped_and_counted_by_reason(tmp_path: Path) -> None:
     loaded = load_pairs(DataConfig(str(path), max_characters=50))
     assert read(loaded) == PAIRS
     assert loaded.report.skipped == {"with a side missing": 3, "not UTF-8": 1, "longer than 50 characters": 1}
-    assert str(loaded.report).startswith(f"3 pairs from {path} (skipped: 1 longer than 50 characters, 1 not UTF-8, 3 ")
+    assert str(loaded.report).startswith(
+        f"3 pairs from {path}, columns 1, 2 (skipped: 1 longer than 50 characters, 1 not UTF-8, 3 "
+    )
 
 
 def test_bad_json_lines_are_skipped_and_counted(tmp_path: Path) -> None:
@@ -178,7 +183,7 @@ def test_a_hub_data_set_in_the_form_of_opus_books(monkeypatch: pytest.MonkeyPatc
         asked.append((name, config, split))
         return Dataset.from_list([{"id": str(i), "translation": {"en": s, "fr": t}} for i, (s, t) in enumerate(PAIRS)])
 
-    monkeypatch.setattr(loading, "load_dataset", load_dataset)
+    monkeypatch.setattr(rows, "load_dataset", load_dataset)
     assert read(load_pairs(DataConfig("opus_books", config="en-fr"))) == PAIRS
     assert asked == [("opus_books", "en-fr", "train")]
 
@@ -187,7 +192,7 @@ def test_a_hub_data_set_that_cannot_be_read_is_one_clear_error(monkeypatch: pyte
     def load_dataset(*_: object, **__: object) -> Dataset:
         raise ConnectionError("no network\nand a long trace")
 
-    monkeypatch.setattr(loading, "load_dataset", load_dataset)
+    monkeypatch.setattr(rows, "load_dataset", load_dataset)
     message = r"opus_books is neither a local file nor a Hub data set .*\(ConnectionError: no network\); check the name"
     with pytest.raises(CodeUnlearnError, match=message):
         load_pairs("opus_books")
@@ -195,7 +200,7 @@ def test_a_hub_data_set_that_cannot_be_read_is_one_clear_error(monkeypatch: pyte
 
 @pytest.mark.parametrize("name", ["missing.tsv", "a/b/missing", "./missing", "/missing"])
 def test_a_missing_file_is_not_looked_for_on_the_hub(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "load_dataset", lambda *_, **__: pytest.fail("asked the Hub"))
+    monkeypatch.setattr(rows, "load_dataset", lambda *_, **__: pytest.fail("asked the Hub"))
     with pytest.raises(CodeUnlearnError, match=f"There is no file {name}; expected two columns"):
         load_pairs(name)
 
@@ -210,11 +215,11 @@ def test_a_missing_file_is_not_looked_for_on_the_hub(name: str, monkeypatch: pyt
             b"just one column\nand another\n",
             "has 1 column in its first line; expected two columns",
         ),
-        ("pairs.csv", b"a,b\n", "is of an unknown kind; use .tsv, .tsv.gz, .jsonl or .parquet"),
-        ("pairs.csv.gz", gzip.compress(b"a,b\n"), "is of an unknown kind"),
+        ("pairs.doc", b"a,b\n", "is of an unknown kind; use .tsv, .csv, .jsonl"),
+        ("pairs.parquet.gz", gzip.compress(b"PAR1"), "is of an unknown kind"),
         ("blank.tsv", b"en\tfr\n\t\n", r"holds no usable sentence pair \(.*1 with a side missing"),
         ("header.tsv", b"en\tfr\n", "holds no usable sentence pair"),
-        ("other.jsonl", b'{"text": "a", "label": 1}\n', "has the columns text, label; name two of them with"),
+        ("other.jsonl", b'{"text": "a", "label": 1}\n', "has the columns text, label; name two columns with"),
         ("broken.parquet", b"PAR1 this is no parquet file", "cannot be read as Parquet"),
         ("notgzip.tsv.gz", b"a dog\tun chien\n", "is not a whole gzip file"),
         ("cut.tsv.gz", gzip.compress(tsv(PAIRS * 500).encode())[:-20], "is not a whole gzip file"),
@@ -230,5 +235,84 @@ def test_a_file_that_cannot_be_used_is_one_clear_error(tmp_path: Path, name: str
 
 
 def test_a_folder_is_one_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(CodeUnlearnError, match="is a folder; name the"):
+    with pytest.raises(CodeUnlearnError, match="is a folder; name a file"):
         load_pairs(str(tmp_path))
+
+
+def test_json_rows_that_no_reader_should_choke_on(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    good = [json.dumps({"en": s, "fr": t}) for s, t in PAIRS]
+    deep = '{"en": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    digits = '{"id": ' + "9" * 5000 + ', "en": "A cow.", "fr": "Une vache."}'
+    nested = '{"en": "Deep.", "fr": "Profond.", "x": ' + '{"y": ' * 400 + "1" + "}" * 400 + "}"
+    half = '{"en": "A \\ud800 dog.", "fr": "Un chien."}'
+    null = '{"en": "A dog.", "fr": "Un \\u0000 chien."}'
+    path.write_text("\n".join([deep, digits, nested, half, null, *good]), encoding="utf-8")
+    loaded = load_pairs(str(path))
+    assert read(loaded) == [("A cow.", "Une vache."), ("Deep.", "Profond."), *PAIRS]
+    assert loaded.report.skipped == {"not JSON": 1, "not UTF-8": 1, "with a null character": 1}
+
+
+def text(without: str) -> st.SearchStrategy[str]:
+    """Any sentence but those with the characters that a form has no way to write."""
+    characters = st.characters(exclude_categories=["Cs"], exclude_characters=f"\0\r{without}")
+    return st.text(characters, max_size=20).map(lambda t: f"a{t}b")
+
+
+def pairs(without: str = "") -> st.SearchStrategy[list[tuple[str, str]]]:
+    """At least two, told apart by number, since a column of one value is refused."""
+    listed = st.lists(st.tuples(text(without), text(without)), min_size=2, max_size=6)
+    return listed.map(lambda found: [(f"{i}{s}", f"{i}{t}") for i, (s, t) in enumerate(found)])
+
+
+def as_jsonl(path: Path, written: list[tuple[str, str]], **options: Any) -> None:
+    path.write_text("".join(json.dumps({"en": s, "fr": t}, **options) + "\n" for s, t in written), encoding="utf-8")
+
+
+def as_csv(path: Path, written: list[tuple[str, str]], delimiter: str = ",") -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=delimiter).writerows([("en", "fr"), *written])
+
+
+def as_parquet(path: Path, written: list[tuple[str, str]]) -> None:
+    pq.write_table(pa.table({"en": [s for s, _ in written], "fr": [t for _, t in written]}), path)
+
+
+ROUND_TRIP = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+
+
+@ROUND_TRIP
+@given(pairs())
+def test_any_sentences_come_back_from_the_forms_that_can_hold_them(
+    tmp_path: Path, written: list[tuple[str, str]]
+) -> None:
+    as_jsonl(tmp_path / "plain.jsonl", written, ensure_ascii=False)
+    as_jsonl(tmp_path / "escaped.jsonl", written)
+    as_csv(tmp_path / "commas.csv", written)
+    as_csv(tmp_path / "tabs.csv", written, "\t")
+    as_parquet(tmp_path / "pairs.parquet", written)
+    for name in ("plain.jsonl", "escaped.jsonl", "commas.csv", "tabs.csv", "pairs.parquet"):
+        assert read(load_pairs(str(tmp_path / name))) == written, name
+
+
+@ROUND_TRIP
+@given(pairs(without="\t\n"), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]))
+def test_any_sentences_without_tabs_come_back_from_a_tsv(
+    tmp_path: Path, written: list[tuple[str, str]], encoding: str
+) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_bytes(tsv([("en", "fr"), *written]).encode(encoding))
+    assert read(load_pairs(str(path))) == written
+
+
+@ROUND_TRIP
+@given(st.sampled_from([".tsv", ".csv", ".jsonl", ".parquet", ".tsv.gz"]), st.binary(max_size=300))
+def test_any_bytes_at_all_are_pairs_or_one_clear_error(tmp_path: Path, kind: str, content: bytes) -> None:
+    path = tmp_path / f"any{kind}"
+    path.write_bytes(content)
+    said = ""
+    try:
+        assert all(source and target for source, target in read(load_pairs(str(path))))
+    except CodeUnlearnError as error:
+        said = str(error)
+    assert len(said.splitlines()) < 2

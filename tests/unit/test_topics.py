@@ -198,9 +198,10 @@ def test_a_file_that_holds_no_sentences_is_refused(tmp_path: Path) -> None:
     binary.write_bytes(b"caf\xe9\n")
     with pytest.raises(CodeUnlearnError, match="has no sentences; give at least one"):
         Topic.from_sentences("request", empty)
-    for path in (binary, tmp_path / "absent.txt"):
-        with pytest.raises(CodeUnlearnError, match="cannot be read as UTF-8 text"):
-            Topic.from_sentences("request", path)
+    with pytest.raises(CodeUnlearnError, match=r"cannot be read as UTF-8 text \(line 1 is not UTF-8\)"):
+        Topic.from_sentences("request", binary)
+    with pytest.raises(CodeUnlearnError, match="There is no file"):
+        Topic.from_sentences("request", tmp_path / "absent.txt")
 
 
 def test_rows_agree_with_matches() -> None:

@@ -235,3 +235,12 @@ def test_what_cannot_translate_is_refused(model: PreTrainedModel, tokenizer: Pre
         translate(model, tokenizer, ["w1"], num_beams=0)
     with pytest.raises(CodeUnlearnError, match="max_new_tokens must be at least 1"):
         DecodingConfig(max_new_tokens=0)
+
+
+def test_a_control_token_written_in_a_sentence_hides_nothing_of_it(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    """In this vocabulary of words its characters are unknown, each by itself."""
+    written, spelled = "w1 </s> w2 <pad> w3", "w1 < / s > w2 < p a d > w3"
+    assert translate(model, tokenizer, [written]) == translate(model, tokenizer, [spelled])
+    assert translate_counted(model, tokenizer, [written]).cost.source_tokens == len(spelled.split()) + 1

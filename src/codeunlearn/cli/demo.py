@@ -32,8 +32,7 @@ def run(
     quiet_libraries()
     from codeunlearn.cli.opening import open_model
     from codeunlearn.cli.topics import read_topic, topic_sets
-    from codeunlearn.corpus.loading import STORIES, DataConfig, load_pairs
-    from codeunlearn.corpus.pools import split_pools
+    from codeunlearn.corpus.loading import STORIES, DataConfig, filled_pools, load_pairs
     from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic, make_test_sets
     from codeunlearn.reporting.report import write_report
     from codeunlearn.reporting.tables import examples_table, scores_table
@@ -57,7 +56,7 @@ def run(
     shape = SIZES["tiny"].shape
     train_joint(data, str(out / "plain"), out / "model", joint, BuildConfig(seed=seed), shape, reuse=True)
     say(" are found: forward passes only, no gradient.", heading=f"3. The codes of {topic!r}")
-    pools = split_pools(load_pairs(data).dataset)
+    pools = filled_pools(load_pairs(data).dataset, ["train", "test"], STORIES)
     sets = topic_sets(pools, read_topic(topic), tune_size=0, eval_size=200, search_retain_size=2000, seed=seed)
     model, tokenizer = open_model(str(out / "model"), device)
     start = time.perf_counter()

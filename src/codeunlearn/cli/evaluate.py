@@ -89,7 +89,8 @@ def run(
     wanted = None if topic is None else read_topic(topic, forms, sentences)
     if wanted is None:
         refuse_without_topic(forms=forms, sentences=sentences, target_words=target_words, neighbours=neighbours)
-    pools = read_pools(options.data_config(data, data_config, source_column, target_column, limit))
+    text = options.data_config(data, data_config, source_column, target_column, limit)
+    pools = read_pools(text, "train", "test")
     train = ParallelText.of(pools["train"])
     if wanted is None:
         tests = whole_pool(pools["test"], eval_size, seed)

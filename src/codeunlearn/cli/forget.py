@@ -88,7 +88,8 @@ def run(
     if s_prime is not None and isinstance(recipe, RecommendedPreset):
         raise CodeUnlearnError("The preset recommended has no --s-prime; leave it out, or use --preset paper.")
     wanted = read_topic(topic, forms, sentences)
-    pools = read_pools(options.data_config(data, data_config, source_column, target_column, limit))
+    text = options.data_config(data, data_config, source_column, target_column, limit)
+    pools = read_pools(text, "train") if retain_budget is None else read_pools(text, "train", "validation")
     sets = topic_sets(
         pools,
         wanted,

@@ -43,7 +43,7 @@ def run(
     from codeunlearn.unlearning import build_index
 
     text = options.data_config(data, data_config, source_column, target_column, limit)
-    sentences = read_pools(text)[pool]["source"]
+    sentences = read_pools(text, pool)[pool]["source"]
     opened, tokenizer = open_model(model, device)
     with progress("Reading the corpus") as show:
         index = build_index(

@@ -61,13 +61,15 @@ Config = Annotated[
 ]
 Data = Annotated[
     str,
-    typer.Option("--data", help="`stories` (embedded), a .tsv, .tsv.gz, .jsonl or .parquet file, or a Hub data set."),
+    typer.Option(
+        "--data", help="`stories` (embedded), a .tsv, .csv, .jsonl (or .gz) or .parquet file, or a Hub data set."
+    ),
 ]
 DataSetConfig = Annotated[
     str | None, typer.Option("--data-config", help="Configuration of a Hub data set, such as en-fr.")
 ]
-SourceColumn = Annotated[str | None, typer.Option("--source-column", help="Column of the source side.")]
-TargetColumn = Annotated[str | None, typer.Option("--target-column", help="Column of the target side.")]
+SourceColumn = Annotated[str | None, typer.Option("--source-column", help="Column of the source side: name or number.")]
+TargetColumn = Annotated[str | None, typer.Option("--target-column", help="Column of the target side: name or number.")]
 Limit = Annotated[int | None, typer.Option("--limit", help="Read at most so many pairs.", min=1, max=2**31 - 1)]
 SourcePrefix = Annotated[
     str | None,

@@ -72,7 +72,7 @@ def run(
             f"--target-words names {strangers[0]!r}, which is not among --topics; add it or leave it out."
         )
     text = options.data_config(data, data_config, source_column, target_column, limit)
-    pools = read_pools(text)
+    pools = read_pools(text, "train", pool)
     settings = EvaluationConfig(num_beams=beams, seed=seed, device=device)
     sizes: dict[str, Any] = {
         "search_size": search_size,

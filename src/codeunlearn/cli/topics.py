@@ -8,18 +8,22 @@ from typing import Any
 
 from codeunlearn.cli.console import screen
 from codeunlearn.cli.options import words
-from codeunlearn.corpus.loading import DataConfig, load_pairs
-from codeunlearn.corpus.pools import Pool, split_pools
+from codeunlearn.corpus.loading import DataConfig, filled_pools, load_pairs
+from codeunlearn.corpus.pools import Pool
 from codeunlearn.corpus.topic_sets import TopicSets, build_topic_sets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
 
 
-def read_pools(data: DataConfig) -> dict[Pool, Any]:
-    """The pools of the data, with a line about what was read."""
+def read_pools(data: DataConfig, *needed: Pool) -> dict[Pool, Any]:
+    """The pools of the data, with a line about what was read.
+
+    Raises:
+        CodeUnlearnError: one of those needed is empty.
+    """
     loaded = load_pairs(data)
     screen.print(str(loaded.report), highlight=False)
-    return split_pools(loaded.dataset)
+    return filled_pools(loaded.dataset, needed, data.data)
 
 
 def read_topic(name: str, forms: str | None = None, sentences: Path | None = None) -> Topic:

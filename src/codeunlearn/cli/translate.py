@@ -6,13 +6,15 @@ import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
 from codeunlearn.cli import options
 from codeunlearn.cli.console import quiet_libraries
+from codeunlearn.corpus.lines import LONGEST_LINE, one_line
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.files import reason
 
 LINES_AT_ONCE = 1024
 
@@ -27,27 +29,54 @@ def run(
     config: options.Config = None,
     device: options.Device = "auto",
 ) -> None:
-    """Translate lines from stdin to stdout, in order; an empty line stays empty."""
+    """Translate lines from stdin to stdout, one for one and in order; an empty line stays empty.
+
+    Both are UTF-8. Tabs, form feeds and other line separators in a line are read as spaces, and invisible characters are
+    left out.
+    """
     quiet_libraries()
     from codeunlearn.cli.opening import open_model
     from codeunlearn.evaluation.translate import translate
 
     opened, tokenizer = open_model(model, device, forget or [])
     prefix = getattr(opened.config, "source_prefix", "")
-    for lines in _chunks(_decoded(sys.stdin.buffer)):
+    for lines in _chunks(read_lines(sys.stdin and sys.stdin.buffer)):
         texts = translate(opened, tokenizer, lines, num_beams=beams, batch_tokens=batch_tokens, prefix=prefix)
-        sys.stdout.write("".join(f"{text}\n" for text in texts))
-        sys.stdout.flush()
+        # UTF-8 as the input is, whatever the terminal's encoding
+        sys.stdout.buffer.write("".join(f"{one_line(text)}\n" for text in texts).encode())
+        sys.stdout.buffer.flush()
 
 
-def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
-    for number, line in enumerate(lines, start=1):
-        try:
-            yield line.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError:
-            raise CodeUnlearnError(
-                f"Line {number} of the input is not UTF-8; convert it, for instance with iconv."
-            ) from None
+def read_lines(stream: BinaryIO | None) -> Iterator[str]:
+    """The sentences of standard input, in order; a line feed ends one, and so does the end of the input.
+
+    Raises:
+        CodeUnlearnError: a line is not UTF-8 text, or longer than any text; there is no input, or it cannot be read.
+    """
+    if stream is None:
+        raise CodeUnlearnError("There is no standard input; give the sentences there, one a line.")
+    try:
+        for number, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE + 1), b""), start=1):
+            yield one_line(_decoded(line, number))
+    except OSError as error:
+        raise CodeUnlearnError(f"The input cannot be read ({reason(error)}).") from error
+
+
+def _decoded(line: bytes, number: int) -> str:
+    if len(line) > LONGEST_LINE:
+        raise CodeUnlearnError(
+            f"Line {number} of the input is longer than {LONGEST_LINE:,} bytes; put one sentence a line."
+        )
+    if 0 in line:
+        raise CodeUnlearnError(
+            f"Line {number} of the input holds a null byte, as UTF-16 does; convert it to UTF-8, for instance with iconv."
+        )
+    try:
+        return line.decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise CodeUnlearnError(
+            f"Line {number} of the input is not UTF-8; convert it, for instance with iconv."
+        ) from None
 
 
 def _chunks(lines: Iterable[str]) -> Iterator[list[str]]:

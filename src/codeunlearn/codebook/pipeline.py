@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import torch
 from torch import Tensor
 from transformers import AutoModelForSeq2SeqLM, Pipeline, pipelines
+from transformers.tokenization_utils_base import LARGE_INTEGER
+
+from codeunlearn.codebook.encoding import encode
 
 TASK = "translation"
 
@@ -33,7 +37,10 @@ class TranslationPipeline(Pipeline):
 
     def preprocess(self, input_: str, **preprocess_parameters: Any) -> Any:
         prefix = getattr(self.model.config, "source_prefix", None) or ""
-        return self.tokenizer(prefix + input_, truncation=True, return_tensors="pt")
+        limit: int = self.tokenizer.model_max_length
+        ids = encode(self.tokenizer, [prefix + input_], limit if limit <= LARGE_INTEGER else None).ids
+        tokens = torch.tensor(ids)
+        return {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
 
     def _forward(self, input_tensors: dict[str, Any], **forward_parameters: Any) -> Any:
         """Token ids [batch, sequences per sentence, length], so that the base class can take the batch apart."""

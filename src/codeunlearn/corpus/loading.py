@@ -6,28 +6,24 @@ longer than any translation model reads at once.
 
 from __future__ import annotations
 
-import gzip
-import json
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
-from datasets import Dataset, load_dataset
+from datasets import Dataset
 
 from codeunlearn.corpus import stories
+from codeunlearn.corpus.columns import Pair, choose_columns
+from codeunlearn.corpus.lines import Skip, is_unicode
+from codeunlearn.corpus.pools import Pool, split_pools
+from codeunlearn.corpus.rows import EXPECTED, Table, file_table, hub_table
 from codeunlearn.errors import CodeUnlearnError
 
 MAX_CHARACTERS = 1500
 STORIES = "stories"
-ROWS_THAT_SHOW_COLUMNS = 100  # a row of JSON Lines may leave out a column
-_COLUMN_GUESSES = (("source", "target"), ("en", "fr"), ("english", "french"), ("src", "tgt"))
-_EXPECTED = (
-    "expected two columns of parallel text: a TSV with `source<TAB>target` lines, or JSON Lines, Parquet or a Hub data "
-    "set with columns such as source/target, en/fr, or translation.en/translation.fr"
-)
+ROWS_THAT_SHOW_FAULTS = 1000
 
 
 @dataclass
@@ -37,11 +33,13 @@ class LoadReport:
     Attributes:
         data: the file or data set, as the user named it.
         kept: rows in the result.
+        columns: names of the source and the target column; empty for the embedded corpus.
         skipped: rows left out, by reason.
     """
 
     data: str
     kept: int = 0
+    columns: tuple[str, ...] = ()
     skipped: dict[str, int] = field(default_factory=dict[str, int])
 
     def skip(self, reason: str) -> None:
@@ -52,7 +50,8 @@ class LoadReport:
 
     def __str__(self) -> str:
         left_out = ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.skipped.items()))
-        return f"{self.kept:,} pairs from {self.data}" + (f" (skipped: {left_out})" if left_out else "")
+        chosen = f", columns {', '.join(self.columns)}" if self.columns else ""
+        return f"{self.kept:,} pairs from {self.data}{chosen}" + (f" (skipped: {left_out})" if left_out else "")
 
 
 @dataclass(frozen=True)
@@ -68,10 +67,11 @@ class DataConfig:
     """Where parallel text comes from.
 
     Attributes:
-        data: ``stories`` (the embedded corpus), a local .tsv, .tsv.gz, .jsonl or .parquet file, or a Hub data set.
+        data: ``stories`` (the embedded corpus), a local .tsv, .csv, .jsonl (each also .gz) or .parquet file, or a Hub
+            data set.
         config: the Hub data set's configuration, such as ``en-fr``.
-        source_column: name of the English side; guessed when absent.
-        target_column: name of the French side; guessed when absent.
+        source_column: the English side's name, or its number from 1; guessed when absent.
+        target_column: the French side's name or number; guessed when absent.
         limit: read at most this many usable pairs.
         max_characters: a longer side makes a row over-long.
     """
@@ -88,17 +88,49 @@ def load_pairs(config: DataConfig | str) -> LoadedPairs:
     """Reads parallel text.
 
     Raises:
-        CodeUnlearnError: the file is missing, empty, of an unknown kind, or has no two columns of text.
+        CodeUnlearnError: the file is missing, empty, damaged, of an unknown kind, or has no two columns of text that are
+            asked for or can be guessed; a column of constants or of numbers is none.
     """
     config = DataConfig(config) if isinstance(config, str) else config
     if config.data == STORIES:
         return _load_stories(config.limit)
     report = LoadReport(config.data)
-    pairs = list(islice(_usable(_rows(config, report), config, report), config.limit))
+    table = _table(config, report.skip)
+    sample = list(islice(table.rows, ROWS_THAT_SHOW_FAULTS))
+    if not sample:
+        raise _nothing_usable(report)
+    columns = choose_columns(table.columns, config.source_column, config.target_column, sample, config.data)
+    report.columns = (columns[0].shown, columns[1].shown)
+    usable = _usable(chain(sample, table.rows), columns, config.max_characters, report.skip)
+    pairs = list(islice(usable, config.limit))
     if not pairs:
-        raise CodeUnlearnError(f"{config.data} holds no usable sentence pair ({report}); {_EXPECTED}.")
+        raise _nothing_usable(report)
     report.kept = len(pairs)
     return LoadedPairs(Dataset.from_dict({"source": [p[0] for p in pairs], "target": [p[1] for p in pairs]}), report)
+
+
+def filled_pools(dataset: Dataset, needed: Iterable[Pool], where: str) -> dict[Pool, Dataset]:
+    """The pools of parallel text, of which those needed hold sentences.
+
+    Args:
+        where: the file or data set, for the message.
+
+    Raises:
+        CodeUnlearnError: a needed pool is empty, as those of very few sentences often are.
+    """
+    pools = split_pools(dataset)
+    for pool in needed:
+        if not len(pools[pool]):
+            sizes = ", ".join(f"{len(rows)} for {name}" for name, rows in pools.items())
+            raise CodeUnlearnError(
+                f"{where} has no sentence in the {pool} pool ({sizes}): a sentence's pool is decided by a hash of it, so "
+                "give more sentences."
+            )
+    return pools
+
+
+def _nothing_usable(report: LoadReport) -> CodeUnlearnError:
+    return CodeUnlearnError(f"{report.data} holds no usable sentence pair ({report}); {EXPECTED}.")
 
 
 def _load_stories(limit: int | None) -> LoadedPairs:
@@ -111,162 +143,29 @@ def _load_stories(limit: int | None) -> LoadedPairs:
     return LoadedPairs(Dataset.from_dict(columns), LoadReport(STORIES, kept=len(pairs)))
 
 
-def _usable(rows: Iterable[tuple[Any, Any]], config: DataConfig, report: LoadReport) -> Iterator[tuple[str, str]]:
-    for source, target in rows:
+def _table(config: DataConfig, skip: Skip) -> Table:
+    path = Path(config.data)
+    try:
+        there = path.exists()
+    except (OSError, ValueError):  # a name that no file can have
+        there = False
+    if there:
+        return file_table(path, config.source_column, config.target_column, skip)
+    if path.suffix or config.data.count("/") > 1 or config.data.startswith((".", "/")):
+        raise CodeUnlearnError(f"There is no file {config.data}; {EXPECTED}.")
+    return hub_table(config.data, config.config)
+
+
+def _usable(rows: Iterable[Any], columns: Pair, most: int, skip: Skip) -> Iterator[tuple[str, str]]:
+    for row in rows:
+        source, target = columns[0].value(row), columns[1].value(row)
         if not (isinstance(source, str) and isinstance(target, str) and source.strip() and target.strip()):
-            report.skip("with a side missing")
-        elif max(len(source), len(target)) > config.max_characters:
-            report.skip(f"longer than {config.max_characters} characters")
+            skip("with a side missing")
+        elif max(len(source), len(target)) > most:
+            skip(f"longer than {most} characters")
+        elif not (is_unicode(source) and is_unicode(target)):
+            skip("not UTF-8")
+        elif "\0" in source or "\0" in target:
+            skip("with a null character")
         else:
             yield source.strip(), target.strip()
-
-
-def _rows(config: DataConfig, report: LoadReport) -> Iterator[tuple[Any, Any]]:
-    path = Path(config.data)
-    name = path.name.removesuffix(".gz")
-    local = {".tsv": _tsv_rows, ".txt": _tsv_rows, ".jsonl": _json_rows, ".json": _json_rows}
-    if path.is_dir():
-        raise CodeUnlearnError(f"{config.data} is a folder; name the .tsv, .jsonl or .parquet file in it.")
-    if not path.exists():
-        if path.suffix or config.data.count("/") > 1 or config.data.startswith((".", "/")):
-            raise CodeUnlearnError(f"There is no file {config.data}; {_EXPECTED}.")
-        return _hub_rows(config)
-    if path.stat().st_size == 0:
-        raise CodeUnlearnError(f"{config.data} is empty; {_EXPECTED}.")
-    if path.suffix == ".parquet":
-        return _parquet_rows(path, config)
-    if Path(name).suffix not in local:
-        raise CodeUnlearnError(f"{config.data} is of an unknown kind; use .tsv, .tsv.gz, .jsonl or .parquet.")
-    return local[Path(name).suffix](path, config, report)
-
-
-def _lines(path: Path, report: LoadReport) -> Iterator[str]:
-    with cast(BinaryIO, gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")) as file:
-        try:
-            for raw in file:
-                try:
-                    yield raw.decode("utf-8").removeprefix("\ufeff").rstrip("\r\n")
-                except UnicodeDecodeError:
-                    report.skip("not UTF-8")
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise CodeUnlearnError(
-                f"{path} is not a whole gzip file ({error}); download or compress it again."
-            ) from error
-
-
-def _tsv_rows(path: Path, config: DataConfig, report: LoadReport) -> Iterator[tuple[Any, Any]]:
-    lines = (line.split("\t") for line in _lines(path, report))
-    first = next(lines, [])
-    if len(first) < 2:
-        raise CodeUnlearnError(f"{path} has {len(first)} column in its first line; {_EXPECTED}.")
-    if config.source_column or config.target_column:
-        left, right = (_index(first, wanted, path) for wanted in _named(config))
-    else:
-        header = [name.strip().lower() for name in first]
-        guess = next((g for g in _COLUMN_GUESSES if set(g) <= set(header)), None)
-        left, right = (header.index(name) for name in guess) if guess else (0, 1)
-        if not guess:
-            yield first[0], first[1]
-    for cells in lines:
-        yield (cells[left], cells[right]) if len(cells) > max(left, right) else (None, None)
-
-
-def _named(config: DataConfig) -> tuple[str, str]:
-    if not (config.source_column and config.target_column):
-        raise CodeUnlearnError("Name both columns: --source-column and --target-column go together.")
-    return config.source_column, config.target_column
-
-
-def _index(header: list[str], wanted: str, path: Path) -> int:
-    if wanted not in header:
-        raise CodeUnlearnError(f"{path} has no column {wanted!r}; its header has {', '.join(map(repr, header))}.")
-    return header.index(wanted)
-
-
-def _json_rows(path: Path, config: DataConfig, report: LoadReport) -> Iterator[tuple[Any, Any]]:
-    objects = _json_objects(path, report)
-    first = list(islice(objects, ROWS_THAT_SHOW_COLUMNS))
-    if not first:
-        return
-    columns = _choose_columns(list(dict.fromkeys(name for row in first for name in _flat(row))), config)
-    for row in chain(first, objects):
-        yield _pick(row, columns)
-
-
-def _json_objects(path: Path, report: LoadReport) -> Iterator[dict[str, Any]]:
-    for line in _lines(path, report):
-        try:
-            row: Any = json.loads(line) if line.strip() else None
-        except json.JSONDecodeError:
-            report.skip("not JSON")
-            continue
-        if isinstance(row, dict):
-            yield cast(dict[str, Any], row)
-        else:
-            report.skip("not a JSON object")
-
-
-def _parquet_rows(path: Path, config: DataConfig) -> Iterator[tuple[Any, Any]]:
-    try:
-        dataset = Dataset.from_parquet(str(path))
-    except Exception as error:  # datasets wraps pyarrow's errors in types of its own
-        raise CodeUnlearnError(
-            f"{path} cannot be read as Parquet ({str(error).splitlines()[0] if str(error) else type(error).__name__}); "
-            "download or write it again."
-        ) from error
-    return _table_rows(dataset, config)
-
-
-def _hub_rows(config: DataConfig) -> Iterator[tuple[Any, Any]]:
-    try:
-        dataset = load_dataset(config.data, config.config, split="train")
-    except Exception as error:  # the Hub client raises many unrelated types for "not there" and "no network"
-        raise CodeUnlearnError(
-            f"{config.data} is neither a local file nor a Hub data set that can be read here "
-            f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no detail'}); check the name, "
-            "--data-config and the network."
-        ) from error
-    return _table_rows(dataset, config)
-
-
-def _table_rows(dataset: Dataset, config: DataConfig) -> Iterator[tuple[Any, Any]]:
-    if not len(dataset):
-        raise CodeUnlearnError(f"{config.data} has no rows; {_EXPECTED}.")
-    columns = _choose_columns(list(_flat(cast(dict[str, Any], dataset[0]))), config)
-    for row in dataset:
-        yield _pick(cast(dict[str, Any], row), columns)
-
-
-def _flat(row: dict[str, Any]) -> Iterator[str]:
-    """Column names, those of a nested ``translation`` as ``translation.en``."""
-    for name, value in row.items():
-        if isinstance(value, dict):
-            yield from (f"{name}.{inner}" for inner in cast(dict[str, Any], value))
-        else:
-            yield name
-
-
-def _choose_columns(names: list[str], config: DataConfig) -> tuple[str, str]:
-    nested = {name.rpartition(".")[2]: name for name in reversed(names)}
-    if config.source_column or config.target_column:
-        wanted = _named(config)
-        if missing := [w for w in wanted if w not in names and w not in nested]:
-            raise CodeUnlearnError(f"{config.data} has no column {missing[0]!r}; it has {', '.join(names)}.")
-        return cast(tuple[str, str], tuple(w if w in names else nested[w] for w in wanted))
-    for guess in _COLUMN_GUESSES:
-        if all(g in nested for g in guess):
-            return nested[guess[0]], nested[guess[1]]
-    raise CodeUnlearnError(
-        f"{config.data} has the columns {', '.join(names)}; name two of them with --source-column and --target-column."
-    )
-
-
-def _pick(row: dict[str, Any], columns: tuple[str, str]) -> tuple[Any, Any]:
-    def value(name: str) -> Any:
-        outer, _, inner = name.partition(".")
-        if name in row or not inner:
-            return row.get(name)
-        nested = row.get(outer)
-        return cast(dict[str, Any], nested).get(inner) if isinstance(nested, dict) else None
-
-    return value(columns[0]), value(columns[1])

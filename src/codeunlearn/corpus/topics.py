@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from codeunlearn.corpus import lexicon
+from codeunlearn.corpus.lines import read_sentences
 from codeunlearn.corpus.matching import WholeWords, normal_form
 from codeunlearn.corpus.pools import normalise
 from codeunlearn.errors import CodeUnlearnError
@@ -90,7 +91,7 @@ class Topic:
         Raises:
             CodeUnlearnError: the file cannot be read, or there is no sentence.
         """
-        lines = _read_lines(sentences) if isinstance(sentences, Path) else sentences
+        lines = read_sentences(sentences) if isinstance(sentences, Path) else sentences
         members = frozenset(key for line in lines if (key := sentence_key(line)))
         if not members:
             raise CodeUnlearnError(f"Topic {name!r} has no sentences; give at least one sentence, one a line.")
@@ -164,12 +165,3 @@ def _require_one_word(word: str) -> None:
             f"{word!r} would take {word.lower()!r} with it, since words are found in any case; write it in lower case if "
             "that is meant, or give the sentences on it as a file."
         )
-
-
-def _read_lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CodeUnlearnError(
-            f"{path} cannot be read as UTF-8 text ({error}); give a file with one sentence a line."
-        ) from error

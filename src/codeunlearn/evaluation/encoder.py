@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from codeunlearn.codebook import fingerprint, load_encoder, load_tokenizer
+from codeunlearn.codebook.encoding import encode, pad_id, padded
 from codeunlearn.device import pick_device, suitable_batch_tokens
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.record import public_name
@@ -90,24 +91,18 @@ class FrozenEncoder:
             yield from zip(batch, self._encode_batch(batch), strict=True)
 
     def _encode_batch(self, batch: Sequence[str]) -> list[TokenStates]:
-        tokens: Any = self.tokenizer(
-            list(batch),
-            truncation=True,
-            max_length=self._limit,
-            padding=True,
-            return_special_tokens_mask=True,
-            return_tensors="pt",
-        )
-        mask: Tensor = tokens["attention_mask"].bool()
+        encoded = encode(self.tokenizer, batch, self._limit)
         device = self.model.device
         hidden: Tensor = self.model(
-            input_ids=tokens["input_ids"].to(device),
-            attention_mask=tokens["attention_mask"].to(device),
+            input_ids=padded(encoded.ids, pad_id(self.tokenizer)).to(device),
+            attention_mask=padded([[1] * len(ids) for ids in encoded.ids], 0).to(device),
             output_hidden_states=True,
         ).hidden_states[self.layer]
         states = torch.nn.functional.normalize(hidden.float(), dim=-1).cpu()
-        counted = mask & ~tokens["special_tokens_mask"].bool()
-        return [TokenStates(states[i, mask[i]], counted[i, mask[i]]) for i in range(len(batch))]
+        return [
+            TokenStates(states[i, : len(framing)], ~torch.tensor(framing, dtype=torch.bool))
+            for i, framing in enumerate(encoded.framing)
+        ]
 
 
 def _positions(config: Any) -> int:

@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook import evaluating
+from codeunlearn.codebook.encoding import encode, pad_id, padded
 from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import Floats
@@ -57,10 +58,9 @@ def force(
     if not model.config.is_encoder_decoder:
         raise CodeUnlearnError("Forced decoding needs an encoder-decoder model (AutoModelForSeq2SeqLM).")
     limit: Any = getattr(model.config, "max_position_embeddings", None)
-    cut = {"truncation": True, "max_length": min(_LONGEST, limit or _LONGEST)}
-    tokenize: Any = tokenizer
-    inputs: list[list[int]] = tokenize([prefix + source for source in sources], **cut)["input_ids"]
-    labels: list[list[int]] = tokenize(text_target=list(targets), **cut)["input_ids"]
+    most = min(_LONGEST, limit or _LONGEST)
+    inputs = encode(tokenizer, [prefix + source for source in sources], most).ids
+    labels = encode(tokenizer, targets, most, as_target=True).ids
     found: list[ForcedTokens | None] = [None] * len(labels)
     budget = batch_tokens or suitable_batch_tokens(model.device) // 4
     with evaluating(model), torch.inference_mode():
@@ -84,13 +84,11 @@ def _force_batch(
     model: Any, tokenizer: PreTrainedTokenizerBase, inputs: Sequence[list[int]], labels: Sequence[list[int]]
 ) -> Iterator[ForcedTokens]:
     device = model.device
-    pad: Any = tokenizer.pad_token_id
-    if pad is None:
-        raise CodeUnlearnError("The tokenizer has no padding token; set tokenizer.pad_token first.")
-    wanted = _padded(labels, _IGNORED).to(device)
+    pad = pad_id(tokenizer)
+    wanted = padded(labels, _IGNORED).to(device)
     logits: Tensor = model(
-        input_ids=_padded(inputs, pad).to(device),
-        attention_mask=_padded([[1] * len(ids) for ids in inputs], 0).to(device),
+        input_ids=padded(inputs, pad).to(device),
+        attention_mask=padded([[1] * len(ids) for ids in inputs], 0).to(device),
         labels=wanted,
     ).logits.float()
     chosen = logits.gather(2, wanted.clamp_min(0)[..., None])
@@ -98,8 +96,3 @@ def _force_batch(
     ranks = ((logits > chosen).sum(-1) + 1).cpu().numpy()
     for row, ids in enumerate(labels):
         yield ForcedTokens(log_probabilities[row, : len(ids)], ranks[row, : len(ids)])
-
-
-def _padded(rows: Sequence[list[int]], value: int) -> Tensor:
-    width = max(map(len, rows))
-    return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows])

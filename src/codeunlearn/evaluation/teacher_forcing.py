@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
+from codeunlearn.codebook.encoding import encode
 from codeunlearn.corpus.matching import WholeWords
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import Floats, SentenceSums, quotient, sentence_mean
@@ -112,12 +113,7 @@ def _word_tokens(
     forced: Sequence[ForcedTokens],
 ) -> list[list[int]]:
     """The places of the tokens of every text that overlap one of the words."""
-    if not tokenizer.is_fast:
-        raise CodeUnlearnError("The tokenizer must know where its tokens stand in the text; save a fast tokenizer.")
-    tokenize: Any = tokenizer
-    offsets: list[list[tuple[int, int]]] = tokenize(text_target=list(texts), return_offsets_mapping=True)[
-        "offset_mapping"
-    ]
+    offsets = encode(tokenizer, texts, as_target=True, with_spans=True).spans
     places: list[list[int]] = []
     for text, tokens, known in zip(texts, offsets, forced, strict=True):
         spans = words.spans(text)

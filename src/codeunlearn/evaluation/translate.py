@@ -20,6 +20,7 @@ from torch.utils.hooks import RemovableHandle
 from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
 
 from codeunlearn.codebook import evaluating
+from codeunlearn.codebook.encoding import encode, pad_id
 from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.errors import CodeUnlearnError
 
@@ -190,11 +191,10 @@ def _tokenize(
     if not texts:
         return [], []
     limit = min(config.max_source_tokens, _position_limit(model) or config.max_source_tokens)
-    ids: list[list[int]] = [list(row) for row in tokenizer(texts, verbose=False)["input_ids"]]
+    ids = encode(tokenizer, texts).ids
     cut = [i for i, row in enumerate(ids) if len(row) > limit]
     for i in cut:
-        # By the tokenizer, which keeps the end mark.
-        ids[i] = list(tokenizer(texts[i], truncation=True, max_length=limit)["input_ids"])
+        (ids[i],) = encode(tokenizer, [texts[i]], limit).ids  # which keeps the end mark
     if cut:
         warnings.warn(f"{len(cut)} of {len(texts)} sentences were cut to {limit} tokens.", stacklevel=3)
     return ids, cut
@@ -241,9 +241,7 @@ def _generate(
 def _pad(sources: Sequence[Sequence[int]], tokenizer: PreTrainedTokenizerBase) -> tuple[Tensor, Tensor]:
     """Token ids padded on the right to a common width, and their mask; both [rows, width]."""
     width = _width(max(map(len, sources)))
-    pad = tokenizer.pad_token_id
-    if not isinstance(pad, int):
-        raise CodeUnlearnError("The tokenizer has no padding token; set tokenizer.pad_token first.")
+    pad = pad_id(tokenizer)
     input_ids = torch.tensor([[*ids, *[pad] * (width - len(ids))] for ids in sources])
     mask = torch.tensor([[1] * len(ids) + [0] * (width - len(ids)) for ids in sources])
     return input_ids, mask

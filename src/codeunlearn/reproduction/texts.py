@@ -12,8 +12,8 @@ from typing import Any
 from datasets import Dataset, concatenate_datasets
 
 from codeunlearn.corpus.identity import pairs_digest
-from codeunlearn.corpus.loading import DataConfig, load_pairs
-from codeunlearn.corpus.pools import Pool, split_pools
+from codeunlearn.corpus.loading import DataConfig, filled_pools, load_pairs
+from codeunlearn.corpus.pools import Pool
 from codeunlearn.corpus.target_words import ParallelText
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.corpus.vocabulary import Vocabulary
@@ -38,7 +38,8 @@ class Text:
 
     @cached_property
     def pools(self) -> dict[Pool, Dataset]:
-        return split_pools(_dataset(self.pairs.sources, self.pairs.targets))
+        named = " and ".join(part.data for part in self.parts)
+        return filled_pools(_dataset(self.pairs.sources, self.pairs.targets), ["train", "test"], named)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:

@@ -11,6 +11,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, set_seed
 
 from codeunlearn.codebook.config import BottleneckConfig
+from codeunlearn.codebook.encoding import check_fits
 from codeunlearn.codebook.loading import load_model, load_tokenizer
 from codeunlearn.codebook.modeling import find_bottleneck
 from codeunlearn.codebook.sites import DEFAULT_LAYER, family_of
@@ -41,7 +42,7 @@ def load_base(name: str, train_pool: Dataset, seed: int) -> Base:
     """Opens a saved T5 (folder or Hub name), or makes a small one with a tokenizer trained on the train pool.
 
     Raises:
-        CodeUnlearnError: the name is neither, or the architecture is not supported.
+        CodeUnlearnError: the name is neither, the architecture is not supported, or the tokenizer is not the model's.
     """
     if name in SIZES:
         set_seed(seed)
@@ -53,5 +54,6 @@ def load_base(name: str, train_pool: Dataset, seed: int) -> Base:
     model, tokenizer = load_model(name), load_tokenizer(name)
     if find_bottleneck(model) is not None:
         raise CodeUnlearnError(f"{name} already has a bottleneck; start from its plain base instead.")
+    check_fits(tokenizer, model, name)
     site = family_of(model.config.model_type).path(DEFAULT_LAYER)
     return Base(model, tokenizer, BottleneckConfig(d_model=model.config.d_model, site=site), from_scratch=False)

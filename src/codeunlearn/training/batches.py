@@ -18,6 +18,8 @@ from torch import Tensor
 from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerBase
 
+from codeunlearn.codebook.encoding import encode, padded
+
 LENGTH_STEP = 4
 IGNORED_LABEL = -100
 
@@ -31,12 +33,12 @@ def tokenize_pairs(
 ) -> Dataset:
     """``input_ids`` and ``labels`` of every pair; a side over ``max_tokens`` is cut to it."""
 
-    def encode(batch: dict[str, list[str]]) -> dict[str, Any]:
-        source = tokenizer([source_prefix + s for s in batch["source"]], truncation=True, max_length=max_tokens)
-        target = tokenizer(batch["target"], truncation=True, max_length=max_tokens)
-        return {"input_ids": source["input_ids"], "labels": target["input_ids"]}
+    def tokens(batch: dict[str, list[str]]) -> dict[str, Any]:
+        source = encode(tokenizer, [source_prefix + s for s in batch["source"]], max_tokens)
+        target = encode(tokenizer, batch["target"], max_tokens, as_target=True)
+        return {"input_ids": source.ids, "labels": target.ids}
 
-    return dataset.map(encode, batched=True, remove_columns=dataset.column_names, keep_in_memory=True)
+    return dataset.map(tokens, batched=True, remove_columns=dataset.column_names, keep_in_memory=True)
 
 
 class ShapeBatchSampler(Sampler[list[int]]):
@@ -100,15 +102,10 @@ class PadToStep:
     pad_token_id: int
 
     def __call__(self, rows: list[dict[str, list[int]]]) -> dict[str, Tensor]:
-        input_ids = _padded([row["input_ids"] for row in rows], self.pad_token_id)
+        input_ids = padded([row["input_ids"] for row in rows], self.pad_token_id, LENGTH_STEP)
         lengths = torch.tensor([len(row["input_ids"]) for row in rows])
         return {
             "input_ids": input_ids,
             "attention_mask": (torch.arange(input_ids.shape[1])[None] < lengths[:, None]).long(),
-            "labels": _padded([row["labels"] for row in rows], IGNORED_LABEL),
+            "labels": padded([row["labels"] for row in rows], IGNORED_LABEL, LENGTH_STEP),
         }
-
-
-def _padded(sequences: list[list[int]], value: int) -> Tensor:
-    width = round_up(max(map(len, sequences)))
-    return torch.tensor([s + [value] * (width - len(s)) for s in sequences])

@@ -15,6 +15,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook.bottleneck import ConceptBottleneck
+from codeunlearn.codebook.encoding import encode, pad_id, padded
 from codeunlearn.codebook.modeling import require_bottleneck
 from codeunlearn.codebook.probing import run_to_site
 from codeunlearn.errors import CodeUnlearnError
@@ -87,8 +88,9 @@ def _sample_activations(
     for start in range(0, len(order), rows_at_once):
         texts = sorted((sentences[i] for i in order[start : start + rows_at_once]), key=len)
         for batch in _by_tokens(texts, config.batch_tokens):
-            encoded = tokenizer(batch, return_tensors="pt", padding=True, truncation=True, max_length=128)
-            ids, mask = encoded["input_ids"].to(model.device), encoded["attention_mask"].to(model.device)
+            rows = encode(tokenizer, batch, max_tokens=128).ids
+            ids = padded(rows, pad_id(tokenizer)).to(model.device)
+            mask = padded([[1] * len(row) for row in rows], 0).to(model.device)
             states = run_to_site(model, ids, mask)[mask.bool()].float()
             found.append(states)
             total += len(states)

@@ -8,8 +8,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from codeunlearn.corpus.loading import LoadReport
+
 LINE_EVERY = 10
 """Where there is no terminal to redraw, every so many logs become a line."""
+
+
+def say_loaded(report: LoadReport) -> None:
+    """Which columns were read, how many pairs, and what was left out."""
+    Console(stderr=True, markup=False, emoji=False, highlight=False).print(str(report), soft_wrap=True)
 
 
 class TrainingProgress(TrainerCallback):

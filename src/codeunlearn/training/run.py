@@ -22,8 +22,7 @@ from codeunlearn.codebook.basis import SignedPermutation, change_downstream_basi
 from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.codebook.modeling import attach
 from codeunlearn.corpus.identity import pairs_digest
-from codeunlearn.corpus.loading import DataConfig, LoadedPairs, load_pairs
-from codeunlearn.corpus.pools import split_pools
+from codeunlearn.corpus.loading import DataConfig, LoadedPairs, filled_pools, load_pairs
 from codeunlearn.device import join_processes, pick_device, processes
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import write_json
@@ -35,6 +34,7 @@ from codeunlearn.training.batches import tokenize_pairs
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.initialise import BuildConfig, initialise_from_data
 from codeunlearn.training.joint import JointTrainer
+from codeunlearn.training.progress import say_loaded
 from codeunlearn.training.resuming import begin, other_files_digest, weights_digest
 from codeunlearn.training.trainer import PlainTrainer
 
@@ -66,12 +66,11 @@ def train_plain(
         CodeUnlearnError: another process trains into ``out``, or as `begin`.
     """
     join_processes(pick_device(config.device))
+    loaded, train_pool = _read(data)
     with _alone(out):
-        loaded = load_pairs(data)
         finished = begin(out, _request("plain", data, base, loaded, config=asdict(config)), reuse=reuse)
         if finished:
             return finished
-        train_pool = split_pools(loaded.dataset)["train"]
         start = load_base(base, train_pool, config.seed)
         prefix = set_prefix(start.model, config.source_prefix)
         pairs = tokenize_pairs(train_pool, start.tokenizer, config.max_tokens, prefix)
@@ -102,11 +101,10 @@ def build(
         device: ``auto``, ``cpu`` or ``cuda``.
         complete: see `train_plain`.
     """
+    loaded, train_pool = _read(data)
     with _alone(out):
-        loaded = load_pairs(data)
         begin(out, _request("build", data, base, loaded, build=asdict(config), shape=shape))
         began = time.perf_counter()
-        train_pool = split_pools(loaded.dataset)["train"]
         model, tokenizer, quality = _built(base, train_pool, config, shape, source_prefix, pick_device(device))
         seconds = round(time.perf_counter() - began, 1)
         prefix = model.config.source_prefix
@@ -130,12 +128,11 @@ def train_joint(
     """Trains model and bottleneck together (eq. 8) from a trained base, starting where `build` ends."""
     join_processes(pick_device(config.device))
     options = {"config": asdict(config), "build": asdict(build_config)}
+    loaded, train_pool = _read(data)
     with _alone(out):
-        loaded = load_pairs(data)
         finished = begin(out, _request("joint", data, base, loaded, **options, shape=shape), reuse=reuse)
         if finished:
             return finished
-        train_pool = split_pools(loaded.dataset)["train"]
         model, tokenizer, quality = _built(
             base, train_pool, build_config, shape, config.source_prefix, pick_device(config.device)
         )
@@ -156,6 +153,14 @@ def _alone(out: Path) -> Generator[None]:
         return
     with locked(out):
         yield
+
+
+def _read(data: DataConfig) -> tuple[LoadedPairs, Dataset]:
+    """The parallel text and its train pool, with a line about what was read."""
+    loaded = load_pairs(data)
+    if not processes().rank:
+        say_loaded(loaded.report)
+    return loaded, filled_pools(loaded.dataset, ["train"], data.data)["train"]
 
 
 def _built(

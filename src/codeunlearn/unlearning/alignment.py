@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from codeunlearn.codebook.encoding import encode
 from codeunlearn.corpus.matching import WholeWords
 from codeunlearn.unlearning.code_batches import MAX_TOKENS
 from codeunlearn.unlearning.code_lists import BoolArray
@@ -26,14 +26,9 @@ def near_words(
     Args:
         prefix: what the model reads before every sentence; no topic is looked for in it.
     """
-    encoded: Any = tokenizer(
-        [prefix + sentence for sentence in sentences],
-        truncation=True,
-        max_length=MAX_TOKENS,
-        return_offsets_mapping=True,
-    )
+    encoded = encode(tokenizer, [prefix + sentence for sentence in sentences], MAX_TOKENS, with_spans=True)
     found: list[BoolArray] = []
-    for sentence, offsets in zip(sentences, encoded["offset_mapping"], strict=True):
+    for sentence, offsets in zip(sentences, encoded.spans, strict=True):
         spans = [(start + len(prefix), end + len(prefix)) for start, end in words.spans(sentence)]
         inside = np.array([any(a < end and b > start for start, end in spans) for a, b in offsets], bool)
         reach = np.convolve(inside, np.ones(2 * window + 1), mode="full")[window : window + len(inside)]

@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook import require_bottleneck, run_to_site, unwrapped
+from codeunlearn.codebook.encoding import encode
 from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.training.batches import round_up
 
@@ -88,7 +89,7 @@ class CodeReader:
         if self.known is not None and self.known.holds(sentences):
             return _LookUp(sentences, self.known)
         texts = [self.prefix + sentence for sentence in sentences]
-        return _Tokens(self.tokenizer(texts, truncation=True, max_length=MAX_TOKENS)["input_ids"])
+        return _Tokens(encode(self.tokenizer, texts, MAX_TOKENS).ids)
 
     def _codes(self, rows: Sequence[list[int]], columns: int) -> Iterator[CodeBatch]:
         """The codes of the rows of several columns, one after the other, in one pass of the encoder."""

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook import DeletionMode, evaluating, replace_bottleneck_output, require_bottleneck, unwrapped
+from codeunlearn.codebook.encoding import encode
 from codeunlearn.corpus.matching import WholeWords
 from codeunlearn.training.batches import round_up
 from codeunlearn.unlearning.code_batches import MAX_TOKENS
@@ -185,16 +186,14 @@ def _labels(
     tokenizer: PreTrainedTokenizerBase, targets: Sequence[str], words: Sequence[str]
 ) -> tuple[list[list[int]], list[BoolArray]]:
     """Token ids of the references up to the last that counts, and which of them count."""
-    encoded: Any = tokenizer(
-        text_target=list(targets), truncation=True, max_length=MAX_TOKENS, return_offsets_mapping=bool(words)
-    )
-    labels: list[list[int]] = encoded["input_ids"]
+    encoded = encode(tokenizer, targets, MAX_TOKENS, as_target=True, with_spans=bool(words))
+    labels = encoded.ids
     if not words:
         return labels, [np.ones(len(ids), bool) for ids in labels]
     kept: list[list[int]] = []
     wanted = WholeWords(words)
     counted: list[BoolArray] = []
-    for ids, target, offsets in zip(labels, targets, encoded["offset_mapping"], strict=True):
+    for ids, target, offsets in zip(labels, targets, encoded.spans, strict=True):
         spans = wanted.spans(target)
         marked = np.array([any(a < end and b > start for start, end in spans) for a, b in offsets], bool)
         last = int(marked.nonzero()[0].max(initial=0))

@@ -1,0 +1,174 @@
+"""Sentences as token ids, the one way for all that trains, searches, counts, translates and scores.
+
+A sentence is text and nothing else: ``</s>`` or ``<extra_id_0>`` written in it is read as its characters, never as the
+control token of that name. Only the tokenizer's own frame, such as the end mark, is control.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from codeunlearn.errors import CodeUnlearnError
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Token ids of texts, row by row.
+
+    Attributes:
+        ids: token ids, end mark included.
+        framing: which tokens are the tokenizer's frame and stand for no text.
+        spans: the characters of the text that each token stands for, from and to; empty unless asked for.
+    """
+
+    ids: list[list[int]]
+    framing: list[list[bool]]
+    spans: list[list[Span]]
+
+
+def encode(
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    max_tokens: int | None = None,
+    *,
+    as_target: bool = False,
+    with_spans: bool = False,
+) -> Encoded:
+    """Token ids of every text.
+
+    Args:
+        max_tokens: a longer text is cut to it, frame included; no bound if absent.
+        as_target: the texts are of the target side, for tokenizers that treat the two sides differently.
+        with_spans: also say where the tokens stand in the text; needs a fast tokenizer.
+
+    Raises:
+        CodeUnlearnError: a text is not Unicode (half a surrogate pair), or spans are asked of a slow tokenizer.
+    """
+    if not texts:
+        return Encoded([], [], [])
+    if with_spans and not tokenizer.is_fast:
+        raise CodeUnlearnError("The tokenizer must know where its tokens stand in the text; save a fast tokenizer.")
+    found = _call(tokenizer, list(texts), max_tokens, as_target, with_spans)
+    if tokenizer.is_fast:  # a slow one never looks for control tokens in a text that it is told to split
+        control = control_ids(tokenizer)
+        for i in range(len(texts)):
+            if not control.isdisjoint(_body(found.ids[i], found.framing[i])):
+                whole = _call(tokenizer, [texts[i]], None, as_target, with_spans)
+                tokens = _cut(list(_spelled(tokenizer, whole, control)), max_tokens)
+                found.ids[i], found.framing[i] = [t[0] for t in tokens], [t[1] for t in tokens]
+                if with_spans:
+                    found.spans[i] = [t[2] for t in tokens]
+    return found
+
+
+def control_ids(tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """Tokens that no text stands for; the unknown token is none of them, since unknown text is still text."""
+    added = cast(dict[int, Any], cast(Any, tokenizer).added_tokens_decoder)
+    special = {i for i, token in added.items() if token.special} | set(tokenizer.all_special_ids)
+    unknown = cast(int | None, tokenizer.unk_token_id)
+    return frozenset(special - {unknown})
+
+
+def pad_id(tokenizer: PreTrainedTokenizerBase) -> int:
+    """The padding token.
+
+    Raises:
+        CodeUnlearnError: there is none.
+    """
+    pad = tokenizer.pad_token_id
+    if not isinstance(pad, int):
+        raise CodeUnlearnError("The tokenizer has no padding token; set tokenizer.pad_token first.")
+    return pad
+
+
+def check_fits(tokenizer: PreTrainedTokenizerBase, model: Any, name: str) -> None:
+    """Whether the model has an embedding for every token.
+
+    Args:
+        name: where both were opened, for the message.
+
+    Raises:
+        CodeUnlearnError: it has not; a token without one would end in an error of the model, or on a GPU in worse.
+    """
+    rows, tokens = model.get_input_embeddings().num_embeddings, max(tokenizer.get_vocab().values(), default=-1) + 1
+    if tokens > rows:
+        raise CodeUnlearnError(
+            f"The tokenizer in {name} has {tokens:,} tokens and the model embeddings for {rows:,}; put the model's own "
+            "tokenizer there, or call model.resize_token_embeddings and save the model."
+        )
+
+
+def padded(rows: Sequence[Sequence[int]], value: int, step: int = 1) -> Tensor:
+    """[rows, width] int64, filled up with ``value`` on the right; the width is a multiple of ``step``."""
+    width = -(-max(map(len, rows)) // step) * step
+    return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows])
+
+
+def _call(
+    tokenizer: PreTrainedTokenizerBase, texts: list[str], max_tokens: int | None, as_target: bool, with_spans: bool
+) -> Encoded:
+    call: Any = tokenizer
+    try:
+        encoded: Any = call(
+            **{"text_target" if as_target else "text": texts},
+            truncation=max_tokens is not None,
+            max_length=max_tokens,
+            split_special_tokens=True,
+            return_special_tokens_mask=True,
+            return_offsets_mapping=with_spans,
+            verbose=False,
+        )
+    except (TypeError, UnicodeEncodeError):
+        _check_unicode(texts)
+        raise
+    framing = [[bool(mark) for mark in row] for row in encoded["special_tokens_mask"]]
+    return Encoded(list(encoded["input_ids"]), framing, list(encoded["offset_mapping"]) if with_spans else [])
+
+
+def _check_unicode(texts: Sequence[str]) -> None:
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise CodeUnlearnError(f"{text!r} holds half a surrogate pair, which is no text; leave it out.") from None
+
+
+def _body(ids: list[int], framing: list[bool]) -> list[int]:
+    return [token for token, frame in zip(ids, framing, strict=True) if not frame]
+
+
+Token = tuple[int, bool, Span]
+"""Its id, whether it is of the frame, and its place in the text."""
+
+
+def _spelled(tokenizer: PreTrainedTokenizerBase, whole: Encoded, control: frozenset[int]) -> Iterator[Token]:
+    """The tokens of the one row, every control token in its text written as its characters.
+
+    Needed although special tokens are split: a unigram or word vocabulary may hold them as pieces.
+    """
+    (ids,), (framing,) = whole.ids, whole.framing
+    spans = whole.spans[0] if whole.spans else [(0, 0)] * len(ids)
+    for token, frame, (start, end) in zip(ids, framing, spans, strict=True):
+        if frame or token not in control:
+            yield token, frame, (start, end)
+            continue
+        characters = list(cast(str, tokenizer.convert_ids_to_tokens(token)))
+        for k, spelled in enumerate(cast(list[int | None], tokenizer.convert_tokens_to_ids(characters))):
+            if spelled is not None:  # a vocabulary without the character and without an unknown token
+                yield spelled, False, (min(start + k, end - 1), min(start + k + 1, end))
+
+
+def _cut(tokens: list[Token], max_tokens: int | None) -> list[Token]:
+    """Shortened at the end of the text, the frame kept, as tokenizers do."""
+    excess = 0 if max_tokens is None else len(tokens) - max_tokens
+    text = [i for i, (_, frame, _) in enumerate(tokens) if not frame]
+    dropped = set(text[-excess:]) if excess > 0 else set[int]()
+    return [token for i, token in enumerate(tokens) if i not in dropped]
