@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from codeunlearn.codebook import DeletionMode
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.bootstrap import interval, resample, wilson_interval
+from codeunlearn.evaluation.bootstrap import interval, ratio, resample, wilson_interval
 from codeunlearn.evaluation.metrics import Score, chrf, degenerate_rate, topic_word_recall
 from codeunlearn.evaluation.protocol import TestSet
 from codeunlearn.evaluation.retranslate import Retranslator
@@ -32,6 +33,8 @@ class CurvePoint:
         retain_chrf_delta: change of chrF on unrelated sentences.
         retain_changed: unrelated sentences whose translation changed, per cent.
         degenerate: outputs on the topic's sentences that loop or break off, per cent.
+        topic_loss_low: lower end of the loss's interval; None where nothing says how sure it is.
+        topic_loss_high: upper end.
     """
 
     codes: int
@@ -46,6 +49,8 @@ class CurvePoint:
     retain_high: float
     retain_changed: float
     degenerate: float
+    topic_loss_low: float | None = None
+    topic_loss_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,10 @@ class TradeOff:
     details: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def at_loss(self, topic_loss: float) -> CurvePoint | None:
-        """The point with the fewest codes at which the topic has lost so many per cent; None where none has."""
+        """The point with the fewest codes at which the topic has lost so many per cent; None where none has.
+
+        A choice: what it costs is to be measured on other sentences than those of this curve.
+        """
         reached = [point for point in self.points if point.topic_loss >= topic_loss]
         return min(reached, key=lambda point: point.codes, default=None)
 
@@ -73,17 +81,6 @@ class TradeOff:
         """The point at which the topic has lost most while unrelated text loses at most ``budget`` chrF; None for none."""
         allowed = [point for point in self.points if point.retain_chrf_delta >= -budget]
         return min(allowed, key=lambda point: (point.recall, point.codes), default=None)
-
-    def area(self, steps: int = 20) -> float:
-        """Mean chrF that unrelated text loses over topic losses of 5, 10, ... 100 per cent; nan if 95 is never reached.
-
-        At each of these the cheapest point counts that reaches it.
-        """
-        costs: list[float] = []
-        for step in range(1, steps):
-            reached = [-p.retain_chrf_delta for p in self.points if p.topic_loss >= 100 * step / steps]
-            costs.append(min(reached, default=float("nan")))
-        return sum(costs) / len(costs)
 
     def save(self, path: Path) -> None:
         """JSON at ``path``, and CSV beside it."""
@@ -96,9 +93,13 @@ class TradeOff:
     @classmethod
     def load(cls, path: Path) -> TradeOff:
         """Reads what `save` wrote."""
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        points = [CurvePoint(**point) for point in content.pop("points")]
-        return cls(**content, points=points)
+        return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> TradeOff:
+        """The curve in the content of a file."""
+        rest = {key: value for key, value in content.items() if key != "points"}
+        return cls(**rest, points=[CurvePoint(**point) for point in content["points"]])
 
 
 def beginnings(forget_set: ForgetSet, sizes: Sequence[int]) -> list[ForgetSet]:
@@ -115,6 +116,7 @@ def trade_off(
     *,
     mode: DeletionMode | None = None,
     seed: int = 0,
+    enough: float | None = None,
     details: dict[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> TradeOff:
@@ -123,6 +125,7 @@ def trade_off(
     Args:
         translations: of the sources of ``forget`` and then of ``retain``.
         mode: what happens to the slots of deleted codes; the model's own way when absent.
+        enough: no further set is tried once the topic has lost so many per cent.
 
     Raises:
         CodeUnlearnError: there are no forget sets, or no words of the topic to look for.
@@ -139,6 +142,8 @@ def trade_off(
         points.append(_point(forget_set, base, _Scored(translations.after(forget_set, mode), forget, retain), seed))
         if progress is not None:
             progress(len(points), len(forget_sets))
+        if enough is not None and points[-1].topic_loss >= enough:
+            break
     return TradeOff(
         forget_sets[0].topic,
         forget_sets[0].preset or "",
@@ -164,23 +169,39 @@ class _Scored:
 def _point(forget_set: ForgetSet, before: _Scored, after: _Scored, seed: int) -> CurvePoint:
     change = interval(resample(after.retain_chrf.sums, seed=seed) - resample(before.retain_chrf.sums, seed=seed))
     changed = sum(old != new for old, new in zip(before.of_rest, after.of_rest, strict=True))
-    low, high = _recall_interval(after.recall)
+    recall, loss = _recall_interval(after.recall), _loss_interval(before.recall, after.recall, seed)
     return CurvePoint(
         codes=len(forget_set),
         s_prime=forget_set.s_prime,
         recall=after.recall.value,
-        recall_low=low,
-        recall_high=high,
-        topic_loss=100 * (1 - after.recall.value / before.recall.value) if before.recall.value else 0.0,
+        recall_low=recall[0],
+        recall_high=recall[1],
+        topic_loss=_loss(before.recall, after.recall.value),
         forget_chrf_delta=after.forget_chrf.value - before.forget_chrf.value,
         retain_chrf_delta=change.value,
         retain_low=change.low,
         retain_high=change.high,
         retain_changed=100 * changed / max(1, len(after.of_rest)),
         degenerate=after.degenerate.value,
+        topic_loss_low=loss[0],
+        topic_loss_high=loss[1],
     )
+
+
+def _loss(before: Score, recall: float) -> float:
+    return 100 * (1 - recall / before.value) if before.value else 0.0
 
 
 def _recall_interval(recall: Score) -> tuple[float, float]:
     low, high = wilson_interval(recall.value / 100, recall.count)
     return 100 * low, 100 * high
+
+
+def _loss_interval(before: Score, after: Score, seed: int) -> tuple[float | None, float | None]:
+    """Paired bootstrap of the quotient; Wilson's interval of the recall where every sample would be the same."""
+    if after.value in (0.0, 100.0):
+        low, high = _recall_interval(after)
+        return (_loss(before, high), _loss(before, low)) if before.value else (None, None)
+    old = resample(before.sums, seed=seed)
+    lost = ratio(old - resample(after.sums, seed=seed), old).interval
+    return (100 * lost.low, 100 * lost.high) if math.isfinite(lost.low) else (None, None)
