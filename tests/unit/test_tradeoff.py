@@ -79,6 +79,8 @@ def test_every_point_is_the_model_with_these_codes_deleted() -> None:
         trade_off(canned, [], forget, retain)
     with pytest.raises(CodeUnlearnError, match="--target-words"):
         trade_off(canned, [whole], replace(forget, words=("oiseau",)), retain)
+    with pytest.raises(CodeUnlearnError, match="none are known; give them: --target-words"):
+        trade_off(canned, [whole], replace(forget, words=()), retain)
 
 
 def test_no_further_set_is_tried_once_the_topic_has_lost_enough() -> None:

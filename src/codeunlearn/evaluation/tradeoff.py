@@ -13,7 +13,7 @@ from typing import Any
 from codeunlearn.codebook import DeletionMode
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import interval, ratio, resample, wilson_interval
-from codeunlearn.evaluation.metrics import Score, chrf, degenerate_rate, topic_word_recall
+from codeunlearn.evaluation.metrics import Score, as_phrases, chrf, degenerate_rate, holds, topic_word_recall
 from codeunlearn.evaluation.protocol import TestSet
 from codeunlearn.evaluation.retranslate import Retranslator
 from codeunlearn.files import write_json
@@ -132,11 +132,8 @@ def trade_off(
     """
     if not forget_sets:
         raise CodeUnlearnError("There are no codes to delete, so there is no curve.")
+    require_words(forget, forget_sets[0].topic)
     base = _Scored(translations.before, forget, retain)
-    if not base.recall.count:
-        raise CodeUnlearnError(
-            f"No reference of the sentences on {forget_sets[0].topic!r} holds a target word of it; give others: --target-words."
-        )
     points: list[CurvePoint] = []
     for forget_set in forget_sets:
         points.append(_point(forget_set, base, _Scored(translations.after(forget_set, mode), forget, retain), seed))
@@ -153,6 +150,24 @@ def trade_off(
         points,
         details or {},
     )
+
+
+def require_words(forget: TestSet, topic: str) -> None:
+    """Whether the topic's words can be looked for in translations of these sentences.
+
+    Raises:
+        CodeUnlearnError: there are no words, or no reference holds one.
+    """
+    phrases = as_phrases(forget.words)
+    if not phrases:
+        raise CodeUnlearnError(
+            f"What is left of {topic!r} is measured by its words on the target side, and none are known; give them: "
+            "--target-words."
+        )
+    if not any(holds(reference, phrases) for references in forget.references for reference in references):
+        raise CodeUnlearnError(
+            f"No reference of the sentences on {topic!r} holds a target word of it; give others: --target-words."
+        )
 
 
 class _Scored:
