@@ -41,7 +41,7 @@ class CodeEvidence:
         retain_cost: nats that an unrelated sentence loses by it, on average.
         stability: share of bootstrap samples of the sentences in which it passes the test again.
         rank: place in the order of deletion, from 1.
-        odds_ratio: odds that a pair with the code on one side only has it on the topic's.
+        odds_ratio: odds that a pair with the code on one side only has it on the topic's; None where there are no pairs.
         z: of the log odds, shrunk towards unrelated text.
         alignment: share of its tokens in the topic's sentences that are the topic's words or stand beside them.
     """
