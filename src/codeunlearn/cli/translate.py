@@ -33,9 +33,8 @@ def run(
     from codeunlearn.evaluation.translate import translate
 
     opened, tokenizer = open_model(model, device, forget or [])
-    prefix = getattr(opened.config, "source_prefix", "")
     for lines in _chunks(_decoded(sys.stdin.buffer)):
-        texts = translate(opened, tokenizer, lines, num_beams=beams, batch_tokens=batch_tokens, prefix=prefix)
+        texts = translate(opened, tokenizer, lines, num_beams=beams, batch_tokens=batch_tokens)
         sys.stdout.write("".join(f"{text}\n" for text in texts))
         sys.stdout.flush()
 

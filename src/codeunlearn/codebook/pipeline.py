@@ -7,6 +7,8 @@ from typing import Any, cast
 from torch import Tensor
 from transformers import AutoModelForSeq2SeqLM, Pipeline, pipelines
 
+from codeunlearn.codebook.prefix import source_prefix
+
 TASK = "translation"
 
 
@@ -32,8 +34,7 @@ class TranslationPipeline(Pipeline):
         return {}, parameters, {}
 
     def preprocess(self, input_: str, **preprocess_parameters: Any) -> Any:
-        prefix = getattr(self.model.config, "source_prefix", None) or ""
-        return self.tokenizer(prefix + input_, truncation=True, return_tensors="pt")
+        return self.tokenizer(source_prefix(self.model) + input_, truncation=True, return_tensors="pt")
 
     def _forward(self, input_tensors: dict[str, Any], **forward_parameters: Any) -> Any:
         """Token ids [batch, sequences per sentence, length], so that the base class can take the batch apart."""
