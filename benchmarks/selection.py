@@ -129,7 +129,7 @@ def scored(
 
 
 class Found(NamedTuple):
-    """What a preset offers: its sets, the seconds of their search, and their curve on validation."""
+    """What a preset offers: its sets, the processor seconds of their search, and their curve on validation."""
 
     forget_sets: Sequence[ForgetSet]
     seconds: float
@@ -145,18 +145,18 @@ def searches(bench: Bench, sets: TopicSets, validation: Texts, seed: int) -> dic
     found: dict[str, Found] = {}
     own = require_bottleneck(bench.model).config.top_s
     for preset, levels in (("paper", PAPER_LEVELS), ("paired", (own, *PAPER_LEVELS[:2]))):
-        began = time.perf_counter()
+        began = time.process_time()
         results = search_topic_sets(bench.model, bench.tokenizer, sets, preset=preset, s_primes=levels, seed=seed)
-        seconds = time.perf_counter() - began
+        seconds = time.process_time() - began
         whole = [result.forget_set for result in results.values() if len(result.forget_set)]
         if whole:
             curve = tried(whole, validation, seed=seed)
             found[f"{preset}, whole sets"] = Found(whole, seconds, curve)
             parts = beginnings(smallest(curve, whole), SIZES)
             found[preset] = Found(parts, seconds, tried(parts, validation, seed=seed))
-    began = time.perf_counter()
+    began = time.process_time()
     path = search_recommended(bench.model, bench.tokenizer, sets, seed=seed).forget_set
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     if len(path):
         parts = beginnings(path, SIZES)
         found["recommended"] = Found(parts, seconds, tried(parts, validation, seed=seed))
@@ -235,14 +235,14 @@ def main() -> None:
     bench = Bench.open(options.model, options.data)
     for seed in range(options.seeds):
         for name in options.topics.split(","):
-            began = time.perf_counter()
+            began = time.process_time()
             sets, path = bench.sets(name, seed), options.out / f"{name}-{seed}.json"
             about = {"topic": name, "seed": seed, "sentences": digest(sets), **bench.about}
             known = read_json_object(path) if path.exists() else {}
             if all(known.get(key) == about[key] for key in ("sentences", "fingerprint")):
                 continue
             write_json(path, {**about, "search": len(sets.search), **measure(bench, sets, seed)})
-            print(f"{name}, seed {seed}: {time.perf_counter() - began:.0f} s", flush=True)
+            print(f"{name}, seed {seed}: {time.process_time() - began:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
