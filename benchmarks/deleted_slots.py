@@ -3,7 +3,8 @@
     python benchmarks/deleted_slots.py --data tatoeba.en-fr.tsv.gz --out runs/selection
 
 Codes are searched for every mode by the recommended recipe as that mode will use them; ``neighbourhood`` deletes, with the codes
-found for ``refill``, the codes nearest to each. Scored on the test pool.
+found for ``refill``, the codes nearest to each. Sizes are chosen on the validation pool and scored on the test pool, as in
+``selection.py``.
 """
 
 from __future__ import annotations
@@ -14,25 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from selection import RETAINED, prepare
+from selection import SIZES, Bench, scored, smallest, tried
 from torch.nn import functional as F
 
-from codeunlearn.codebook import DELETION_MODES, load_model, load_tokenizer, model_identity, require_bottleneck
-from codeunlearn.corpus.loading import DataConfig, load_pairs
-from codeunlearn.corpus.pools import split_pools
-from codeunlearn.corpus.target_words import ParallelText
-from codeunlearn.corpus.topic_sets import TopicSets, sample_pool
-from codeunlearn.corpus.vocabulary import Vocabulary
-from codeunlearn.evaluation.protocol import TestSet
-from codeunlearn.evaluation.retranslate import Retranslator
-from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
-from codeunlearn.evaluation.tradeoff import beginnings, trade_off
+from codeunlearn.codebook import DELETION_MODES, require_bottleneck
+from codeunlearn.corpus.topic_sets import TopicSets
+from codeunlearn.evaluation.tradeoff import beginnings
 from codeunlearn.files import write_json
-from codeunlearn.record import environment, public_name
 from codeunlearn.unlearning import ForgetSet, RecommendedPreset, search_recommended
 
 NAMES = ("Boston", "dog", "black", "school", "Mary", "love")
-SIZES = (2, 4, 8, 12, 16, 24, 32, 48)
 NEIGHBOURS = 2
 EXAMPLES = 6
 
@@ -51,25 +43,24 @@ def with_neighbours(model: Any, forget_set: ForgetSet, number: int) -> ForgetSet
     return replace(forget_set, ids=tuple(code_ids[row] for row in wide), evidence=(), preset="neighbourhood")
 
 
-def measure(model: Any, tokenizer: Any, sets: TopicSets, retain: TestSet, seed: int) -> dict[str, Any]:
-    translator = ModelTranslator(model, tokenizer, EvaluationConfig(seed=seed))
-    forget = TestSet("forget", sets.forget, sets.target_words)
-    translations = Retranslator(model, tokenizer, translator, [*forget.sources, *retain.sources])
-    paths = {
-        mode: search_recommended(model, tokenizer, sets, preset=RecommendedPreset(mode=mode), seed=seed).forget_set
-        for mode in DELETION_MODES
-    }
+def measure(bench: Bench, sets: TopicSets, seed: int) -> dict[str, Any]:
+    validation, test = bench.texts(sets, seed)
     found: dict[str, Any] = {}
-    for mode, path in paths.items():
+    for mode in DELETION_MODES:
+        recipe = RecommendedPreset(mode=mode)
+        path = search_recommended(bench.model, bench.tokenizer, sets, preset=recipe, seed=seed).forget_set
         variants = {mode: beginnings(path, SIZES)}
         if mode == "refill":
-            variants["neighbourhood"] = [with_neighbours(model, one, NEIGHBOURS) for one in variants["refill"]]
+            variants["neighbourhood"] = [with_neighbours(bench.model, one, NEIGHBOURS) for one in variants["refill"]]
         for name, forget_sets in variants.items():
-            curve = trade_off(translations, forget_sets, forget, retain, mode=mode, seed=seed)
-            reached = curve.at_loss(95)
-            at = next((one for one in forget_sets if reached and len(one) == reached.codes), forget_sets[-1])
-            found[name] = {**asdict(curve), "examples": translations.after(at, mode)[:EXAMPLES]}
-    return {"sources": forget.sources[:EXAMPLES], "before": translations.before[:EXAMPLES], "modes": found}
+            curve = tried(forget_sets, validation, mode, seed)
+            found[name] = {
+                "validation": asdict(curve),
+                "test": asdict(scored(curve, forget_sets, test, mode, seed)),
+                "examples": test.translations.after(smallest(curve, forget_sets), mode)[:EXAMPLES],
+            }
+    shown = {"sources": test.forget.sources[:EXAMPLES], "before": test.translations.before[:EXAMPLES]}
+    return {**shown, "modes": found}
 
 
 def main() -> None:
@@ -80,28 +71,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/selection"), help="folder for deleted_slots.json")
     options = parser.parse_args()
-    model, tokenizer = load_model(options.model).eval(), load_tokenizer(options.model)
-    pools = split_pools(load_pairs(DataConfig(options.data)).dataset)
-    vocabulary = Vocabulary.from_sentences(ParallelText.of(pools["train"]).sources)
-    sample = sample_pool(pools["test"], 2 * RETAINED, 0)
-    about = {
-        "model": public_name(options.model),
-        "fingerprint": model_identity(model),
-        "data": public_name(options.data),
-    }
+    bench = Bench.open(options.model, options.data)
     rows: list[dict[str, Any]] = []
     for name in options.topics.split(","):
-        sets, retain = prepare(name, pools, vocabulary, sample, options.seed)
-        rows.append({"topic": name, **measure(model, tokenizer, sets, retain, options.seed)})
-        for mode, curve in rows[-1]["modes"].items():
-            line = "  ".join(
-                f"{p['codes']}: {p['topic_loss']:.0f} % {p['retain_chrf_delta']:+.2f}" for p in curve["points"]
-            )
-            print(f"{name} {mode:14} {line}", flush=True)
-        write_json(
-            options.out / "deleted_slots.json",
-            {**about, "seed": options.seed, "topics": rows, "environment": environment()},
-        )
+        rows.append({"topic": name, **measure(bench, bench.sets(name, options.seed), options.seed)})
+        print(name, flush=True)
+        write_json(options.out / "deleted_slots.json", {**bench.about, "seed": options.seed, "topics": rows})
 
 
 if __name__ == "__main__":

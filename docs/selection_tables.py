@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any
+from typing import Any, NamedTuple
 
 from codeunlearn.evaluation.tradeoff import CurvePoint, TradeOff
 
 SELECTION = Path(__file__).parent / "results/selection"
 PRESETS = ("paper", "paired", "recommended")
-CUT = "paper, cut short"  # its strongest codes only, which the paper does not do
+WHOLE = "paper, whole sets"  # what the paper deletes; as "paper" alone it may stop at any size
+LOSSES = (25, 50, 75, 95)
 
 
 def table(head: str, rows: list[str]) -> str:
@@ -33,71 +33,103 @@ def _selection() -> dict[str, list[Any]]:
     return found
 
 
-def _curve(row: Any, preset: str) -> TradeOff | None:
-    """The curve of a preset; of ``paper`` the whole sets of its S' values, unless cut short."""
-    content = {
-        key: value
-        for key, value in row["curves"].get(preset.removesuffix(", cut short"), {}).items()
-        if key != "seconds"
-    }
-    points = [CurvePoint(**point) for point in content.pop("points", [])]
-    if preset == "paper":
-        points = [p for p in points if p.codes == max(other.codes for other in points if other.s_prime == p.s_prime)]
-    return TradeOff(**content, points=points) if points else None
+class _Seed(NamedTuple):
+    """What one seed chose on validation for a loss, and how that did on test; whether it reached the loss on validation."""
+
+    validation: CurvePoint
+    test: CurvePoint
+    reached: bool
 
 
-def _at(rows: list[Any], preset: str, loss: float) -> list[CurvePoint]:
-    """Of every seed the point with the fewest codes at which the topic has lost so much; missing where none has."""
-    curves = (_curve(row, preset) for row in rows)
-    points = (curve.at_loss(loss) if curve else None for curve in curves)
-    return [point for point in points if point is not None]
+def _chosen(content: Any, loss: float) -> _Seed:
+    validation = TradeOff.from_dict(content["validation"])
+    at = validation.at_loss(loss)
+    point = at or max(validation.points, key=lambda one: one.topic_loss)
+    same = (
+        one
+        for one in TradeOff.from_dict(content["test"]).points
+        if (one.codes, one.s_prime) == (point.codes, point.s_prime)
+    )
+    return _Seed(point, next(same), at is not None)
 
 
-def _reached(rows: list[Any], preset: str, loss: float) -> str:
-    points = _at(rows, preset, loss)
-    if not points:
-        return "not reached | "
-    codes = [point.codes for point in points]
-    deltas = [point.retain_chrf_delta for point in points]
-    low, high = min(p.retain_low for p in points), max(p.retain_high for p in points)
-    missing = "" if len(points) == len(rows) else f" ({len(points)} of {len(rows)} seeds)"
-    return f"{fmean(codes):.0f}{missing} | {fmean(deltas):+.2f} ({low:+.2f} to {high:+.2f})"
+def _seeds(rows: list[Any], preset: str, loss: float) -> list[_Seed]:
+    return [_chosen(row["presets"][preset], loss) for row in rows if preset in row["presets"]]
+
+
+def _cells(rows: list[Any], preset: str, loss: float) -> list[str]:
+    """Codes of every seed, what of the recall went on test, change of chrF of the rest: means and the widest intervals."""
+    seeds = _seeds(rows, preset, loss)
+    tests = [seed.test for seed in seeds if seed.reached]
+    if not tests:
+        return ["not reached", "", ""]
+    codes = ", ".join(f"{seed.test.codes}" if seed.reached else "-" for seed in seeds)
+    lost = [
+        (
+            p.topic_loss,
+            p.topic_loss if p.topic_loss_low is None else p.topic_loss_low,
+            p.topic_loss_high or p.topic_loss,
+        )
+        for p in tests
+    ]
+    return [
+        codes,
+        _mean(lost, ".0f"),
+        _mean([(p.retain_chrf_delta, p.retain_low, p.retain_high) for p in tests], "+.2f"),
+    ]
+
+
+def _mean(found: list[tuple[float, float, float]], form: str) -> str:
+    values, lows, highs = zip(*found, strict=True)
+    return f"{fmean(values):{form}} ({min(lows):{form}} to {max(highs):{form}})"
+
+
+def _of_presets(presets: tuple[str, ...], loss: float) -> str:
+    topics = _selection()
+    rows = [
+        f"| {topic} | {n_test(rows)} | " + " | ".join(cell for p in presets for cell in _cells(rows, p, loss)) + " |"
+        for topic, rows in topics.items()
+    ]
+    head = "".join(f" {preset}: codes | recall lost, % | chrF of the rest |" for preset in presets)
+    return table(f"| topic | test sentences |{head}", rows) + _missed(topics, presets, loss)
+
+
+def n_test(rows: list[Any]) -> int:
+    return next(iter(rows[0]["presets"].values()))["test"]["n_forget"]
+
+
+def _missed(topics: dict[str, list[Any]], presets: tuple[str, ...], loss: float) -> str:
+    """Where a loss was not reached on validation, and what the most was."""
+    found = [
+        f"{topic} with {preset}, seed {number} (at most {seed.validation.topic_loss:.0f} %, with {seed.test.codes} codes; "
+        f"on test {seed.test.topic_loss:.0f} %)"
+        for preset in presets
+        for topic, rows in topics.items()
+        for number, seed in enumerate(_seeds(rows, preset, loss))
+        if not seed.reached
+    ]
+    return f"\nNot reached on validation: {'; '.join(found)}.\n" if found else ""
 
 
 def selection(loss: float = 95) -> str:
-    rows = [
-        f"| {topic} | {rows[0]['curves']['paper']['n_forget']} | "
-        + " | ".join(_reached(rows, p, loss) for p in PRESETS)
-        + " |"
-        for topic, rows in _selection().items()
-    ]
-    return table(
-        "| topic | N test |" + "".join(f" {p}: codes | chrF of the rest |" for p in ("paper", CUT, "recommended")), rows
-    )
+    return _of_presets((WHOLE, "paper", "recommended"), loss)
 
 
 def claim() -> str:
-    rows = [
-        f"| {topic} | {rows[0]['curves']['paper']['n_forget']} | "
-        f"{_reached(rows, 'paper', 95)} | {_reached(rows, 'recommended', 95)} |"
-        for topic, rows in _selection().items()
-    ]
-    return table("| topic | test sentences | `paper`: codes | chrF (95 %) | `recommended`: codes | chrF (95 %) |", rows)
+    return _of_presets(("paper", "recommended"), 95)
 
 
 def selection_area() -> str:
+    """Mean loss of chrF over the losses of recall, each at the size that was chosen for it."""
     rows: list[str] = []
-    columns = ("paper", CUT, "paired", "recommended")
+    columns = (WHOLE, *PRESETS)
     for topic, of_seed in _selection().items():
         cells: list[str] = []
         for preset in columns:
-            curves = [curve for row in of_seed if (curve := _curve(row, preset))]
-            areas = [area for curve in curves if not math.isnan(area := curve.area())]
-            cells.append(
-                f"{fmean(areas):+.2f}"
-                if len(areas) == len(of_seed)
-                else f"95 % reached by {len(areas)} of {len(of_seed)}"
-            )
+            found = [seed for loss in LOSSES for seed in _seeds(of_seed, preset, loss)]
+            missed = sum(not seed.reached for seed in _seeds(of_seed, preset, LOSSES[-1]))
+            cost = 0.0 - fmean(seed.test.retain_chrf_delta for seed in found)
+            cells.append(f"{cost:+.2f}" if not missed else f"95 % missed by {missed} of {len(of_seed)}")
         rows.append(f"| {topic} | {' | '.join(cells)} |")
     return table("| topic | " + " | ".join(columns) + " |", rows)
 
@@ -114,12 +146,8 @@ def selection_side() -> str:
         ]
         placebo = sorted(first["placebo"])
         ends = f"{placebo[0]:+.2f} to {placebo[-1]:+.2f}" if placebo else ""
-        own = _at([first], "recommended", 95)
-        rows.append(
-            f"| {topic} | {' | '.join(cells)} | {ends} | {own[0].retain_chrf_delta:+.2f} |"
-            if own
-            else f"| {topic} | {' | '.join(cells)} | {ends} | not reached |"
-        )
+        own = _chosen(first["presets"]["recommended"], 95).test.retain_chrf_delta
+        rows.append(f"| {topic} | {' | '.join(cells)} | {ends} | {own:+.2f} |")
     head = "| topic | neighbours: paper | paired | recommended | placebo, 20 draws | recommended on the same text |"
     return table(head, rows)
 
@@ -128,10 +156,24 @@ def selection_times() -> str:
     rows: list[str] = []
     for preset in PRESETS:
         seconds = sorted(
-            row["curves"][preset]["seconds"] for of in _selection().values() for row in of if preset in row["curves"]
+            row["presets"][preset]["seconds"] for of in _selection().values() for row in of if preset in row["presets"]
         )
         rows.append(f"| {preset} | {median(seconds):.1f} s | {seconds[0]:.1f} to {seconds[-1]:.1f} s |")
     return table("| preset | median | range |", rows)
+
+
+def selection_made() -> str:
+    """Where and with what the measurement ran."""
+    rows = [row for of in _selection().values() for row in of]
+    machines = {json.dumps(row["environment"], sort_keys=True): row["environment"] for row in rows}
+    return (
+        "\n".join(
+            f"Model {rows[0]['model']} ({rows[0]['fingerprint'][:8]}), data {rows[0]['data']}; {len(rows)} searches; "
+            f"{one['processor']}, torch {one['torch']}, transformers {one['transformers']}, python {one['python']}."
+            for one in machines.values()
+        )
+        + "\n"
+    )
 
 
 def selection_examples() -> str:
@@ -187,20 +229,16 @@ def deleted_slots() -> str:
     rows: list[str] = []
     for topic in _read("deleted_slots")["topics"]:
         for mode, content in topic["modes"].items():
-            curve = {key: value for key, value in content.items() if key not in ("examples", "points")}
-            points = [CurvePoint(**point) for point in content["points"]]
-            at = TradeOff(**curve, points=points).at_loss(95)
-            most = max(points, key=lambda point: point.topic_loss)
-            point = at or most
-            reached = "" if at else f" (most: {most.topic_loss:.0f} %)"
+            seed = _chosen(content, 95)
+            point = seed.test
+            reached = "" if seed.reached else f" (most: {seed.validation.topic_loss:.0f} %)"
             rows.append(
-                f"| {topic['topic']} | {mode} | {point.codes}{reached} | {point.retain_chrf_delta:+.2f} "
-                f"({point.retain_low:+.2f} to {point.retain_high:+.2f}) | {point.forget_chrf_delta:+.1f} "
-                f"| {point.degenerate:.0f} % |"
+                f"| {topic['topic']} | {mode} | {point.codes}{reached} | {point.topic_loss:.0f} % "
+                f"| {point.retain_chrf_delta:+.2f} ({point.retain_low:+.2f} to {point.retain_high:+.2f}) "
+                f"| {point.forget_chrf_delta:+.1f} | {point.degenerate:.0f} % |"
             )
-    return table(
-        "| topic | slot | codes | chrF of the rest (95 %) | chrF of the topic's sentences | broken outputs |", rows
-    )
+    head = "| topic | slot | codes | recall lost | chrF of the rest (95 %) | chrF of the topic's sentences | broken outputs |"
+    return table(head, rows)
 
 
 def slot_examples() -> str:
@@ -216,10 +254,10 @@ TABLES = {
     "claim": claim,
     "selection": selection,
     "selection, 75": lambda: selection(75),
-    "selection, 50": lambda: selection(50),
     "selection area": selection_area,
     "selection side": selection_side,
     "selection times": selection_times,
+    "selection made": selection_made,
     "selection examples": selection_examples,
     "null control": null_control,
     "planted truth": planted_truth,

@@ -35,12 +35,11 @@ def test_two_processes_train_to_the_losses_of_one(base: Path, tmp_path: Path) ->
     options = (*options, "--batch-tokens", 1500, "--log-steps", 1, "--revive-steps", 0)
     codeunlearn("train", *options, "--out", tmp_path / "one", "--gradient-accumulation-steps", 2)
     codeunlearn("train", *options, "--out", tmp_path / "two", processes=2)
-    one, two = (
-        [entry["loss"] for entry in json.loads((tmp_path / name / RECORD).read_text())["log"] if "loss" in entry]
-        for name in ("one", "two")
-    )
-    assert len(one) == len(two) == 6
-    assert two == pytest.approx(one, rel=2e-2)
+    one, two = (json.loads((tmp_path / name / RECORD).read_text())["log"] for name in ("one", "two"))
+    for name in ("loss", "cross_entropy", "codebook/dead_share", "codebook/unexplained_variance"):
+        of_one, of_two = ([entry[name] for entry in log if name in entry] for log in (one, two))
+        assert len(of_one) == len(of_two) == 6
+        assert of_two == pytest.approx(of_one, rel=2e-2), name
 
 
 def test_two_processes_find_the_forget_set_of_one(base: Path, tmp_path: Path) -> None:

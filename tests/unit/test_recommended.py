@@ -19,12 +19,11 @@ from codeunlearn.unlearning import (
     RecommendedPreset,
     forgetting,
     search_recommended,
-    search_topic_sets,
 )
 from codeunlearn.unlearning.candidates import find_candidates
 from codeunlearn.unlearning.deletion_effects import Deletion
 from codeunlearn.unlearning.recommended import find_path
-from codeunlearn.unlearning.search import read_material
+from codeunlearn.unlearning.search import read_material, search_topic_sets
 
 NOUNS, VERBS, TAILS = ("cat", "chat"), ("sees", "runs"), ("", " a cat", " the cat", " runs", " sees")
 PRESET = RecommendedPreset(topic_left=0.0, min_gain=1e-9, retain_weight=0.0)
@@ -195,6 +194,28 @@ def test_a_topic_without_target_words_in_its_translations_is_an_error(
         search(tiny_model, tiny_tokenizer, replace(dogs, target_words=("oiseau",)))
     with pytest.raises(CodeUnlearnError, match="unrelated sentences"):
         search(tiny_model, tiny_tokenizer, replace(dogs, search_retain=[]))
+
+
+def test_only_a_topic_of_sentences_may_lose_its_whole_translations(
+    tiny_model: Any, tiny_tokenizer: Any, dogs: TopicSets
+) -> None:
+    with pytest.raises(CodeUnlearnError, match=r"No words for 'dog' are known .* --target-words"):
+        search(tiny_model, tiny_tokenizer, replace(dogs, target_words=()))
+    sentences = Topic.from_sentences("dogs", [pair.source for pair in dogs.search])
+    whole = read_material(tiny_model, tiny_tokenizer, replace(dogs, topic=sentences, target_words=()), PRESET)
+    assert all(counted.all() for counted in whole.topic_effects.counted)
+
+
+@pytest.mark.parametrize("preset", ["paper", "paired"])
+def test_recipes_that_read_no_translations_need_no_target_words(
+    tiny_model: Any, tiny_tokenizer: Any, dogs: TopicSets, preset: str
+) -> None:
+    silent = replace(dogs, target_words=())
+    (with_words,), (without,) = (
+        search_topic_sets(tiny_model, tiny_tokenizer, sets, preset=preset, s_primes=(4,)).values()
+        for sets in (dogs, silent)
+    )
+    assert with_words.forget_set.ids == without.forget_set.ids
 
 
 @pytest.mark.parametrize("wrong", [{"fdr": 0.0}, {"alpha": 1.5}, {"max_codes": 0}])

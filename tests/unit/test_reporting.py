@@ -528,6 +528,30 @@ def test_scores_that_are_undefined_are_reported_as_such_also_when_read_back(tmp_
         assert re.search(r"Topic-word recall.*n/a +n/a +n/a \[n/a, n/a\]", rendered(scores_table(read)))
 
 
+def test_codes_are_shown_in_the_order_and_the_measures_of_their_recipe(tmp_path: Path) -> None:
+    """The paper's by their test; those of the recommended recipe as they are deleted, with what that does."""
+    by_test = forget_set_of(TABLE, [0, 1])
+    effects = [{"topic_gain": 0.125, "retain_cost": 0.0003, "stability": 0.94}, {"topic_gain": 0.5, "stability": 1.0}]
+    path = tuple(
+        replace(e, rank=rank, q=0.001, **effect)
+        for rank, (e, effect) in enumerate(zip(by_test.evidence, effects, strict=True), 1)
+    )
+    by_deletion = replace(by_test, evidence=path, preset="recommended", topic_left=0.02)
+    pages = {
+        name: report(tmp_path / name, search=None, forget_sets=[one]).text
+        for name, one in (("test", by_test), ("deletion", by_deletion))
+    }
+    assert "strongest evidence first" in pages["test"]
+    assert re.search(r"Code\s+Topic\s+Control\s+R\s+p\s+Fires", pages["test"])
+    assert "in the order of deletion" in pages["deletion"]
+    assert "strongest" not in pages["deletion"]
+    assert re.search(r"Control\s+Rank\s+q\s+Takes\s+Costs\s+Stability\s+Fires", pages["deletion"])
+    assert re.search(r"300\s+0\s+1\s+0\.001\s+12\.5 %\s+0\.0003\s+94 %\s", pages["deletion"])
+    assert re.search(r"120\s+10\s+2\s+0\.001\s+50\.0 %\s+100 %\s", pages["deletion"])
+    assert "takes 12.5% of the topic" in by_deletion.summary()[1]
+    assert "R = " in by_test.summary()[1]
+
+
 def test_several_forget_sets_are_each_saved_and_counted_once(tmp_path: Path) -> None:
     sets = [forget_set_of(TABLE, [0, 1], "sea"), forget_set_of(TABLE, [1, 2], "storm")]
     page = report(tmp_path, search=None, forget_sets=sets)

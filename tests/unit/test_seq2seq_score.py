@@ -103,6 +103,13 @@ def test_a_prefix_is_read_before_the_source_only(t5: Path) -> None:
     assert "prefix:the dog" in score.signature
 
 
+def test_a_judge_that_reads_no_sources_reads_no_prefix_of_its_own(t5: Path) -> None:
+    plain, own = (Seq2SeqScore(t5, "ref-hyp", device="cpu") for _ in range(2))
+    own.model.config.source_prefix = "the dog "
+    values = [scorer.on(SOURCES)(HYPOTHESES, REFERENCES).per_sentence for scorer in (plain, own)]
+    assert values[0] == values[1]
+
+
 def test_weights_and_direction_are_in_the_signature_and_no_folder_is(t5: Path) -> None:
     signatures = {Seq2SeqScore(t5, direction, device="cpu").signature for direction in ("src-hyp", "ref-hyp")}
     assert len(signatures) == 2

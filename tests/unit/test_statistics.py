@@ -12,14 +12,18 @@ from scipy import stats as scipy_stats
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.unlearning.statistics import (
     adjust,
+    discordance,
     fisher,
     g_test,
+    group_difference,
     log_odds,
     mcnemar,
     paired_odds_ratio,
     risk_difference,
     sign_flip,
-    smallest_p,
+    smallest_fisher,
+    smallest_g,
+    smallest_mcnemar,
 )
 
 stats: Any = scipy_stats
@@ -42,9 +46,24 @@ def test_the_paired_test_finds_what_the_context_shares_and_refuses_accidents() -
     assert rare > 0.05
 
 
-def test_no_data_give_less_than_the_smallest_p() -> None:
+@pytest.mark.parametrize("mid_p", [False, True])
+def test_no_pairs_give_less_than_the_smallest_p_and_some_give_it(mid_p: bool) -> None:
     n = np.arange(12)
-    np.testing.assert_allclose(smallest_p(n, 0 * n), mcnemar(n, 0 * n))
+    tables = [min(mcnemar(np.array([b]), np.array([k - b]), mid_p=mid_p)[0] for b in range(k + 1)) for k in n]
+    np.testing.assert_allclose(smallest_mcnemar(n, mid_p=mid_p), tables)
+
+
+@pytest.mark.parametrize(("test", "smallest"), [(fisher, smallest_fisher), (g_test, smallest_g)])
+@pytest.mark.parametrize(("n_topic", "n_control"), [(20, 20), (6, 30), (30, 6)])
+def test_no_groups_give_less_than_the_smallest_p_and_some_give_it(
+    test: Any, smallest: Any, n_topic: int, n_control: int
+) -> None:
+    """Over all tables with so many units that hold the code."""
+    present = np.arange(n_topic + n_control + 1)
+    for k in present:
+        topic = np.arange(max(0, k - n_control), min(k, n_topic) + 1)
+        found = test(topic, n_topic, k - topic, n_control)
+        assert smallest(present[k : k + 1], n_topic, n_control)[0] == pytest.approx(found.min(), rel=1e-9)
 
 
 def test_sign_flips_agree_with_all_permutations() -> None:
@@ -98,6 +117,32 @@ def test_the_interval_of_a_difference_holds_the_truth_about_as_often_as_it_says(
     generator = np.random.default_rng(4)
     drawn = generator.multinomial(80, [0.12, 0.04, 0.84], size=2000)
     effect, low, high = risk_difference(drawn[:, 0], drawn[:, 1], 80)
+    assert effect.mean() == pytest.approx(0.08, abs=0.005)
+    assert 0.93 < ((low <= 0.08) & (high >= 0.08)).mean() < 0.985
+
+
+def test_sentences_with_one_control_are_as_discordant_as_mcnemars_table_says() -> None:
+    differences = np.concatenate([np.ones(14), -np.ones(5), np.zeros(30)])[:, None]
+    np.testing.assert_array_equal(np.concatenate(discordance(differences)), [14, 5])
+
+
+def test_the_interval_of_sentences_with_dependent_controls_holds_the_truth() -> None:
+    """Five controls of a sentence that mostly agree; counted as five pairs they would give an interval half as wide."""
+    generator = np.random.default_rng(5)
+    held = 0
+    for _ in range(1000):
+        topic = generator.random(80) < 0.3
+        own = generator.random((80, 1)) < 0.2
+        controls = np.where(generator.random((80, 5)) < 0.9, own, generator.random((80, 5)) < 0.2)
+        _, low, high = risk_difference(*discordance((topic - controls.mean(1))[:, None]), 80)
+        held += int(low[0] <= 0.1 <= high[0])
+    assert 930 < held < 985
+
+
+def test_the_interval_of_unpaired_groups_holds_the_truth() -> None:
+    generator = np.random.default_rng(6)
+    topic, control = generator.binomial(40, 0.12, 2000), generator.binomial(60, 0.04, 2000)
+    effect, low, high = group_difference(topic, 40, control, 60)
     assert effect.mean() == pytest.approx(0.08, abs=0.005)
     assert 0.93 < ((low <= 0.08) & (high >= 0.08)).mean() < 0.985
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from codeunlearn.corpus.topic_sets import Pair
@@ -40,11 +40,6 @@ def test_the_most_that_a_budget_buys() -> None:
     ]
 
 
-def test_the_area_is_the_mean_price_of_a_loss() -> None:
-    assert CURVE.area(steps=4) == pytest.approx((0.1 + 0.1 + 0.4) / 3)
-    assert math.isnan(replace(CURVE, points=CURVE.points[:1]).area())
-
-
 def test_a_curve_survives_its_file(tmp_path: Path) -> None:
     CURVE.save(tmp_path / "curve.json")
     assert TradeOff.load(tmp_path / "curve.json") == CURVE
@@ -61,7 +56,11 @@ class Canned:
 
     before = ("un chien",) * 4 + ("un chat noir",) * 4
 
+    def __init__(self) -> None:
+        self.sets: list[ForgetSet] = []
+
     def after(self, forget_set: ForgetSet, mode: Any = None) -> list[str]:
+        self.sets.append(forget_set)
         gone = len(forget_set)
         rest = "un chat" if gone > 2 else "un chat noir"
         return ["un chien" if gone < 2 else rest] * 4 + [rest] * 4
@@ -80,3 +79,41 @@ def test_every_point_is_the_model_with_these_codes_deleted() -> None:
         trade_off(canned, [], forget, retain)
     with pytest.raises(CodeUnlearnError, match="--target-words"):
         trade_off(canned, [whole], replace(forget, words=("oiseau",)), retain)
+    with pytest.raises(CodeUnlearnError, match="none are known; give them: --target-words"):
+        trade_off(canned, [whole], replace(forget, words=()), retain)
+
+
+def test_no_further_set_is_tried_once_the_topic_has_lost_enough() -> None:
+    forget = TestSet("forget", [Pair("a dog", "un chien", ("un chien",))] * 4, ("chien",))
+    retain = TestSet("retain", [Pair("a cat", "un chat noir", ("un chat noir",))] * 4)
+    whole = ForgetSet(topic="dog", ids=(5, 3, 9), fingerprint="x")
+    canned: Any = Canned()
+    curve = trade_off(canned, beginnings(whole, [1, 2]), forget, retain, enough=95)
+    assert [point.codes for point in curve.points] == [len(one) for one in canned.sets] == [1, 2]
+
+
+def test_a_loss_has_the_interval_of_the_quotient_of_two_recalls() -> None:
+    """Of 40 sentences 30 hold the word before and 12 after; against a bootstrap of the quotient by hand."""
+    before = np.repeat([1.0, 0.0], [30, 10])
+    after = np.repeat([1.0, 0.0], [12, 28])
+
+    class Some:
+        def __init__(self) -> None:
+            self.before = [*("un chien" if said else "un chat" for said in before), "un chat noir"]
+
+        def after(self, forget_set: ForgetSet, mode: Any = None) -> list[str]:
+            said = after if len(forget_set) == 1 else 0 * after
+            return [*("un chien" if one else "un chat" for one in said), "un chat noir"]
+
+    some: Any = Some()
+    forget = TestSet("forget", [Pair("a dog", "un chien", ("un chien",))] * 40, ("chien",))
+    retain = TestSet("retain", [Pair("a cat", "un chat noir", ("un chat noir",))])
+    whole = ForgetSet(topic="dog", ids=(5, 3), fingerprint="x")
+    part, all_of_it = trade_off(some, beginnings(whole, [1]), forget, retain).points
+    rows = np.random.default_rng(1).integers(0, 40, size=(20_000, 40))
+    low, high = np.quantile(100 * (1 - after[rows].sum(1) / before[rows].sum(1)), [0.025, 0.975])
+    assert part.topic_loss == pytest.approx(60)
+    assert (part.topic_loss_low, part.topic_loss_high) == (pytest.approx(low, abs=2), pytest.approx(high, abs=2))
+    # None of 40 says it any more: Wilson's upper end for 0 of 40 is 8.8 %, of a recall that was 75 %.
+    assert all_of_it.topic_loss == all_of_it.topic_loss_high == 100
+    assert all_of_it.topic_loss_low == pytest.approx(100 * (1 - 0.0876 / 0.75), abs=0.1)

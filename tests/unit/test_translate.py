@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import warnings
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +19,10 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+from codeunlearn.codebook import TranslationPipeline
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.evaluation.forced_decoding import force
+from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
 from codeunlearn.evaluation.translate import DecodingConfig, translate, translate_counted
 
 PAD, END, UNKNOWN = 0, 1, 2
@@ -110,6 +114,23 @@ def test_the_prefix_goes_before_every_sentence(model: PreTrainedModel, tokenizer
     prefixed = translate(model, tokenizer, texts, prefix="w5 w6 ")
     assert prefixed == translate(model, tokenizer, [f"w5 w6 {text}" for text in texts])
     assert prefixed != translate(model, tokenizer, texts)
+
+
+def test_a_models_own_prefix_is_read_by_all_that_reads_its_sources(tokenizer: PreTrainedTokenizerFast) -> None:
+    """Unless another is given; the empty text turns it off."""
+    model, texts = tiny_t5(), sentences()
+    plain, prefixed = (translate(model, tokenizer, texts, prefix=prefix) for prefix in ("", "w5 w6 "))
+    probable = [tokens.log_probabilities.tolist() for tokens in force(model, tokenizer, texts, texts, prefix="w5 w6 ")]
+    model.config.source_prefix = "w5 w6 "
+    assert (
+        translate(model, tokenizer, texts) == ModelTranslator(model, tokenizer, EvaluationConfig())(texts) == prefixed
+    )
+    assert translate(model, tokenizer, texts, prefix="") == plain
+    assert [tokens.log_probabilities.tolist() for tokens in force(model, tokenizer, texts, texts)] == probable
+    tools: Any = {"model": model, "tokenizer": tokenizer}
+    pipe = TranslationPipeline(**tools)
+    tokens = pipe.preprocess(texts[0])["input_ids"].tolist()
+    assert tokens == [tokenizer("w5 w6 " + texts[0])["input_ids"]]
 
 
 @pytest.mark.parametrize("num_beams", [1, 2])

@@ -77,6 +77,8 @@ def run(
     from codeunlearn.cli.topics import read_pools, read_topic, topic_sets
     from codeunlearn.codebook import require_bottleneck
     from codeunlearn.device import processes
+    from codeunlearn.evaluation.protocol import TestSet
+    from codeunlearn.evaluation.tradeoff import require_words
     from codeunlearn.reporting.report import write_report
     from codeunlearn.reporting.tables import forget_set_table
     from codeunlearn.unlearning import RecommendedPreset
@@ -102,6 +104,8 @@ def run(
         minimum=minimum,
         seed=seed,
     )
+    if retain_budget is not None:
+        require_words(TestSet("forget", sets.tune, sets.target_words), topic)
     opened, tokenizer = open_model(model, device)
     require_bottleneck(opened)
     found = _search((opened, tokenizer), sets, recipe, s_prime, seed, open_index(index, opened, tokenizer))

@@ -39,9 +39,8 @@ def run(
     from codeunlearn.evaluation.translate import translate
 
     opened, tokenizer = open_model(model, device, forget or [])
-    prefix = getattr(opened.config, "source_prefix", "")
     for lines in _chunks(read_lines(sys.stdin and sys.stdin.buffer)):
-        texts = translate(opened, tokenizer, lines, num_beams=beams, batch_tokens=batch_tokens, prefix=prefix)
+        texts = translate(opened, tokenizer, lines, num_beams=beams, batch_tokens=batch_tokens)
         # UTF-8 as the input is, whatever the terminal's encoding
         sys.stdout.buffer.write("".join(f"{one_line(text)}\n" for text in texts).encode())
         sys.stdout.buffer.flush()

@@ -17,6 +17,7 @@ from codeunlearn.codebook.modeling import (
     require_bottleneck,
 )
 from codeunlearn.codebook.pipeline import TranslationPipeline
+from codeunlearn.codebook.prefix import source_prefix
 from codeunlearn.codebook.probing import evaluating, replace_bottleneck_output, run_to_site, skip_bottleneck
 from codeunlearn.codebook.search import Selection, top_s_reference
 from codeunlearn.codebook.wrappers import unwrapped
@@ -50,6 +51,7 @@ __all__ = [
     "require_bottleneck",
     "run_to_site",
     "skip_bottleneck",
+    "source_prefix",
     "top_s",
     "top_s_reference",
     "unwrapped",

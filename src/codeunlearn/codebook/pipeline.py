@@ -10,6 +10,7 @@ from transformers import AutoModelForSeq2SeqLM, Pipeline, pipelines
 from transformers.tokenization_utils_base import LARGE_INTEGER
 
 from codeunlearn.codebook.encoding import encode
+from codeunlearn.codebook.prefix import source_prefix
 
 TASK = "translation"
 
@@ -36,9 +37,10 @@ class TranslationPipeline(Pipeline):
         return {}, parameters, {}
 
     def preprocess(self, input_: str, **preprocess_parameters: Any) -> Any:
-        prefix = getattr(self.model.config, "source_prefix", None) or ""
         limit: int = self.tokenizer.model_max_length
-        ids = encode(self.tokenizer, [prefix + input_], limit if limit <= LARGE_INTEGER else None).ids
+        ids = encode(
+            self.tokenizer, [source_prefix(self.model) + input_], limit if limit <= LARGE_INTEGER else None
+        ).ids
         tokens = torch.tensor(ids)
         return {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from codeunlearn.codebook import evaluating
+from codeunlearn.codebook import evaluating, source_prefix
 from codeunlearn.codebook.encoding import encode, pad_id, padded
 from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.errors import CodeUnlearnError
@@ -43,13 +43,13 @@ def force(
     sources: Sequence[str],
     targets: Sequence[str],
     *,
-    prefix: str = "",
+    prefix: str | None = None,
     batch_tokens: int | None = None,
 ) -> list[ForcedTokens]:
     """Scores every target given its source, in order, with any encoder-decoder model on the device where it is.
 
     Args:
-        prefix: put before every source, such as T5's task prefix.
+        prefix: put before every source, such as T5's task prefix; the model's own if absent, the empty text for none.
         batch_tokens: bound on the padded target tokens of a batch; the logits of all of them are in memory. What suits the
             device when absent.
 
@@ -59,6 +59,7 @@ def force(
         raise CodeUnlearnError("Forced decoding needs an encoder-decoder model (AutoModelForSeq2SeqLM).")
     limit: Any = getattr(model.config, "max_position_embeddings", None)
     most = min(_LONGEST, limit or _LONGEST)
+    prefix = source_prefix(model, prefix)
     inputs = encode(tokenizer, [prefix + source for source in sources], most).ids
     labels = encode(tokenizer, targets, most, as_target=True).ids
     found: list[ForcedTokens | None] = [None] * len(labels)

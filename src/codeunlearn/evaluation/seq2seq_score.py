@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from codeunlearn.codebook import fingerprint, load_model, load_tokenizer
+from codeunlearn.codebook import fingerprint, load_model, load_tokenizer, source_prefix
 from codeunlearn.device import pick_device
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import sentence_mean
@@ -48,8 +48,7 @@ class Seq2SeqScore:
         self.model: Any = load_model(name).to(pick_device(device)).requires_grad_(False)
         self.tokenizer = load_tokenizer(name)
         self.direction: Direction = direction
-        own: str = getattr(self.model.config, "source_prefix", None) or ""
-        self.prefix = own if prefix is None else prefix
+        self.prefix = source_prefix(self.model, prefix)
         kind = "bartscore" if self.model.config.model_type == "bart" else "seq2seq_score"
         self._known: dict[tuple[str, str], float] = {}
         self.name = kind if direction == "src-hyp" else f"{kind}_{direction.replace('-', '_')}"
@@ -91,7 +90,7 @@ class Seq2SeqScore:
         wanted = [(prefix + g, s) for g, s in zip(given, scored, strict=True)]
         fresh = list(dict.fromkeys(pair for pair in wanted if pair not in self._known))
         found = {pair: self._known[pair] for pair in wanted if pair in self._known}
-        forced = force(self.model, self.tokenizer, [g for g, _ in fresh], [s for _, s in fresh]) if fresh else []
+        forced = force(self.model, self.tokenizer, *zip(*fresh, strict=True), prefix="") if fresh else []
         found.update((pair, float(tokens.log_probabilities.mean())) for pair, tokens in zip(fresh, forced, strict=True))
         if len(self._known) + len(fresh) > _REMEMBERED:
             self._known.clear()

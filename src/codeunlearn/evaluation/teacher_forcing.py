@@ -32,7 +32,7 @@ def forced_scores(
     references: References,
     *,
     words: Iterable[str] = (),
-    prefix: str = "",
+    prefix: str | None = None,
 ) -> dict[str, Score]:
     """Scores of a model, in the state it is in, on the references of sources.
 
@@ -41,7 +41,7 @@ def forced_scores(
 
     Args:
         words: target-side words of the topic; without any, only extraction strength is measured.
-        prefix: put before every source.
+        prefix: put before every source; the model's own if absent.
     """
     if len(sources) != len(references) or not sources:
         raise CodeUnlearnError(f"{len(sources)} sources need as many lists of references, and at least one.")

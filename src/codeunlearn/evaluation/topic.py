@@ -9,7 +9,7 @@ from typing import Any
 
 from datasets import Dataset
 
-from codeunlearn.codebook import find_bottleneck, identify, load_model, load_tokenizer, skip_bottleneck
+from codeunlearn.codebook import find_bottleneck, identify, load_model, load_tokenizer, skip_bottleneck, source_prefix
 from codeunlearn.corpus.pools import Pool
 from codeunlearn.corpus.target_words import ParallelText, target_words
 from codeunlearn.corpus.topic_sets import TopicSets, sample_pool
@@ -179,8 +179,7 @@ class ModelTranslator:
         prefix: str | None = None,
     ) -> None:
         self.model, self.tokenizer, self.state = model, tokenizer, state
-        own: str = getattr(model.config, "source_prefix", "")
-        self.decoding = DecodingConfig(num_beams=config.num_beams, prefix=own if prefix is None else prefix)
+        self.decoding = DecodingConfig(num_beams=config.num_beams, prefix=source_prefix(model, prefix))
         self.cost: TokenCost | None = None
 
     def __call__(self, sentences: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
 
-from codeunlearn.codebook import evaluating
+from codeunlearn.codebook import evaluating, source_prefix
 from codeunlearn.codebook.encoding import encode, pad_id
 from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.errors import CodeUnlearnError
@@ -43,7 +43,7 @@ class DecodingConfig:
         max_source_tokens: Longer sentences are cut to this many tokens, with a warning.
         autocast: Floating type of mixed precision, such as `torch.bfloat16`; None computes in the model's own
             type.
-        prefix: Text put before every sentence, such as T5's task prefix.
+        prefix: Text put before every sentence, such as T5's task prefix; None for the model's own, the empty text for none.
     """
 
     num_beams: int = 1
@@ -51,7 +51,7 @@ class DecodingConfig:
     max_new_tokens: int | None = None
     max_source_tokens: int = 512
     autocast: torch.dtype | None = None
-    prefix: str = ""
+    prefix: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("num_beams", "batch_tokens", "max_new_tokens", "max_source_tokens"):
@@ -133,7 +133,7 @@ def translate(
     num_beams: int = 1,
     batch_tokens: int | None = None,
     max_new_tokens: int | None = None,
-    prefix: str = "",
+    prefix: str | None = None,
     progress: Progress | None = None,
 ) -> list[str]:
     """The translations of `sentences`, in order; `translate_counted` without the counts.
@@ -161,7 +161,8 @@ def translate_counted(
     if not model.config.is_encoder_decoder:
         raise CodeUnlearnError("Translation needs an encoder-decoder model (AutoModelForSeq2SeqLM).")
     filled = [i for i, sentence in enumerate(sentences) if sentence.strip()]
-    sources, cut = _tokenize(model, tokenizer, [config.prefix + sentences[i] for i in filled], config)
+    prefix = source_prefix(model, config.prefix)
+    sources, cut = _tokenize(model, tokenizer, [prefix + sentences[i] for i in filled], config)
     outputs: list[list[int]] = [[] for _ in sources]
     work, done = _Work(), len(sentences) - len(filled)
     with evaluating(model), torch.inference_mode(), _counting(model, work):

@@ -12,12 +12,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 import codeunlearn
 from codeunlearn.evaluation.protocol import AFTER, BEFORE, RECALL, Example, TopicEvaluation
 from codeunlearn.reporting import limits
+from codeunlearn.reporting.evidence import EFFECT_NOTE, EPSILON_NOTE, cells, is_path, order_of
 from codeunlearn.reporting.figures import DPI
 from codeunlearn.reporting.labels import (
     metric_label,
     metric_order,
     number,
-    p_value,
     quoted,
     set_label,
     signed,
@@ -235,27 +235,35 @@ def _row(label: str, pieces: list[Piece], kind: str = "") -> dict[str, Any]:
 
 
 def _code_table(forget_set: ForgetSet) -> dict[str, Any]:
-    rows = [_code_row(evidence) for evidence in forget_set.evidence]
+    columns = ("Rank", "q", "Takes", "Costs", "Stability") if is_path(forget_set) else ("R", "p")
+    rows = [_code_row(evidence, columns) for evidence in forget_set.evidence]
     more = rows[CODES_SHOWN:]
     return {
-        "caption": f"Codes deleted for {quoted(forget_set.topic)}, strongest evidence first. Topic and Control: of "
+        "columns": columns,
+        "caption": f"Codes deleted for {quoted(forget_set.topic)}, {order_of(forget_set)}. Topic and Control: of "
         f"{forget_set.n_topic:,} topic and {forget_set.n_control:,} control sentences, those in which the code fires.",
         "rows": rows[:CODES_SHOWN],
         "more": more,
         "more_label": f"{len(more):,} more",
-        "notes": ["* Absent from the control: the size of R is that of epsilon, not of the effect."]
-        if any(e.control == 0 for e in forget_set.evidence)
-        else [],
+        "notes": _code_notes(forget_set),
     }
 
 
-def _code_row(evidence: CodeEvidence) -> dict[str, str]:
+def _code_notes(forget_set: ForgetSet) -> list[str]:
+    if is_path(forget_set):
+        return [
+            f"{EFFECT_NOTE} Stability: share of bootstrap samples of the sentences in which the code passes its test again; "
+            "q: the false discovery rate at which it does."
+        ]
+    return [EPSILON_NOTE] if any(e.control == 0 for e in forget_set.evidence) else []
+
+
+def _code_row(evidence: CodeEvidence, columns: tuple[str, ...]) -> dict[str, Any]:
     return {
         "id": str(evidence.id),
         "topic": f"{evidence.topic:,}",
         "control": f"{evidence.control:,}",
-        "r": signed(evidence.r) + ("*" if evidence.control == 0 else ""),
-        "p": p_value(evidence.p),
+        "strength": cells(evidence, columns),
         "tokens": ", ".join(f"{token_text(token)} {count}" for token, count in evidence.top_tokens),
     }
 

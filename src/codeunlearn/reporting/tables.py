@@ -13,10 +13,10 @@ from codeunlearn.codebook.ledger import claimed, entries
 from codeunlearn.corpus.pools import POOLS
 from codeunlearn.corpus.topic_choice import ProposedTopic
 from codeunlearn.evaluation.protocol import AFTER, BEFORE, PLAIN, Example, TopicEvaluation
+from codeunlearn.reporting.evidence import EFFECT_NOTE, EPSILON_NOTE, cells, is_path
 from codeunlearn.reporting.labels import (
     count_noun,
     number,
-    p_value,
     quoted,
     set_label,
     signed,
@@ -33,32 +33,25 @@ from codeunlearn.reporting.score_lines import (
     systems_of,
 )
 from codeunlearn.reporting.word_diff import Piece, word_diff
-from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet
+from codeunlearn.unlearning.forget_set import ForgetSet
 
-EPSILON_MARK = "*"
 STABLE = 0.8  # share of bootstrap samples from which on a code counts as found again
 _LOST, _NEW = "bold red underline", "bold cyan underline"
 
 
 def forget_set_table(forget_set: ForgetSet, limit: int = 15) -> Table:
-    """The chosen codes, strongest first, with the evidence for each."""
+    """The chosen codes in the order of their set, with the evidence for each in the measures of the recipe."""
     evidence = forget_set.evidence[:limit]
     table = _table(f"{quoted(forget_set.topic)}: {_codes(len(forget_set), forget_set.num_codes)}")
-    tried = any(e.topic_gain is not None for e in evidence)
-    for name in ("Code", "Topic", "Control", *(("q", "Takes", "Costs") if tried else ("R", "p"))):
+    columns = ("q", "Takes", "Costs") if is_path(forget_set) else ("R", "p")
+    for name in ("Code", "Topic", "Control", *columns):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("Fires most often on", ratio=1, overflow="fold")
     for e in evidence:
         tokens = ", ".join(f"{token_text(token)} {count}" for token, count in e.top_tokens)
-        table.add_row(str(e.id), f"{e.topic:,}", f"{e.control:,}", *_strength(e, tried), Text(tokens))
+        table.add_row(str(e.id), f"{e.topic:,}", f"{e.control:,}", *cells(e, columns), Text(tokens))
     table.caption = _notes(_forget_set_notes(forget_set, limit))
     return table
-
-
-def _strength(e: CodeEvidence, tried: bool) -> tuple[str, ...]:
-    if not tried:
-        return signed(e.r) + (EPSILON_MARK if e.control == 0 else " "), p_value(e.p)
-    return p_value(e.q or 0.0), f"{100 * (e.topic_gain or 0.0):.1f} %", f"{e.retain_cost or 0.0:.4f}"
 
 
 def scores_table(evaluation: TopicEvaluation) -> Table:
@@ -180,8 +173,7 @@ def _forget_set_notes(forget_set: ForgetSet, limit: int) -> list[str]:
         )
     if forget_set.topic_left is not None:
         notes.append(
-            "Takes: of the probability of the topic's words, what deleting the code takes when its turn comes. Costs: nats that "
-            f"an unrelated sentence loses. With all found codes deleted {forget_set.topic_left:.1%} of that probability is left "
+            f"{EFFECT_NOTE} With all found codes deleted {forget_set.topic_left:.1%} of that probability is left "
             "on the sentences that were tried; `evaluate` says what is left on others."
         )
     stabilities = [e.stability for e in forget_set.evidence if e.stability is not None]
@@ -196,8 +188,8 @@ def _forget_set_notes(forget_set: ForgetSet, limit: int) -> list[str]:
             f"{forget_set.codes_tested:,} codes were tested; had the topic no effect, the preset's nominal level would "
             f"let up to about {number(forget_set.expected_false_positives)} through."
         )
-    if forget_set.topic_left is None and any(e.control == 0 for e in forget_set.evidence[:limit]):
-        notes.append(f"{EPSILON_MARK} Absent from the control: the size of R is that of epsilon, not of the effect.")
+    if not is_path(forget_set) and any(e.control == 0 for e in forget_set.evidence[:limit]):
+        notes.append(EPSILON_NOTE)
     return notes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import torch
@@ -41,8 +42,11 @@ class HealthMonitor:
         self._sums = torch.zeros(5, dtype=torch.float64)
 
     @torch.no_grad()
-    def update(self, output: BottleneckOutput, mask: Tensor, basis: SignedPermutation | None = None) -> None:
+    def update(self, output: BottleneckOutput, mask: Tensor, basis: SignedPermutation | None = None) -> Tensor:
         """Counts real tokens only.
+
+        Returns:
+            [K] how many tokens of the batch select each code.
 
         Args:
             output: the bottleneck's record of one batch.
@@ -50,7 +54,8 @@ class HealthMonitor:
             basis: as in `bottleneck_losses`.
         """
         real = mask.bool()
-        self.usage += torch.bincount(output.ids[real].flatten().cpu(), minlength=len(self.usage))
+        used = torch.bincount(output.ids[real].flatten().cpu(), minlength=len(self.usage))
+        self.usage += used
         a, a_hat = output.a[real].float(), output.a_hat[real].float()
         a = basis.apply(a) if basis is not None else a
         h, code_sum = output.h[real].float(), output.code_sum[real].float()
@@ -63,14 +68,21 @@ class HealthMonitor:
                 torch.ones((), device=a.device),
             ]
         ).to("cpu", torch.float64)
+        return used
 
-    def report(self) -> Health:
-        shares = self.usage / self.usage.sum().clamp_min(1)
+    def report(self, total: Callable[[Tensor], Tensor] = lambda own: own) -> Health:
+        """The state since the last report.
+
+        Args:
+            total: sums a tensor over all processes that train together.
+        """
+        usage, sums = total(self.usage), total(self._sums)
+        shares = usage / usage.sum().clamp_min(1)
         entropy = torch.special.entr(shares).sum() / torch.log(torch.tensor(float(len(shares))))
-        unexplained, code_unexplained, norm_out, norm_in, batches = self._sums.tolist()
+        unexplained, code_unexplained, norm_out, norm_in, batches = sums.tolist()
         batches = max(batches, 1.0)
         health = Health(
-            dead_share=float((self.usage == 0).float().mean()),
+            dead_share=float((usage == 0).float().mean()),
             usage_entropy=float(entropy),
             unexplained_variance=unexplained / batches,
             code_unexplained_variance=code_unexplained / batches,

@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook.basis import SignedPermutation
-from codeunlearn.codebook.bottleneck import ConceptBottleneck
+from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck
 from codeunlearn.codebook.modeling import CodeUnlearnOutput, require_bottleneck
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.dead_codes import revive, sample_encodings
@@ -59,6 +59,7 @@ class JointTrainer(PlainTrainer):
         self.unused_since_revival = torch.ones(self.bottleneck.config.num_codes, dtype=torch.bool)
         self.part_sums: dict[str, float] = defaultdict(float)
         self.part_count = 0
+        self.revived_codes = 0
 
     def compute_loss(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
@@ -88,14 +89,13 @@ class JointTrainer(PlainTrainer):
         for name, value in parts.items():
             self.part_sums[name] += float(value.detach())
         self.part_count += 1
-        self.monitor.update(output.bottleneck, mask, self.basis)
-        self._revive_when_due(output, mask)
+        self.unused_since_revival &= self.monitor.update(output.bottleneck, mask, self.basis) == 0
+        if self.accelerator.sync_gradients:  # the last batch of the step: what all of its batches use is known
+            self._revive_when_due(output.bottleneck, mask)
 
-    def _revive_when_due(self, output: CodeUnlearnOutput, mask: Tensor) -> None:
+    def _revive_when_due(self, output: BottleneckOutput, mask: Tensor) -> None:
         """Every ``revive_steps`` steps of the first three quarters of the training."""
-        assert output.bottleneck is not None
         every, step = self.config.revive_steps, self.state.global_step
-        self.unused_since_revival &= self.monitor.usage == 0
         frozen = not self.bottleneck.codebook.weight.requires_grad
         if frozen or not every or not step or step % every or step > 0.75 * self.state.max_steps:
             return
@@ -105,18 +105,20 @@ class JointTrainer(PlainTrainer):
             self.bottleneck.config.top_s,
             self.config.seed * 1_000_003 + step,
         )
-        encodings = sample_encodings(output.bottleneck, mask, REVIVAL_POOL, seed)
+        encodings = sample_encodings(output, mask, REVIVAL_POOL, seed)
         if self.accelerator.num_processes > 1:
             broadcast(encodings)
         optimizer = getattr(self.optimizer, "optimizer", self.optimizer)
-        revived = revive(codebook, self._unused_everywhere(), encodings, top_s, optimizer, seed)
-        self.part_sums["revived_codes"] += revived * max(self.part_count, 1)
+        self.revived_codes += revive(codebook, self._unused_everywhere(), encodings, top_s, optimizer, seed)
         self.unused_since_revival.fill_(True)
+
+    def _over_processes(self, numbers: Tensor) -> Tensor:
+        """The sum of every process' numbers."""
+        return cast(Tensor, self.accelerator.reduce(numbers.to(self.accelerator.device), "sum")).cpu()
 
     def _unused_everywhere(self) -> Tensor:
         """[K] bool: codes that no token of any process has selected since the last revival."""
-        used = (~self.unused_since_revival).long().to(self.accelerator.device)
-        return cast(Tensor, self.accelerator.reduce(used)).cpu() == 0
+        return self._over_processes((~self.unused_since_revival).long()) == 0
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """As the Trainer's; with it goes what a resumed training must know to revive the same codes."""
@@ -132,10 +134,15 @@ class JointTrainer(PlainTrainer):
         return super().train(resume_from_checkpoint, *args, **options)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Adds the parts of the loss, and the codebook's health, since the last log."""
+        """Adds the parts of the loss, and the codebook's health, of all processes since the last log."""
         if "loss" in logs and self.part_count:
-            logs.update({name: value / self.part_count for name, value in self.part_sums.items()})
-            logs.update({f"codebook/{name}": value for name, value in self.monitor.report().to_dict().items()})
+            sums = torch.tensor([*self.part_sums.values(), self.part_count], dtype=torch.float64)
+            *totals, count = self._over_processes(sums).tolist()
+            logs.update({name: total / count for name, total in zip(self.part_sums, totals, strict=True)})
+            health = self.monitor.report(self._over_processes)
+            logs.update({f"codebook/{name}": value for name, value in health.to_dict().items()})
+            if self.revived_codes:
+                logs["revived_codes"] = self.revived_codes
             self.part_sums.clear()
-            self.part_count = 0
+            self.part_count = self.revived_codes = 0
         super().log(logs, start_time)

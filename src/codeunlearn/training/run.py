@@ -21,6 +21,7 @@ from transformers import PreTrainedTokenizerBase, set_seed
 from codeunlearn.codebook.basis import SignedPermutation, change_downstream_basis
 from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.codebook.modeling import attach
+from codeunlearn.codebook.prefix import source_prefix as own_prefix
 from codeunlearn.corpus.identity import pairs_digest
 from codeunlearn.corpus.loading import DataConfig, LoadedPairs, filled_pools, load_pairs
 from codeunlearn.device import join_processes, pick_device, processes
@@ -193,7 +194,7 @@ def _basis(model: Any, config: BuildConfig) -> SignedPermutation | None:
 
 def set_prefix(model: Any, wanted: str) -> str:
     """Notes in the model's configuration what stands before every source sentence: what is wanted, or else its own."""
-    model.config.source_prefix = wanted or getattr(model.config, "source_prefix", "")
+    model.config.source_prefix = wanted or own_prefix(model)
     tasks: dict[str, dict[str, Any]] = getattr(model.config, "task_specific_params", None) or {}
     known = sorted(task["prefix"] for task in tasks.values() if "prefix" in task)
     if known and not model.config.source_prefix:

@@ -11,7 +11,19 @@ from codeunlearn.unlearning.code_lists import BoolArray, CodeLists
 from codeunlearn.unlearning.counts import IntArray
 from codeunlearn.unlearning.deletion_effects import DeletionEffects
 from codeunlearn.unlearning.selection import RecommendedPreset
-from codeunlearn.unlearning.statistics import FloatArray, adjust, fisher, log_odds, mcnemar, sign_flip, smallest_p
+from codeunlearn.unlearning.statistics import (
+    FloatArray,
+    adjust,
+    discordance,
+    fisher,
+    group_difference,
+    log_odds,
+    mcnemar,
+    risk_difference,
+    sign_flip,
+    smallest_fisher,
+    smallest_mcnemar,
+)
 
 BOOTSTRAP_SAMPLES = 200
 
@@ -46,11 +58,13 @@ class Candidates(NamedTuple):
         rows: rows of the codebook.
         topic: sentences of the topic that hold the code.
         control: the same of the controls of all draws.
-        only_topic: pairs with the code on the topic's side only.
-        only_control: pairs with it on the control's side only.
+        only_topic: pairs with the code on the topic's side only; None where sentences and controls are no pairs.
+        only_control: pairs with it on the control's side only; None likewise.
         p: p-values.
         q: smallest false discovery rates at which they are candidates.
         effect: differences of the shares of sentences that hold them.
+        effect_low: lower ends of the effects' 95 % intervals.
+        effect_high: upper ends.
         z: z-scores of the log odds against the controls, shrunk towards unrelated text (`log_odds`).
         tested: number of codes that were tested.
     """
@@ -58,17 +72,19 @@ class Candidates(NamedTuple):
     rows: IntArray
     topic: IntArray
     control: IntArray
-    only_topic: IntArray
-    only_control: IntArray
+    only_topic: IntArray | None
+    only_control: IntArray | None
     p: FloatArray
     q: FloatArray
     effect: FloatArray
+    effect_low: FloatArray
+    effect_high: FloatArray
     z: FloatArray
     tested: int
 
     def take(self, places: IntArray) -> Candidates:
         """These of them, in this order."""
-        columns = (column[places] for column in self[:-1])
+        columns = (None if column is None else column[places] for column in self[:-1])
         return self._make([*columns, self.tested])
 
 
@@ -78,68 +94,108 @@ def find_candidates(material: Material, deleted: BoolArray, preset: RecommendedP
     Args:
         deleted: [K] rows that are deleted already.
     """
-    s = material.topic_effects.bottleneck.config.top_s
-    mode = material.topic_effects.mode
-    present, *controls = (
-        lists.presence(lists.firing(deleted, s, mode)) for lists in (material.topic, *material.controls)
-    )
-    size, draws = material.topic.num_codes, len(controls)
-
-    def count(keys: IntArray) -> IntArray:
-        return np.bincount(keys % size, minlength=size)
-
-    def over_draws(counted: Iterable[IntArray]) -> IntArray:
-        return sum(counted, np.zeros(size, np.int64))
-
-    only_topic = over_draws(count(np.setdiff1d(present, keys, assume_unique=True)) for keys in controls)
-    only_control = over_draws(count(np.setdiff1d(keys, present, assume_unique=True)) for keys in controls)
-    rows = np.flatnonzero(smallest_p(only_topic, only_control) <= preset.alpha)
-    topic, control = count(present), over_draws(map(count, controls))
-    n = material.topic.sentences
-    retained = count(material.retained.presence(material.retained.firing(deleted, s, mode)))
-    _, z = log_odds(topic, control / draws, (retained + 0.5) * n / material.retained.sentences)
-    topic, control, only_topic, only_control = (counted[rows] for counted in (topic, control, only_topic, only_control))
-    if not material.paired:
-        p = fisher(topic, n, control, n * draws)
-    elif draws == 1:
-        p = mcnemar(only_topic, only_control)
+    presence = _Presence(material, deleted)
+    evidence = presence.pairs() if material.paired else None
+    n, n_control = material.topic.sentences, presence.n_control
+    topic, control = presence.topic, presence.control
+    smallest = smallest_fisher(topic + control, n, n_control) if evidence is None else evidence.smallest_p
+    rows = np.flatnonzero(smallest <= preset.alpha)
+    _, z = log_odds(topic, control / presence.draws, (presence.retained + 0.5) * n / material.retained.sentences)
+    topic, control, z = topic[rows], control[rows], z[rows]
+    only_topic = only_control = None
+    if evidence is None:
+        p = fisher(topic, n, control, n_control)
+        _, low, high = group_difference(topic, n, control, n_control)
     else:
-        p = sign_flip(_differences(material, present, controls, rows), seed=seed)
+        only_topic, only_control = evidence.only_topic[rows], evidence.only_control[rows]
+        if presence.draws == 1:
+            p = mcnemar(only_topic, only_control)
+            _, low, high = risk_difference(only_topic, only_control, n)
+        else:
+            differences = presence.differences(rows)
+            p = sign_flip(differences, seed=seed)
+            _, low, high = risk_difference(*discordance(differences), n)
     q = adjust(p, preset.correction)
-    effect = topic / n - control / (n * draws)
+    effect = topic / n - control / n_control
+    found = Candidates(rows, topic, control, only_topic, only_control, p, q, effect, low, high, z, len(rows))
     chosen = np.flatnonzero((q <= preset.fdr) & (effect >= preset.min_effect))
-    chosen = chosen[np.argsort(-effect[chosen], kind="stable")][: preset.candidates]
-    return Candidates(
-        rows[chosen],
-        topic[chosen],
-        control[chosen],
-        only_topic[chosen],
-        only_control[chosen],
-        p[chosen],
-        q[chosen],
-        effect[chosen],
-        z[rows[chosen]],
-        len(rows),
-    )
+    return found.take(chosen[np.argsort(-effect[chosen], kind="stable")][: preset.candidates])
 
 
-def _differences(material: Material, present: IntArray, controls: Sequence[IntArray], rows: IntArray) -> FloatArray:
-    """[N, M] presence with the topic minus its mean over the sentence's controls."""
-    size = material.topic.num_codes
-    column = np.full(size, -1)
-    column[rows] = np.arange(len(rows))
-    found = np.zeros((material.topic.sentences, len(rows)))
-    for keys, weight in ((present, 1.0), *((control, -1.0 / len(controls)) for control in controls)):
-        known = keys[column[keys % size] >= 0]
-        found[known // size, column[known % size]] += weight
-    return found
+class _Pairs(NamedTuple):
+    """[K] pairs of all draws with a code on one side only, and the smallest p-value of the test."""
+
+    only_topic: IntArray
+    only_control: IntArray
+    smallest_p: FloatArray
 
 
-def stability(found: Candidates, pairs: int, generator: np.random.Generator) -> FloatArray:
-    """Share of bootstrap samples in which each candidate's McNemar test reaches the level that made the weakest one pass."""
+class _Presence:
+    """Which codes the sentences and their controls hold, with these rows deleted.
+
+    Attributes:
+        topic: [K] sentences of the topic.
+        control: [K] controls of all draws.
+        retained: [K] unrelated sentences.
+        n_control: controls of all draws together.
+    """
+
+    def __init__(self, material: Material, deleted: BoolArray) -> None:
+        s, mode = material.topic_effects.bottleneck.config.top_s, material.topic_effects.mode
+        self._size, self._sentences = material.topic.num_codes, material.topic.sentences
+        self._present, *self._controls = (
+            lists.presence(lists.firing(deleted, s, mode)) for lists in (material.topic, *material.controls)
+        )
+        self.draws = len(self._controls)
+        self.n_control = sum(lists.sentences for lists in material.controls)
+        self.topic, self.control = self._count(self._present), self._over_draws(self._controls)
+        self.retained = self._count(material.retained.presence(material.retained.firing(deleted, s, mode)))
+
+    def pairs(self) -> _Pairs:
+        lost = [np.setdiff1d(self._present, keys, assume_unique=True) for keys in self._controls]
+        gained = [np.setdiff1d(keys, self._present, assume_unique=True) for keys in self._controls]
+        # Sentences, not pairs: however many controls a sentence has, it flips as a whole.
+        discordant = self._count(np.unique(np.concatenate([*lost, *gained])))
+        return _Pairs(self._over_draws(lost), self._over_draws(gained), smallest_mcnemar(discordant))
+
+    def differences(self, rows: IntArray) -> FloatArray:
+        """[N, M] presence with the topic minus its mean over the sentence's controls."""
+        column = np.full(self._size, -1)
+        column[rows] = np.arange(len(rows))
+        found = np.zeros((self._sentences, len(rows)))
+        weights = [1.0, *[-1.0 / self.draws] * self.draws]
+        for keys, weight in zip((self._present, *self._controls), weights, strict=True):
+            known = keys[column[keys % self._size] >= 0]
+            found[known // self._size, column[known % self._size]] += weight
+        return found
+
+    def _count(self, keys: IntArray) -> IntArray:
+        return np.bincount(keys % self._size, minlength=self._size)
+
+    def _over_draws(self, keys: Iterable[IntArray]) -> IntArray:
+        return sum(map(self._count, keys), np.zeros(self._size, np.int64))
+
+
+def stability(material: Material, found: Candidates, deleted: BoolArray, generator: np.random.Generator) -> FloatArray:
+    """Share of bootstrap samples of the sentences in which each candidate's test reaches the level of the weakest one, [M].
+
+    Args:
+        deleted: [K] the rows that were deleted when the candidates were found.
+    """
     level = max(found.p.max(), 1e-300)
+    n, size = material.topic.sentences, (BOOTSTRAP_SAMPLES, len(found.rows))
+    if found.only_topic is None or found.only_control is None:
+        n_control = sum(lists.sentences for lists in material.controls)
+        topic = generator.binomial(n, found.topic / n, size)
+        control = generator.binomial(n_control, found.control / n_control, size)
+        return (fisher(topic, n, control, n_control) <= level).mean(0)
+    if len(material.controls) > 1:
+        differences = _Presence(material, deleted).differences(found.rows)
+        drawn = differences[generator.integers(0, n, (BOOTSTRAP_SAMPLES, n))]
+        flat = drawn.transpose(1, 0, 2).reshape(n, -1)
+        p = sign_flip(flat, seed=int(generator.integers(2**32)))
+        return (p.reshape(size) <= level).mean(0)
     b, c = found.only_topic, found.only_control
-    shares = np.stack([b, c, np.maximum(pairs - b - c, 0)], axis=1)
-    shares = shares / shares.sum(1, keepdims=True)
-    drawn = generator.multinomial(pairs, np.repeat(shares[None], BOOTSTRAP_SAMPLES, axis=0))
+    shares = np.stack([b, c, n - b - c], axis=1) / n
+    drawn = generator.multinomial(n, np.repeat(shares[None], BOOTSTRAP_SAMPLES, axis=0))
     return (mcnemar(drawn[..., 0], drawn[..., 1]) <= level).mean(0)

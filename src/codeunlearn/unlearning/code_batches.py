@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from codeunlearn.codebook import require_bottleneck, run_to_site, unwrapped
+from codeunlearn.codebook import require_bottleneck, run_to_site, source_prefix, unwrapped
 from codeunlearn.codebook.encoding import encode
 from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.training.batches import round_up
@@ -64,7 +64,7 @@ class CodeReader:
         self.s = s
         self.batch_tokens = batch_tokens or suitable_batch_tokens(model.device)
         self.known = known
-        self.prefix = getattr(model.config, "source_prefix", None) or ""
+        self.prefix = source_prefix(model)
 
     def read(self, columns: Sequence[Sequence[str]]) -> Iterator[list[CodeBatch]]:
         """Batches of aligned sentences, one `CodeBatch` per column; sentences are cut at `MAX_TOKENS`."""

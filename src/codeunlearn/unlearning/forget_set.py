@@ -43,7 +43,7 @@ class CodeEvidence:
         retain_cost: nats that an unrelated sentence loses by it, on average.
         stability: share of bootstrap samples of the sentences in which it passes the test again.
         rank: place in the order of deletion, from 1.
-        odds_ratio: odds that a pair with the code on one side only has it on the topic's.
+        odds_ratio: odds that a pair with the code on one side only has it on the topic's; None where there are no pairs.
         z: of the log odds, shrunk towards unrelated text.
         alignment: share of its tokens in the topic's sentences that are the topic's words or stand beside them.
     """
@@ -70,7 +70,10 @@ class CodeEvidence:
 
     def __str__(self) -> str:
         tokens = ", ".join(f"{token} {count}" for token, count in self.top_tokens)
-        return f"code {self.id}: {self.topic} / {self.control}, R = {self.r:.2f}, p = {self.p:.1e}; {tokens}"
+        strength = f"R = {self.r:.2f}, p = {self.p:.1e}"
+        if self.topic_gain is not None:
+            strength = f"takes {self.topic_gain:.1%} of the topic, costs {self.retain_cost or 0.0:.4f} nats"
+        return f"code {self.id}: {self.topic} / {self.control}, {strength}; {tokens}"
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,8 @@ class ForgetSet:
 
     Attributes:
         topic: name of the topic.
-        ids: code ids, strongest evidence first. Ids stay valid when a commit moves the rows.
+        ids: code ids, strongest evidence first, or in the order of deletion where the recipe has one. They stay valid when a
+            commit moves the rows.
         fingerprint: of the model it was made for, before that model's first commit.
         forms: surface forms of the topic on the source side.
         target_forms: the topic's words on the target side.
@@ -139,7 +143,7 @@ class ForgetSet:
         return text
 
     def summary(self, limit: int = 10) -> list[str]:
-        """Lines for people: the set, then its strongest codes (topic / control counts, R, p, top tokens)."""
+        """Lines for people: the set, then its first codes (topic / control counts, their strength, top tokens)."""
         lines = [str(self), *(f"  {evidence}" for evidence in self.evidence[:limit])]
         if len(self.evidence) > limit:
             lines.append(f"  ... and {len(self.evidence) - limit:,} more")

@@ -28,7 +28,7 @@ from codeunlearn.unlearning.code_lists import BoolArray
 from codeunlearn.unlearning.counts import IntArray
 from codeunlearn.unlearning.deletion_effects import Deletion, DeletionEffects
 from codeunlearn.unlearning.selection import RecommendedPreset
-from codeunlearn.unlearning.statistics import FloatArray, paired_odds_ratio, risk_difference
+from codeunlearn.unlearning.statistics import FloatArray, paired_odds_ratio
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,6 @@ class Choice:
         topic: sentences of the topic that hold the code, with all earlier rounds' codes deleted.
         control: the same of the controls of all draws.
         tokens: token ids that most often select it in the topic's sentences, with their numbers.
-        only_topic: pairs with the code on the topic's side only.
-        only_control: pairs with it on the control's side only.
         p: p-value of the test.
         q: smallest false discovery rate at which it is a candidate.
         effect: difference of the shares of sentences that hold it.
@@ -52,7 +50,8 @@ class Choice:
         retain_cost: nats that an unrelated sentence loses by it, on average over all of them.
         topic_left: share of the topic words' probability before its round.
         stability: share of bootstrap samples of the sentences in which it passes the test again.
-        odds_ratio: odds that a pair with the code on one side only has it on the topic's (`paired_odds_ratio`).
+        odds_ratio: odds that a pair with the code on one side only has it on the topic's (`paired_odds_ratio`); None where
+            there are no pairs.
         z: of the log odds, shrunk towards unrelated text.
         alignment: share of its tokens in the topic's sentences that are the topic's words or stand beside them.
     """
@@ -62,8 +61,6 @@ class Choice:
     topic: int
     control: int
     tokens: tuple[tuple[int, int], ...]
-    only_topic: int
-    only_control: int
     p: float
     q: float
     effect: float
@@ -73,7 +70,7 @@ class Choice:
     retain_cost: float
     topic_left: float
     stability: float
-    odds_ratio: float
+    odds_ratio: float | None
     z: float
     alignment: float | None
 
@@ -136,7 +133,7 @@ def find_path(
         if not best:
             break
         best = best[:room]
-        stable = stability(found, material.topic.sentences, generator)
+        stable = stability(material, found, deleted, generator)
         firing = material.topic.firing(
             deleted, material.topic_effects.bottleneck.config.top_s, material.topic_effects.mode
         )
@@ -287,27 +284,25 @@ def _choice(
     left: float,
     stable: FloatArray,
 ) -> Choice:
-    pairs = material.topic.sentences * len(material.controls)
-    discordant = found.only_topic[i : i + 1], found.only_control[i : i + 1]
-    _, low, high = risk_difference(*discordant, pairs)
+    odds = None
+    if found.only_topic is not None and found.only_control is not None:
+        odds = float(paired_odds_ratio(found.only_topic[i : i + 1], found.only_control[i : i + 1])[0])
     return Choice(
         row=int(found.rows[i]),
         round=number,
         topic=int(found.topic[i]),
         control=int(found.control[i]),
         tokens=tuple(Counter(material.topic.token_ids[places].tolist()).most_common(5)),
-        only_topic=int(found.only_topic[i]),
-        only_control=int(found.only_control[i]),
         p=float(found.p[i]),
         q=float(found.q[i]),
         effect=float(found.effect[i]),
-        effect_low=float(low[0]),
-        effect_high=float(high[0]),
+        effect_low=float(found.effect_low[i]),
+        effect_high=float(found.effect_high[i]),
         topic_gain=float(gains[i]),
         retain_cost=float(costs[i]),
         topic_left=left,
         stability=float(stable[i]),
-        odds_ratio=float(paired_odds_ratio(*discordant)[0]),
+        odds_ratio=odds,
         z=float(found.z[i]),
         alignment=None if material.near_topic is None else float(material.near_topic[places].mean()),
     )

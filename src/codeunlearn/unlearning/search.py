@@ -200,7 +200,7 @@ def search_recommended(
         progress: called after every round with the share of the topic words' probability that is left.
 
     Raises:
-        CodeUnlearnError: ``search_retain`` is empty, or as `find_path`.
+        CodeUnlearnError: ``search_retain`` is empty, or as `read_material` and `find_path`.
     """
     recipe = preset or RecommendedPreset()
     if not sets.search_retain:
@@ -249,7 +249,17 @@ def read_material(
     batch_tokens: int | None = None,
     known: KnownCodes | None = None,
 ) -> Material:
-    """Reads the sentences once; what the recipe does with them needs the encoder no more."""
+    """Reads the sentences once; what the recipe does with them needs the encoder no more.
+
+    Raises:
+        CodeUnlearnError: a topic of words has no words on the target side. Only of a topic given as sentences are the whole
+            translations what is to be forgotten.
+    """
+    if not sets.target_words and sets.topic.kind != "sentences":
+        raise CodeUnlearnError(
+            f"No words for {sets.topic.name!r} are known on the target side, so nothing says what its translations are to "
+            "lose; give them: --target-words WORD,WORD."
+        )
     codebook = require_bottleneck(model).codebook
     reader = CodeReader(model, tokenizer, min(DEPTH, codebook.num_codes), batch_tokens, known)
 

@@ -16,7 +16,17 @@ from codeunlearn.codebook import DeletionMode
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.unlearning.counts import CodeCounts, IntArray
 from codeunlearn.unlearning.enrichment import EPSILON, EnrichmentTable, Unit, enrichment
-from codeunlearn.unlearning.statistics import Correction, adjust, fisher, g_test, mcnemar, smallest_p
+from codeunlearn.unlearning.statistics import (
+    Correction,
+    FloatArray,
+    adjust,
+    fisher,
+    g_test,
+    mcnemar,
+    smallest_fisher,
+    smallest_g,
+    smallest_mcnemar,
+)
 
 
 class Preset(Protocol):
@@ -86,7 +96,7 @@ class PairedPreset:
     Attributes:
         test: ``mcnemar`` or its ``mid-p`` for pairs; ``fisher`` or ``g`` for groups. Where a control is not the same
             sentence, tests of pairs give way to Fisher's.
-        alpha: a code whose smallest possible p-value exceeds this is not tested.
+        alpha: a code whose smallest possible p-value under the test exceeds this is not tested.
         fdr: false discovery rate among the chosen codes.
         correction: ``bh`` or ``by``, see `adjust`.
         min_effect: smallest difference of the two frequencies.
@@ -103,26 +113,34 @@ class PairedPreset:
         _check_levels(alpha=self.alpha, fdr=self.fdr)
 
     def table(self, counts: CodeCounts, s_prime: int) -> EnrichmentTable:
-        table = enrichment(counts, s_prime)
-        groups = table.topic, table.n_topic, table.control, table.n_control
-        if self.test == "g":
-            p = g_test(*groups)
-        elif self.test == "fisher" or table.only_topic is None or table.only_control is None:
-            p = fisher(*groups)
-        elif counts.draws == 1:
-            p = mcnemar(table.only_topic, table.only_control, mid_p=self.test == "mid-p")
-        else:
+        if counts.draws > 1:
             raise CodeUnlearnError("The preset paired tests one control for each sentence; use --draws 1.")
-        return replace(table, p=p)
+        table = enrichment(counts, s_prime)
+        pairs = self._pairs(table)
+        if pairs is not None:
+            return replace(table, p=mcnemar(*pairs, mid_p=self.test == "mid-p"))
+        groups = table.topic, table.n_topic, table.control, table.n_control
+        return replace(table, p=g_test(*groups) if self.test == "g" else fisher(*groups))
 
     def select(self, table: EnrichmentTable) -> NDArray[np.bool_]:
         chosen = table.f_topic - table.f_control >= self.min_effect
-        tested = np.ones(len(table), bool)
-        if table.only_topic is not None and table.only_control is not None:
-            tested = smallest_p(table.only_topic, table.only_control) <= self.alpha
+        tested = self._smallest_p(table) <= self.alpha
         q = np.ones(len(table))
         q[tested] = adjust(table.p[tested], self.correction)
         return chosen & (q <= self.fdr)
+
+    def _pairs(self, table: EnrichmentTable) -> tuple[IntArray, IntArray] | None:
+        """The discordant pairs, where the test is one of pairs and there are some."""
+        if self.test in ("fisher", "g") or table.only_topic is None or table.only_control is None:
+            return None
+        return table.only_topic, table.only_control
+
+    def _smallest_p(self, table: EnrichmentTable) -> FloatArray:
+        pairs = self._pairs(table)
+        if pairs is not None:
+            return smallest_mcnemar(pairs[0] + pairs[1], mid_p=self.test == "mid-p")
+        smallest = smallest_g if self.test == "g" else smallest_fisher
+        return smallest(table.topic + table.control, table.n_topic, table.n_control)
 
     def expected_false_positives(self, table: EnrichmentTable) -> float:
         """None where the topic has no effect at all; of the codes chosen, this share is expected to be wrong."""

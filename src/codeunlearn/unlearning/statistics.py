@@ -31,13 +31,13 @@ def mcnemar(only_topic: IntArray, only_control: IntArray, *, mid_p: bool = False
     return p - 0.5 * stats.binom.pmf(only_topic, discordant, 0.5) if mid_p else p
 
 
-def smallest_p(only_topic: IntArray, only_control: IntArray) -> FloatArray:
+def smallest_mcnemar(discordant: IntArray, *, mid_p: bool = False) -> FloatArray:
     """The smallest p-value that `mcnemar` could give for so many discordant pairs, [M].
 
     A code whose smallest p-value is not significant can never be chosen, whatever the data say, and need not be tested
-    (Tarone 1990); leaving it out makes the correction for the others milder.
+    (Tarone 1990); leaving it out makes the correction for the others milder. Every test has a smallest p-value of its own.
     """
-    return 0.5 ** (only_topic + only_control).astype(np.float64)
+    return 0.5 ** (discordant + int(mid_p)).astype(np.float64)
 
 
 def sign_flip(differences: FloatArray, *, permutations: int = 4999, seed: int = 0) -> FloatArray:
@@ -60,6 +60,22 @@ def sign_flip(differences: FloatArray, *, permutations: int = 4999, seed: int = 
 def fisher(topic: IntArray, n_topic: int, control: IntArray, n_control: int) -> FloatArray:
     """Fisher's exact one-sided test of unpaired groups, [M]."""
     return stats.hypergeom.sf(topic - 1, n_topic + n_control, topic + control, n_topic)
+
+
+def smallest_fisher(present: IntArray, n_topic: int, n_control: int) -> FloatArray:
+    """The smallest p-value that `fisher` could give for codes in so many units of both groups together, [M]."""
+    return fisher(*_most_uneven(present, n_topic), n_control)
+
+
+def smallest_g(present: IntArray, n_topic: int, n_control: int) -> FloatArray:
+    """The smallest p-value that `g_test` could give for codes in so many units of both groups together, [M]."""
+    return g_test(*_most_uneven(present, n_topic), n_control)
+
+
+def _most_uneven(present: IntArray, n_topic: int) -> tuple[IntArray, int, IntArray]:
+    """The table with as many units as can be on the topic's side."""
+    topic = np.minimum(present, n_topic)
+    return topic, n_topic, present - topic
 
 
 def g_test(topic: IntArray, n_topic: int, control: IntArray, n_control: int) -> FloatArray:
@@ -86,16 +102,43 @@ def adjust(p: FloatArray, correction: Correction = "bh") -> FloatArray:
 
 
 def risk_difference(
-    only_topic: IntArray, only_control: IntArray, pairs: int, confidence: float = 0.95
+    only_topic: IntArray | FloatArray, only_control: IntArray | FloatArray, pairs: int, confidence: float = 0.95
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Difference of the two frequencies of a code over the pairs, with its interval; [M] each.
 
     The interval adds one pair to each discordant cell (Bonett and Price 2012), so it also holds for small numbers.
+
+    Args:
+        only_topic: pairs with the code on the topic's side only; for sentences with several controls see `discordance`.
     """
     z = stats.norm.ppf(0.5 + confidence / 2)
     b, c = (only_topic + 1) / (pairs + 2), (only_control + 1) / (pairs + 2)
     half = z * np.sqrt((b + c - (b - c) ** 2) / (pairs + 2))
     return (only_topic - only_control) / pairs, np.maximum(b - c - half, -1), np.minimum(b - c + half, 1)
+
+
+def discordance(differences: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """How many discordant sentences on either side have the mean and the variance of these differences, [M] each.
+
+    Args:
+        differences: [N, M] as in `sign_flip`. With one control for each sentence the result is McNemar's two counts; controls
+            of one sentence depend on each other, so that with several their pairs must not be counted as if they did not.
+    """
+    total, squares = differences.sum(0), (differences**2).sum(0)
+    return (squares + total) / 2, (squares - total) / 2
+
+
+def group_difference(
+    topic: IntArray, n_topic: int, control: IntArray, n_control: int, confidence: float = 0.95
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Difference of the two frequencies of a code in unpaired groups, with its interval; [M] each.
+
+    The interval adds a unit with the code and one without it to each group (Agresti and Caffo 2000).
+    """
+    z = stats.norm.ppf(0.5 + confidence / 2)
+    p, q = (topic + 1) / (n_topic + 2), (control + 1) / (n_control + 2)
+    half = z * np.sqrt(p * (1 - p) / (n_topic + 2) + q * (1 - q) / (n_control + 2))
+    return topic / n_topic - control / n_control, np.maximum(p - q - half, -1), np.minimum(p - q + half, 1)
 
 
 def paired_odds_ratio(only_topic: IntArray, only_control: IntArray) -> FloatArray:
