@@ -94,7 +94,9 @@ def verdict(outcome: Outcome, right: Right, place: Place) -> tuple[Verdict, str]
         good = right.check(outcome, place)
     except Exception as error:  # an assertion that does not hold, or what was accepted cannot even be read
         return "wrong value", str(error) or "the check failed"
-    return ("right", "") if good else ("wrong value", f"shown: {outcome.shown[-500:]!r}, result: {outcome.result!r}"[:800])
+    return (
+        ("right", "") if good else ("wrong value", f"shown: {outcome.shown[-500:]!r}, result: {outcome.result!r}"[:800])
+    )
 
 
 def _refusal(outcome: Outcome, right: Refused) -> tuple[Verdict, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 _ESCAPED = re.compile(r"\\[!-/:-@\[-`{-~]")
 _CODE = re.compile(r"(`+)(?:.|\n)+?\1(?!`)")
@@ -18,11 +19,19 @@ def live(text: str) -> list[str]:
     """What a renderer would not show as plain text, in a card of which no line has any of it on purpose but links of ours."""
     body = text.split("---\n", 2)[-1]
     body = _CODE.sub("", _ESCAPED.sub("", body))
-    found = [f"{what}: {body[match.start() : match.start() + 40]!r}" for what, pattern in _LIVE.items() for match in pattern.finditer(body)]
+    found = [
+        f"{what}: {body[match.start() : match.start() + 40]!r}"
+        for what, pattern in _LIVE.items()
+        for match in pattern.finditer(body)
+    ]
     found += [f"a link: {match.group(0)}" for match in _LINK.finditer(body) if "example.org" in match.group(0)]
     found += [f"a heading: {line}" for line in body.splitlines() if re.match(r"#{1,6} b$|b$|---$|# b", line)]
     rows = [line for line in body.splitlines() if line.startswith("|")]
-    found += [f"cells: {row}" for before, row in zip(rows, rows[1:], strict=False) if _cells(row) != _cells(before) and _adjacent(body, before, row)]
+    found += [
+        f"cells: {row}"
+        for before, row in pairwise(rows)
+        if _cells(row) != _cells(before) and _adjacent(body, before, row)
+    ]
     return found
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 STRANGE: list[Any] = [
-    None, True, False, 0, 1, -1, 2, 3.5, 1e308, float("nan"), float("inf"), 10**18, 10**30, "", " ", "x", "1", "0.5", "\x00", "é" * 300,
-    "../x", "[/b]", "\ud800", [], [None], [1, "a"], {}, {"a": 1}, [[[[]]]],
+    None, True, False, 0, 1, -1, 2, 3.5, 1e308, float("nan"), float("inf"), 10**18, 10**30, "", " ", "x", "1", "0.5", "\x00",
+    "é" * 300, "../x", "[/b]", "\ud800", [], [None], [1, "a"], {}, {"a": 1}, [[[[]]]],
 ]  # fmt: skip
 """What is put in place of a value."""
 Path = tuple[str | int, ...]
@@ -21,7 +21,9 @@ Path = tuple[str | int, ...]
 def places(content: Any, at: Path = ()) -> Iterator[Path]:
     """The path to every value of nested content, the whole first."""
     yield at
-    items: Any = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    items: Any = (
+        content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    )
     for key, value in items:
         yield from places(value, (*at, key))
 

@@ -108,7 +108,6 @@ def nested(i: int) -> Row:
     return {**hub_rows(i), "translation": {"en": ENGLISH[i], "fr": FRENCH[i]}}
 
 
-
 def translate(stdin: bytes, model: str = "model") -> Callable[[Place], Outcome]:
     return lambda place: place.run("translate", getattr(place.world, model), stdin=stdin, seconds=20)
 
@@ -314,7 +313,9 @@ def test_parallel_text_is_read_as_what_it_is_or_refused(case: Case, place: Place
 
 
 WORDS = st.text(
-    st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs", "Cf", "Co", "Cn")), min_size=1, max_size=12
+    st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs", "Cf", "Co", "Cn")),
+    min_size=1,
+    max_size=12,
 ).filter(lambda text: text.strip() == text)
 SENTENCES = st.lists(WORDS, min_size=2, max_size=5).map(" ".join)
 

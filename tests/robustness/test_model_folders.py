@@ -157,8 +157,8 @@ def lines_kept(outcome: Outcome, place: Place) -> bool:
 
 
 @cache
-def translation_of(model: Path) -> str:
-    return good("translate", model, stdin=b"y\n" + LINES)
+def translation_of(model: Path, lines: bytes = b"y\n" + LINES) -> str:
+    return good("translate", model, stdin=lines)
 
 
 def harmless(*names: str) -> Either:
@@ -239,7 +239,18 @@ BOTTLENECK: dict[str, list[Any]] = {
     "deletion_mode": [None, 3, "REFILL", "", [], "keep"],
     "layer_norm_eps": ["1e-5", None, -1.0, "x", [], float("nan")],
     "autoencoder": ["false", 0, None, [], False],
-    "ledger": [5, "x", {}, [5], [None], ["love"], [{}], [{"topic": 5, "ids": [1]}], [{"topic": "love", "ids": "x"}], True],
+    "ledger": [
+        5,
+        "x",
+        {},
+        [5],
+        [None],
+        ["love"],
+        [{}],
+        [{"topic": 5, "ids": [1]}],
+        [{"topic": "love", "ids": "x"}],
+        True,
+    ],
     "origin": [5, [], {}],
     "committed": [5, [], {}],
 }

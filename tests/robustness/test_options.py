@@ -101,7 +101,9 @@ CASES = [
 
 
 def _foreign_index(place: Place) -> Outcome:
-    made = place.run("index", place.world.other, "--data", place.world.pairs, "--limit", 100, "--depth", 8, "--out", "index")
+    made = place.run(
+        "index", place.world.other, "--data", place.world.pairs, "--limit", 100, "--depth", 8, "--out", "index"
+    )
     assert made.kind == "done", made.said
     return place.run(*forget(place.world), "--index", "index", "--out", "target")
 

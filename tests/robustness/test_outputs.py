@@ -137,7 +137,9 @@ BAD_NAMES: dict[str, Callable[[Path], object]] = {
 }
 
 
-def out(command: Command, make: Callable[[Path], Any], *, option: str = "--out", name: str = "target") -> Callable[[Place], Outcome]:
+def out(
+    command: Command, make: Callable[[Path], Any], *, option: str = "--out", name: str = "target"
+) -> Callable[[Place], Outcome]:
     """The command, with something else where its result goes."""
 
     def do(place: Place) -> Outcome:
@@ -241,7 +243,24 @@ def foreign_folder(command: Command) -> Callable[[Place], Outcome]:
     return do
 
 
-MARKUP = ("x[/b]", "x[old]", "[red]", "x[/", ":smile:", "<img src=x>", "$x$", "`x`", "%s{x}", "é ü", "a b", "-x", "'x'", "x\ny", "*x*", "[link=x]")
+MARKUP = (
+    "x[/b]",
+    "x[old]",
+    "[red]",
+    "x[/",
+    ":smile:",
+    "<img src=x>",
+    "$x$",
+    "`x`",
+    "%s{x}",
+    "é ü",
+    "a b",
+    "-x",
+    "'x'",
+    "x\ny",
+    "*x*",
+    "[link=x]",
+)
 
 
 def into(name: str, *more: object) -> Callable[[Place], Outcome]:
@@ -266,7 +285,9 @@ def card_of(topic: str) -> Callable[[Place], Outcome]:
         from codeunlearn.unlearning import ForgetSet
 
         identity = model_identity(load_model(place.world.model))
-        made = place.call(lambda: ForgetSet(topic, (1, 2, 3), identity, forms=(topic,), num_codes=64).save(place.path / "set.json"))
+        made = place.call(
+            lambda: ForgetSet(topic, (1, 2, 3), identity, forms=(topic,), num_codes=64).save(place.path / "set.json")
+        )
         if made.kind != "done":
             return made
         return place.run("apply", place.world.model, "set.json", "--out", "target")

@@ -36,8 +36,9 @@ def trained(world: World) -> Path:
 @cache
 def stopped_training(world: World) -> Path:
     """The same training, killed in its fourth step: the checkpoints of the second and the third are there."""
-    from codeunlearn.training import run
     from transformers import TrainerCallback
+
+    from codeunlearn.training import run
 
     class Kill(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -85,14 +86,36 @@ def sweep_of(world: World) -> Path:
 
 def SWEEP(world: World) -> tuple[object, ...]:
     sizes = ("--eval-size", 6, "--minimum", 2, "--search-size", 20, "--s-primes", "2,4", "--device", "cpu")
-    return ("sweep", world.model, "--topics", "love", "--data", world.pairs, "--target-words", "love=aimer,aime", *sizes)
+    return (
+        "sweep",
+        world.model,
+        "--topics",
+        "love",
+        "--data",
+        world.pairs,
+        "--target-words",
+        "love=aimer,aime",
+        *sizes,
+    )
 
 
 @cache
 def evaluation_of(world: World) -> Path:
     path = world.root / "scores.json"
     sizes = ("--eval-size", 6, "--minimum", 2, "--device", "cpu")
-    good("evaluate", world.model, "--topic", "love", "--data", world.pairs, *sizes, "--forget", world.love, "--json", path)
+    good(
+        "evaluate",
+        world.model,
+        "--topic",
+        "love",
+        "--data",
+        world.pairs,
+        *sizes,
+        "--forget",
+        world.love,
+        "--json",
+        path,
+    )
     return path
 
 
@@ -328,7 +351,7 @@ CHECKPOINT = ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pt
 CASES = [
     Case("a training goes on", trains_on(lambda _: None), Accepted(same_model)),
     *(Case(f"run.json cut at {share}", trains_on(cut("run.json", share)), either("run.json", same_model)) for share in CUTS),
-    *(Case(f"run.json: {what}", trains_on(of("run.json", content)), either("run.json", same_model)) for what, content in NOT_JSON.items()),
+    *(Case(f"run.json: {what}", trains_on(of("run.json", content)), either("run.json|begun with", same_model)) for what, content in NOT_JSON.items()),
     Case("run.json gone", trains_on(gone("run.json")), either("run.json", same_model)),
     Case("run.json of another seed", trains_on(put("run.json", "seed", value=5)), refused("seed")),
     *(Case(f"newest checkpoint: {name} cut", trains_on(cut(f"{NEWEST}/{name}", 0.5)), Accepted(same_model)) for name in CHECKPOINT),
@@ -356,7 +379,7 @@ CASES = [
     Case("counts gone", searches_with(gone("counts.npz")), either("index|counts.npz", same_set)),
     Case("an index goes on", indexes_on(lambda _: None), Accepted(same_index)),
     *(Case(f"begun index: {name} cut at {share}", indexes_on(cut(name, share)), either("index|out", same_index)) for name in ("request.json", "codes-*.arrow") for share in (0.0, 0.5, 0.999)),
-    *(Case(f"begun index: request.json: {what}", indexes_on(of("request.json", content)), either("request.json", same_index)) for what, content in NOT_JSON.items()),
+    *(Case(f"begun index: request.json: {what}", indexes_on(of("request.json", content)), either("request.json|begun with", same_index)) for what, content in NOT_JSON.items()),
     Case("begun index: codes gone", indexes_on(gone("codes-*.arrow")), Accepted(same_index)),
     Case("an index begun for other sentences of the same number", lambda p: other_corpus(p), either("out", lambda _, p: holds_its_own(p))),
     Case("a sweep goes on", sweeps_on(lambda _: None), Accepted(same_sweep)),
@@ -368,7 +391,7 @@ CASES = [
     ),
     Case("sweep.json with one row gone", sweeps_on(put("sweep.json", "rows", value=[])), either("sweep.json", same_sweep)),
     Case("sweep.json with half a topic", sweeps_on(lambda out: _half(out / "sweep.json")), either("sweep.json", same_sweep)),
-    Case("a sweep of other data of the same name", lambda p: other_sweep(p), Refused(("data",))),
+    Case("a sweep of other data of the same name", lambda p: other_sweep(p), Refused(("data|text",))),
     *(Case(f"stage cut at {share}", reproduces_on(cut("stages/a.json", share)), either("a.json", same_stages)) for share in CUTS),
     *(Case(f"stage: {what}", reproduces_on(of("stages/a.json", content)), either("a.json", same_stages)) for what, content in NOT_JSON.items()),
     *(

@@ -19,9 +19,32 @@ INVISIBLE = {
     "grapheme joiner": "\u034f", "variation selector": "\ufe0f", "Mongolian separator": "\u180e", "tag": "\U000e0061", "supplementary selector": "\U000e0100",
     "Hangul filler": "\u3164", "Khmer vowel": "\u17b4",
 }  # fmt: skip
-APOSTROPHES = {"typographic": "\u2019", "opening": "\u2018", "modifier": "\u02bc", "wide": "\uff07", "reversed": "\u201b", "prime": "\u2032"}
-HYPHENS = {"hyphen": "\u2010", "non-breaking": "\u2011", "figure dash": "\u2012", "en dash": "\u2013", "minus": "\u2212", "small": "\ufe63", "wide": "\uff0d"}
-SPACES = {"no-break": "\u00a0", "narrow no-break": "\u202f", "thin": "\u2009", "ideographic": "\u3000", "tab": "\t", "two": "  ", "line separator": "\u2028"}
+APOSTROPHES = {
+    "typographic": "\u2019",
+    "opening": "\u2018",
+    "modifier": "\u02bc",
+    "wide": "\uff07",
+    "reversed": "\u201b",
+    "prime": "\u2032",
+}
+HYPHENS = {
+    "hyphen": "\u2010",
+    "non-breaking": "\u2011",
+    "figure dash": "\u2012",
+    "en dash": "\u2013",
+    "minus": "\u2212",
+    "small": "\ufe63",
+    "wide": "\uff0d",
+}
+SPACES = {
+    "no-break": "\u00a0",
+    "narrow no-break": "\u202f",
+    "thin": "\u2009",
+    "ideographic": "\u3000",
+    "tab": "\t",
+    "two": "  ",
+    "line separator": "\u2028",
+}
 LETTERS = {
     "wide": "ｌｏｖｅ", "wide capitals": "ＬＯＶＥ", "bold": "𝐥𝐨𝐯𝐞", "script": "𝓁ℴ𝓋ℯ", "monospace": "𝚕𝚘𝚟𝚎", "circled": "ⓛⓞⓥⓔ", "capitals": "LOVE",
     "mixed": "LoVe", "superscript": "ˡᵒᵛᵉ",
@@ -206,7 +229,10 @@ def test_no_disguise_hides_a_topic(data: st.DataObject, word: str) -> None:
     assert Topic.from_word(word).matches(sentence), [f"U+{ord(c):04X}" for c in sentence]
 
 
-@given(before=st.text(st.characters(categories=["Ll", "Lu"]), max_size=2), behind=st.text(st.characters(categories=["Ll", "Lu"]), max_size=2))
+@given(
+    before=st.text(st.characters(categories=["Ll", "Lu"]), max_size=2),
+    behind=st.text(st.characters(categories=["Ll", "Lu"]), max_size=2),
+)
 def test_a_longer_word_is_another(before: str, behind: str) -> None:
     from codeunlearn.corpus.topics import Topic
 

@@ -128,7 +128,7 @@ NOT_OPTIONS: dict[str, str | bytes | None] = {
     "a key that is a number": "5: 5\n",
     "a key that is a list": "[1, 2]: 5\n",
     "a key that is a truth": "yes: 5\n",
-    "code": f"limit: !!python/object/apply:builtins.exec ['open(\"ran\", \"w\")']\n",
+    "code": 'limit: !!python/object/apply:builtins.exec [\'open("ran", "w")\']\n',
     "an unknown tag": "limit: !thing 5\n",
     "latin-1": "limit: 5 # \xe9\n".encode("latin-1"),
     "zero bytes": bytes(30),
@@ -142,7 +142,23 @@ NOT_OPTIONS: dict[str, str | bytes | None] = {
     "a billion laughs": BILLION + "limit: *i\n",
 }
 LIMITS = ["x", "5.5", 5.5, True, -1, 0, [5], {"a": 5}, "", "0x10", "5 000", 10**30, float("nan"), float("inf")]
-WORDS = ["../victim", "..", ".", "a/b", "/tmp/x", "love/0", "a\\b", "", " ", "lo\0ve", "x" * 300, "~", "...", "love/../../x", "\n"]
+WORDS = [
+    "../victim",
+    "..",
+    ".",
+    "a/b",
+    "/tmp/x",
+    "love/0",
+    "a\\b",
+    "",
+    " ",
+    "lo\0ve",
+    "x" * 300,
+    "~",
+    "...",
+    "love/../../x",
+    "\n",
+]
 CASES = [
     *(Case(f"options: {name}", options(text), refused("o.yaml")) for name, text in NOT_OPTIONS.items()),
     *(Case(f"limit: {value!r}", options(yaml.safe_dump({"limit": value})), refused("limit")) for value in LIMITS),
