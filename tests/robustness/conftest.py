@@ -8,6 +8,7 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 from hypothesis import settings
+from outcome import SURROUNDINGS
 from place import Place
 from world import World, make_world
 
@@ -17,9 +18,8 @@ settings.load_profile("tests")
 
 @pytest.fixture(autouse=True, scope="session")
 def offline() -> Generator[None]:
-    """Nothing is asked of a network, and messages are not broken into lines by a narrow screen."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"TOKENIZERS_PARALLELISM": "false", "COLUMNS": "2000"}.items():
+        for name, value in SURROUNDINGS.items():
             patch.setenv(name, value)
         patch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)  # it read the environment when it was imported
         yield

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from killing import Writes
-from outcome import Outcome
+from outcome import SURROUNDINGS, Outcome
 
 KILLED = -signal.SIGKILL
 SECONDS = 120.0
@@ -38,9 +38,12 @@ class Ended:
 
 def prepare() -> None:
     """To be called before the first fork, and before anything is computed: a fork has only one of its parent's threads."""
+    import huggingface_hub
     import pyarrow
     import torch
 
+    os.environ.update(SURROUNDINGS)
+    huggingface_hub.constants.HF_HUB_OFFLINE = True  # it read the environment when it was imported
     torch.set_num_threads(1)
     pyarrow.set_cpu_count(1)
 

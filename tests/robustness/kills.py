@@ -17,6 +17,7 @@ from outcome import Outcome, call, command
 from tally import Fault, Tally
 from world import World, logits
 
+SHAPE = {"num_codes": 32, "code_dim": 8, "top_s": 2, "layer": 1}
 Arguments = tuple[object, ...]
 Verdict = tuple[Fault | None, str]
 
@@ -76,7 +77,7 @@ def _killed_at(job: Job, number: int) -> Verdict:
             return verdict
         kept = job.kept(target)
         again = in_fork(lambda: command(*job.arguments, "--out", target)).outcome
-        if again is None or again.kind != "done":
+        if again is None or not (again.kind == "done" or "already holds" in again.said):
             return _not_finished(again)
         made_again = [name for name, mark in kept.items() if job.kept(target).get(name) != mark]
         if made_again:
@@ -162,16 +163,19 @@ def _first(*verdicts: Verdict) -> Verdict:
 
 
 def _nothing_left(target: Path) -> Verdict:
-    """Beside the target, and in it, lies nothing unfinished but empty lock files."""
-    left = [
-        path
-        for path in target.parent.iterdir()
-        if path != target and not (path.suffix == ".lock" and not path.stat().st_size)
-    ]
-    left += [path for path in target.rglob("*") if path.name.endswith((".part", ".tmp", "-new", "-old"))]
-    return (
-        ("something else", f"{[str(path.relative_to(target.parent)) for path in left]} is left") if left else (None, "")
-    )
+    """Beside the target, and in it, lies no unfinished folder; small hidden files may, which mean nothing to anyone."""
+    around = [path for path in target.parent.iterdir() if path != target]
+    left = [path for path in (*around, *target.rglob("*")) if not _means_nothing(path) and _is_unfinished(path, target)]
+    names = [str(path.relative_to(target.parent)) for path in left]
+    return ("something else", f"{names} is left") if names else (None, "")
+
+
+def _means_nothing(path: Path) -> bool:
+    return path.name.startswith(".") and path.is_file() and (path.suffix == ".part" or not path.stat().st_size)
+
+
+def _is_unfinished(path: Path, target: Path) -> bool:
+    return path.parent == target.parent or path.name.endswith((".part", ".tmp", "-new", "-old"))
 
 
 # Jobs that make something new.
@@ -180,8 +184,8 @@ def _nothing_left(target: Path) -> Verdict:
 def making(world: World) -> Iterator[Job]:
     data = ("--data", world.pairs, "--base", world.base, "--device", "cpu")
     steps = ("--max-steps", 4, "--save-steps", 1, "--batch-tokens", 400, "--epochs", 9)
-    shape = ("--num-codes", 32, "--code-dim", 8, "--top-s", 2, "--layer", 1)
-    yield of_model("train --plain", ("train", "--plain", *data, *steps), most=30)
+    shape = tuple(part for name, size in SHAPE.items() for part in (f"--{name.replace('_', '-')}", size))
+    yield of_model("train --plain", ("train", "--plain", *data, *steps), most=20)
     yield of_model("train", ("train", *data, *steps, *shape), most=20)
     yield of_model("build", ("build", *data, *shape, "--fit-tokens", 500), most=20)
     search = ("--preset", "paper", "--s-prime", 4, "--minimum", 5, "--alpha", 0.3)
@@ -195,7 +199,7 @@ def making(world: World) -> Iterator[Job]:
     sizes = ("--eval-size", 6, "--minimum", 2, "--search-size", 20, "--s-primes", "2,4", "--device", "cpu")
     words = ("--target-words", "love=aimer,aime", "--target-words", "old=vieux,vieille")
     sweep = ("sweep", world.model, "--topics", "love,old", "--data", world.pairs, *words, *sizes)
-    yield of_files("sweep", sweep, read=_read_sweep, kept=_rows_of)
+    yield of_files("sweep", sweep, read=_read_sweep, kept=_rows_of, most=8)
     yield of_files(
         "reproduce",
         ("reproduce", _reproduction(world), "--device", "cpu"),
@@ -355,11 +359,13 @@ def _reproduction(world: World) -> Path:
         "text": {"data": str(world.pairs)},
         "base": {"model": str(world.base)},
         "plain": steps,
-        "joint": {"train": steps, "bottleneck": {"num_codes": 32, "code_dim": 8, "top_s": 2, "layer": 1}, "build": {"fit_tokens": 500}},
+        "joint": {"train": steps, "bottleneck": SHAPE, "build": {"fit_tokens": 500}},
         "topics": [{"word": "love", "target_words": ["aimer", "aime"], "neighbours": []}],
         "seeds": [0],
         "search": {"size": 12, "s_primes": [2]},
-        "scores": {"size": 4, "minimum": 2, "whole": 6, "s_prime": 2, "example_s_primes": [2], "placebo_draws": 1, "usage_size": 30},
+        "scores": {
+            "size": 4, "minimum": 2, "whole": 6, "s_prime": 2, "example_s_primes": [2], "placebo_draws": 1, "usage_size": 30,
+        },
     }  # fmt: skip
     path = world.root / "reproduction.yaml"
     path.write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML

@@ -17,12 +17,13 @@ import test_state_files
 import test_text
 import test_yaml
 import yaml
-from case import Accepted, Case, Either, Refused, Right, Verdict
+from case import Accepted, Case, Check, Either, Refused, Right, Verdict
 from families import FAMILIES, cases, judge
 from mutations import STRANGE, draw_changed_bytes, draw_changed_json, places, removed, replaced
 from outcome import Outcome
 from place import Place
 from tally import Fault, Tally
+from test_model_folders import WEIGHTS
 from world import LINES, World
 
 COLUMN: dict[Verdict, Fault] = {
@@ -154,10 +155,11 @@ def _mask_is_ledger(_outcome: Outcome, place: Place) -> bool:
     return claimed == set(codebook.code_ids[codebook.deleted].tolist())
 
 
-def file_of_model(name: str, right: Right, of: str = "model") -> Callable[[World, random.Random], Case]:
+def bytes_of_weights(of: str, check: Check) -> Callable[[World, random.Random], Case]:
     def draw(world: World, generator: random.Random) -> Case:
-        content, what = draw_changed_bytes((getattr(world, of) / name).read_bytes(), generator)
-        return _in_model(lambda _, folder: (folder / name).write_bytes(content), what, right, of)
+        content, what = draw_changed_bytes((getattr(world, of) / WEIGHTS).read_bytes(), generator)
+        right = Either(Refused(("model",)), Accepted(check))
+        return _in_model(lambda _, folder: (folder / WEIGHTS).write_bytes(content), what, right, of)
 
     return draw
 
@@ -240,8 +242,8 @@ GENERATORS = [
     Generator("bytes of forget sets", 80, forget_set_bytes),
     Generator("configurations", 160, configurations),
     Generator("ledgers", 120, ledgers),
-    Generator("bytes of weights", 60, file_of_model("model.safetensors", Either(Refused(("model",)), Accepted(_whole_lines)))),
-    Generator("bytes of masked weights", 60, file_of_model("model.safetensors", Either(Refused(("model",)), Accepted(_mask_is_ledger)), "forgotten")),
+    Generator("bytes of weights", 60, bytes_of_weights("model", _whole_lines)),
+    Generator("bytes of masked weights", 60, bytes_of_weights("forgotten", _mask_is_ledger)),
     Generator("tokenizers", 60, json_of_model("tokenizer.json")),
     Generator("settings of tokenizers", 40, json_of_model("tokenizer_config.json")),
     Generator("settings of generation", 40, json_of_model("generation_config.json")),

@@ -21,6 +21,8 @@ import typer
 
 Kind = Literal["done", "refused", "traceback", "no end"]
 SECONDS = 30.0
+SURROUNDINGS = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "COLUMNS": "2000"}
+"""Nothing is asked of a network, forks are safe, and messages are not broken into lines by a narrow screen."""
 _FRAME = "│╭╮╰╯─ \n"  # what typer draws around a usage error
 
 

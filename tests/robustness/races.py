@@ -1,4 +1,4 @@
-"""Two or three processes, threads or coroutines at the same thing at once: the end is one that they could have reached in turn."""
+"""Processes, threads or coroutines at the same thing at once: the end is one that they could have reached in turn."""
 
 from __future__ import annotations
 

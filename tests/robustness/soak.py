@@ -1,26 +1,17 @@
-"""`make soak`: kills, races, malformed inputs and ways of running, counted; a table for docs/reliability.md.
+"""`make soak`: kills, races, malformed inputs and ways of running, counted.
 
-Every trial is drawn from the seed. What fails is printed and kept, so that it can become a case of the tests.
+All parts together put their table into docs/reliability.md. Every trial is drawn from the seed. What fails is printed and kept, so that it can become a case of the tests.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-
-for _name, _value in {
-    "OMP_NUM_THREADS": "1",
-    "HF_HUB_OFFLINE": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "COLUMNS": "2000",
-}.items():
-    os.environ.setdefault(_name, _value)
 
 import forks
 import kills
@@ -55,7 +46,7 @@ def main() -> int:
     (options.out / "soak.json").write_text(as_json(tallies, details), encoding="utf-8")
     text = f"{table(tallies)}\n{_footnote(details)}\n"
     (options.out / "soak.md").write_text(text, encoding="utf-8")
-    if options.page:
+    if options.part == list(PARTS):
         _fill(PAGE, text)
     print(text)
     failures = [failure for tally in tallies for failure in tally.failures]
@@ -70,7 +61,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--part", nargs="*", choices=[*PARTS, "all"], default=["all"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/soak"))
-    parser.add_argument("--page", action="store_true", help="put the table into docs/reliability.md")
     options = parser.parse_args()
     options.part = list(PARTS) if "all" in options.part or not options.part else options.part
     return options
@@ -108,7 +98,8 @@ def _details(options: argparse.Namespace, seconds: float) -> dict[str, Any]:
 def _footnote(details: dict[str, Any]) -> str:
     machine = details["environment"]
     versions = ", ".join(f"{name} {machine[name]}" for name in ("codeunlearn", "python", "torch", "transformers"))
-    return f"`make soak`, seed {details['seed']}, {details['minutes']} minutes on {machine['cores']} cores ({machine['processor']}); {versions}."
+    where = f"{details['minutes']} minutes on {machine['cores']} cores ({machine['processor']})"
+    return f"`make soak`, seed {details['seed']}, {where}; {versions}."
 
 
 def _fill(page: Path, text: str) -> None:
