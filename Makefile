@@ -19,7 +19,7 @@ test: $(VENV)/.installed-dev  ## run the unit, robustness and integration tests
 PART ?= all
 SEED ?= 0
 soak: $(VENV)/.installed-dev  ## kill, race and feed what is malformed, counted in docs/reliability.md (PART=kills, races, malformed, running)
-	@$(BIN)/python tests/robustness/soak.py --part $(PART) --seed $(SEED) --out runs/soak
+	@$(BIN)/python tests/robustness/soak.py --part $(PART) --seed $(SEED) --out runs/soak --page docs/reliability.md
 
 lint: $(VENV)/.installed-dev  ## check style, formatting and types
 	@$(BIN)/ruff check

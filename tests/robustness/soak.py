@@ -1,6 +1,6 @@
 """`make soak`: kills, races, malformed inputs and ways of running, counted.
 
-All parts together put their table into docs/reliability.md. Every trial is drawn from the seed. What fails is printed and kept, so that it can become a case of the tests.
+Every trial is drawn from the seed. What fails is printed and kept, so that it can become a case of the tests.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ PARTS: dict[str, Callable[[World, int, Callable[[str], None]], Iterator[Tally]]]
     "races": races.run,
     "malformed": malformed.run,
 }
-PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- table of make soak: begin -->", "<!-- table of make soak: end -->"
 
 
@@ -46,8 +45,8 @@ def main() -> int:
     (options.out / "soak.json").write_text(as_json(tallies, details), encoding="utf-8")
     text = f"{table(tallies)}\n{_footnote(details)}\n"
     (options.out / "soak.md").write_text(text, encoding="utf-8")
-    if options.part == list(PARTS):
-        _fill(PAGE, text)
+    if options.page and options.part == list(PARTS):
+        _fill(options.page, text)
     print(text)
     failures = [failure for tally in tallies for failure in tally.failures]
     for failure in failures:
@@ -61,6 +60,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--part", nargs="*", choices=[*PARTS, "all"], default=["all"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/soak"))
+    parser.add_argument("--page", type=Path, help="a page with marks between which the table of all parts goes")
     options = parser.parse_args()
     options.part = list(PARTS) if "all" in options.part or not options.part else options.part
     return options
