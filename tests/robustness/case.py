@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from outcome import Outcome
@@ -68,15 +68,27 @@ class Case:
         name: what is wrong with it.
         do: makes the input in a place of its own and runs what reads it.
         right: what shall come of it.
+        always: it is part of `make test`; the soak judges the others too.
     """
 
     name: str
     do: Callable[[Place], Outcome]
     right: Right
+    always: bool = True
 
     def judge(self, place: Place) -> tuple[Verdict, str]:
         """The verdict, and for people why."""
         return verdict(self.do(place), self.right, place)
+
+
+def some(cases: Iterable[Case]) -> list[Case]:
+    """Cases that are alike, as of a table of values: every fifth is part of `make test`."""
+    return [replace(case, always=number % 5 == 0) for number, case in enumerate(cases)]
+
+
+def tested(cases: Iterable[Case]) -> list[Case]:
+    """Those that `make test` judges."""
+    return [case for case in cases if case.always]
 
 
 def verdict(outcome: Outcome, right: Right, place: Place) -> tuple[Verdict, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from case import Accepted, Case, Either, expect, refused
+from case import Accepted, Case, Either, expect, refused, some, tested
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mutations import changed_json
@@ -187,20 +187,20 @@ EVIDENCE: dict[str, list[Any]] = {
     "alignment": ["x", {}],
 }
 CASES = [
-    *(Case(name, written(content), refused("love.json")) for name, content in NOT_JSON.items()),
-    *(Case(f"cut at {share}", cut(share), refused("love.json")) for share in (0.1, 0.25, 0.5, 0.75, 0.99, 0.9998)),
-    *(
-        Case(f"{name} = {str(value)[:30]!r}", old(lambda c, n=name, v=value: {**c, n: v}), refused("old" if name == "ids" else "old.json"))
+    *some(Case(name, written(content), refused("love.json")) for name, content in NOT_JSON.items()),
+    *some(Case(f"cut at {share}", cut(share), refused("love.json")) for share in (0.1, 0.25, 0.5, 0.75, 0.99, 0.9998)),
+    *some(
+        Case(f"{name} = {str(value)[:30]!r}", old(lambda c, n=name, v=value: {**c, n: v}), refused("old|love" if name in ("ids", "fingerprint") else "old.json"))
         for name, values in FIELDS.items()
         for value in values
     ),
-    *(
+    *some(
         Case(f"evidence: {name} = {value!r}", old_evidence(**{name: value}), refused("old.json"))
         for name, values in EVIDENCE.items()
         for value in values
     ),
-    *(Case(f"without {name}", old(lambda c, n=name: {k: v for k, v in c.items() if k != n}), refused("old.json")) for name in ("format", "topic", "ids", "fingerprint")),
-    *(
+    *some(Case(f"without {name}", old(lambda c, n=name: {k: v for k, v in c.items() if k != n}), refused("old.json")) for name in ("format", "topic", "ids", "fingerprint")),
+    *some(
         Case(f"{name} = {value[:12]}", text_with(name, value), refused("old.json"))
         for name, value in (
             ("expected_false_positives", "NaN"),
@@ -227,8 +227,8 @@ CASES = [
     Case("another number of codes", put("num_codes", K - 1), refused("love.json")),
     Case("another fingerprint", put("fingerprint", "0" * 64), refused("love")),
     Case("old, no codes", old(lambda c: {**c, "ids": [], "evidence": []}), refused("old")),
-    Case("old, all codes", old(lambda c: {**c, "ids": list(range(K)), "evidence": []}), refused("love")),
-    Case("old, fewer than S codes left", old(lambda c: {**c, "ids": list(range(K - S + 1)), "evidence": []}), refused("love")),
+    Case("old, all codes", old(lambda c: {**c, "ids": list(range(K)), "evidence": []}), refused("love|codes")),
+    Case("old, fewer than S codes left", old(lambda c: {**c, "ids": list(range(K - S + 1)), "evidence": []}), refused("love|codes")),
     Case("old, a code beyond the codebook", old(lambda c: {**c, "ids": [1, K], "evidence": []}), refused("love")),
     Case("old, a lone surrogate", old(lambda c: {**c, "topic": "lo\ud800ve"}), refused("old.json")),
     Case("another preset", put("preset", "recommended"), refused("love.json")),
@@ -262,7 +262,7 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", tested(CASES), ids=lambda case: case.name)
 def test_a_forget_set_is_used_as_it_was_made_or_refused(case: Case, place: Place) -> None:
     expect(case, place)
 

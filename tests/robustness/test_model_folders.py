@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from case import RAN, Accepted, Case, Either, Refused, Right, expect, refused
+from case import RAN, Accepted, Case, Either, Refused, Right, expect, refused, some, tested
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mutations import changed_json
@@ -281,7 +281,7 @@ TOP: dict[str, list[Any]] = {
     "_attn_implementation_internal": ["evil", "kernels-community/flash-attn"],
     "transformers_weights": ["../w.bin", "w.bin", 5],
 }
-HARMLESS = {"attn_implementation", "_attn_implementation", "_attn_implementation_internal", "transformers_weights", "dropout_rate",
+HARMLESS = {"feed_forward_proj", "attn_implementation", "_attn_implementation", "_attn_implementation_internal", "transformers_weights", "dropout_rate",
             "pad_token_id", "eos_token_id", "decoder_start_token_id", "dtype", "tie_word_embeddings", "is_encoder_decoder",
             "layer_norm_eps", "source_prefix", "quantization_config"}  # fmt: skip
 """Settings that may be left alone as long as the model translates as before."""
@@ -309,30 +309,30 @@ def label(value: Any) -> str:
 
 
 CASES = [
-    *(Case(f"config.json: {name}", raw("config.json", content), refused("model")) for name, content in NOT_JSON.items()),
-    *(Case(f"config.json cut at {share}", cut("config.json", share), refused("model")) for share in (0.0, 0.3, 0.6, 0.99)),
-    *(
+    *some(Case(f"config.json: {name}", raw("config.json", content), refused("model")) for name, content in NOT_JSON.items()),
+    *some(Case(f"config.json cut at {share}", cut("config.json", share), refused("model")) for share in (0.0, 0.3, 0.6, 0.99)),
+    *some(
         Case(f"bottleneck: {name} = {label(value)}", inner(**{name: value}), harmless("model") if name in HARMLESS else refused("model"))
         for name, values in BOTTLENECK.items() for value in values
     ),
-    *(
+    *some(
         Case(f"{name} = {label(value)}", top(**{name: value}), harmless("model") if name in HARMLESS or value == "codeunlearn-mt5" else refused("model"))
         for name, values in TOP.items() for value in values
     ),
     Case("architectures of another kind", top(architectures=["LlamaForCausalLM"]), harmless("model")),
     Case("architectures = 5", top(architectures=5), harmless("model")),
-    *(
+    *some(
         Case(f"{name} {how}", do, refused("model"))
         for name in ("config.json", WEIGHTS, "tokenizer.json")
         for how, do in (("gone", gone(name)), ("empty", raw(name, b"")), ("of random bytes", raw(name, bytes(range(256)) * 40)))
     ),
     Case("a pipe for weights", pipe(WEIGHTS), refused("model")),
     Case("a pipe for a configuration", pipe("config.json"), refused("model")),
-    *(Case(f"weights cut at {share}", cut(WEIGHTS, share), refused("model")) for share in (0.0001, 0.01, 0.3, 0.7, 0.999)),
+    *some(Case(f"weights cut at {share}", cut(WEIGHTS, share), refused("model")) for share in (0.0001, 0.01, 0.3, 0.7, 0.999)),
     Case("a header longer than the file", raw(WEIGHTS, (10**15).to_bytes(8, "little") + b"{}"), refused("model")),
     Case("a header that is no JSON", raw(WEIGHTS, (4).to_bytes(8, "little") + b"abcd"), refused("model")),
     Case("weights in a pickle", translated(pickled), refused("model")),
-    *(
+    *some(
         Case(f"an index that names {what}", index(value), refused("model"))
         for what, value in (
             ("w.bin", to("w.bin")), ("../w.safetensors", to("../w.safetensors")), ("/etc/passwd", to("/etc/passwd")),
@@ -343,7 +343,7 @@ CASES = [
     ),
     Case("an index that names a good file", index(to("model-00001-of-00001.safetensors")), Accepted(lines_kept)),
     Case("an index beside the whole file", index(to("../w.safetensors"), whole=True), harmless("model")),
-    *(
+    *some(
         Case(f"{name} with {what}", tensor(key, filled(number)), refused("model"))
         for name, key in (("codes", CODES), ("a weight", "encoder.block.0.layer.0.SelfAttention.q.weight"), ("a norm", f"{SITE}.bottleneck.norm.weight"))
         for what, number in (("NaN", float("nan")), ("infinity", float("inf")))
@@ -371,7 +371,7 @@ CASES = [
     Case("weights of a plain model under a ledger", translated(
         lambda place, folder: shutil.copy(place.world.model / WEIGHTS, folder / WEIGHTS), of="forgotten"
     ), refused("model")),
-    *(
+    *some(
         Case(f"ids {what}", tensor(IDS, edit), refused("model"))
         for what, edit in (
             ("twice", lambda v: v.clamp(min=1)), ("negative", lambda v: v - 1), ("reversed", lambda v: v.flip(0).contiguous()),
@@ -384,7 +384,7 @@ CASES = [
     Case("weights of another model", translated(
         lambda place, folder: shutil.copy(place.world.base / WEIGHTS, folder / WEIGHTS)
     ), refused("model")),
-    *(
+    *some(
         Case(f"code: {what}", code(files, modules), harmless())
         for what, files, modules in (
             ("auto_map of the configuration", {"config.json": {"auto_map": {"AutoConfig": "evil.Evil"}}}, ("evil.py",)),
@@ -402,17 +402,17 @@ CASES = [
         )
     ),
     Case("adapter_config.json: not JSON", raw("adapter_config.json", b"x"), harmless("model")),
-    *(Case(f"generation_config.json: {name}", raw("generation_config.json", content), harmless("model")) for name, content in NOT_JSON.items()),
-    *(
+    *some(Case(f"generation_config.json: {name}", raw("generation_config.json", content), harmless("model")) for name, content in NOT_JSON.items()),
+    *some(
         Case(f"generation: {name} = {value!r}", beside("generation_config.json", lambda c, n=name, v=value: c.update({n: v})), harmless("model"))
         for name, values in GENERATION.items() for value in values
     ),
     Case("no generation_config.json", gone("generation_config.json"), Either(refused("model"), Accepted(lambda o, p: o.shown.count("\n") == 4))),
-    *(Case(f"tokenizer.json: {name}", raw("tokenizer.json", content), refused("model")) for name, content in NOT_JSON.items()),
-    *(Case(f"tokenizer.json cut at {share}", cut("tokenizer.json", share), refused("model")) for share in (0.3, 0.9, 0.999)),
+    *some(Case(f"tokenizer.json: {name}", raw("tokenizer.json", content), refused("model")) for name, content in NOT_JSON.items()),
+    *some(Case(f"tokenizer.json cut at {share}", cut("tokenizer.json", share), refused("model")) for share in (0.3, 0.9, 0.999)),
     Case("tokenizer_config.json gone", gone("tokenizer_config.json"), harmless("model")),
-    *(Case(f"tokenizer_config.json: {name}", raw("tokenizer_config.json", content), harmless("model")) for name, content in NOT_JSON.items()),
-    *(
+    *some(Case(f"tokenizer_config.json: {name}", raw("tokenizer_config.json", content), harmless("model")) for name, content in NOT_JSON.items()),
+    *some(
         Case(f"tokenizer_config.json: {name} = {value!r}", beside("tokenizer_config.json", lambda c, n=name, v=value: c.update({n: v})), harmless("model"))
         for name, values in {
             "tokenizer_class": [5, "Evil", "BertTokenizer", None], "model_max_length": ["x", 0, -1, 2], "eos_token": [None, 5, "none", {}],
@@ -429,7 +429,7 @@ CASES = [
     Case("an empty folder", translated(lambda _p, folder: [path.unlink() for path in folder.iterdir()]), refused("model")),
     Case("no folder", lambda p: p.run("translate", p.path / "none", stdin=LINES), refused("none")),
     Case("a name of the Hub without a network", lambda p: p.run("translate", "someone/something", stdin=LINES), refused("someone/something")),
-    *(
+    *some(
         Case(f"the name {name!r}", lambda p, n=name: p.run("translate", n, stdin=LINES), refused())
         for name in ("", " ", "a", "../x", "https://example.org/m", "a/b/c", "-", "a//b", "..", "x" * 300, "\udcff", "a/..", "@/x", "a/b@c", "~")
     ),
@@ -438,7 +438,7 @@ CASES = [
     Case("through a link", lambda p: (os.symlink(p.world.model, p.path / "m"), p.run("translate", p.path / "m", stdin=b"y\n" + LINES))[1], Accepted(lines_kept)),
     Case("as it is", translated(lambda _p, _f: None), Accepted(lines_kept)),
     applied(permuted, refused(), "a forget set on rows under reversed ids"),
-    applied(forged, refused("love"), "a forged origin"),
+    applied(forged, refused("love|model"), "a forged origin"),
     applied(bottleneck(top_s=3), refused("love"), "a forget set under another S"),
     applied(bottleneck(layer_norm_eps=0.5), refused("love"), "a forget set under another epsilon"),
     applied(bottleneck(deletion_mode="drop"), Either(refused("love"), Accepted()), "a forget set under another mode"),
@@ -458,7 +458,7 @@ CASES = [
             ("not UTF-8", b'{"kind": "\xff"}', Either(refused("training.json"), Accepted())),
         )
     ),
-    *(
+    *some(
         Case(f"a plain model for {name}", lambda p, a=arguments: p.run(*[x(p) if callable(x) else x for x in a]), refused("bottleneck"))
         for name, arguments in (
             ("apply", ("apply", lambda p: p.world.base, lambda p: p.world.love, "--out", "out")),
@@ -469,7 +469,7 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", tested(CASES), ids=lambda case: case.name)
 def test_a_model_folder_opens_as_what_it_is_or_is_refused(case: Case, place: Place) -> None:
     expect(case, place)
 
