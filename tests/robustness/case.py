@@ -86,7 +86,7 @@ def some(cases: Iterable[Case]) -> list[Case]:
     return [replace(case, always=number % 5 == 0) for number, case in enumerate(cases)]
 
 
-def tested(cases: Iterable[Case]) -> list[Case]:
+def made_always(cases: Iterable[Case]) -> list[Case]:
     """Those that `make test` judges."""
     return [case for case in cases if case.always]
 

@@ -105,7 +105,7 @@ def _in_model(spoil: Callable[[Place, Path], Any], what: str, right: Right, of: 
     def do(place: Place) -> Outcome:
         folder = place.model(of=of)
         spoil(place, folder)
-        return place.run("translate", folder, stdin=LINES, seconds=10)
+        return place.run("translate", folder, stdin=LINES)
 
     return Case(what, do, right)
 

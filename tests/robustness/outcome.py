@@ -20,7 +20,7 @@ from typing import Any, Literal
 import typer
 
 Kind = Literal["done", "refused", "traceback", "no end"]
-SECONDS = 30.0
+SECONDS = 60.0  # much more than anything needs here, so that a busy machine fails nothing
 SURROUNDINGS = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "COLUMNS": "2000"}
 """Nothing is asked of a network, forks are safe, and messages are not broken into lines by a narrow screen."""
 _FRAME = "│╭╮╰╯─ \n"  # what typer draws around a usage error

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from case import Accepted, Case, Check, Either, Refused, expect, refused, some, tested
+from case import Accepted, Case, Check, Either, Refused, expect, made_always, refused, some
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from outcome import Outcome, call
@@ -35,7 +35,7 @@ def read(name: str, content: bytes | str | Callable[[Path], Any], **options: Any
             content(path)
         else:
             place.write(name, content)
-        return place.call(lambda: pairs_of(load_pairs(DataConfig(str(path), **options))), seconds=20)
+        return place.call(lambda: pairs_of(load_pairs(DataConfig(str(path), **options))))
 
     return do
 
@@ -109,7 +109,7 @@ def nested(i: int) -> Row:
 
 
 def translate(stdin: bytes, model: str = "model") -> Callable[[Place], Outcome]:
-    return lambda place: place.run("translate", getattr(place.world, model), stdin=stdin, seconds=20)
+    return lambda place: place.run("translate", getattr(place.world, model), stdin=stdin)
 
 
 def lines(count: int, like: bytes | None = None) -> Accepted:
@@ -307,7 +307,7 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", tested(CASES), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", made_always(CASES), ids=lambda case: case.name)
 def test_parallel_text_is_read_as_what_it_is_or_refused(case: Case, place: Place) -> None:
     expect(case, place)
 

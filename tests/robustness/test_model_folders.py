@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from case import RAN, Accepted, Case, Either, Refused, Right, expect, refused, some, tested
+from case import RAN, Accepted, Case, Either, Refused, Right, expect, made_always, refused, some
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mutations import changed_json
@@ -33,7 +33,7 @@ def translated(spoil: Callable[[Place, Path], Any], of: str = "model") -> Callab
     def do(place: Place) -> Outcome:
         folder = place.model(of=of)
         spoil(place, folder)
-        return place.run("translate", folder, stdin=b"y\n" + LINES, seconds=10)
+        return place.run("translate", folder, stdin=b"y\n" + LINES)
 
     return do
 
@@ -469,7 +469,7 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", tested(CASES), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", made_always(CASES), ids=lambda case: case.name)
 def test_a_model_folder_opens_as_what_it_is_or_is_refused(case: Case, place: Place) -> None:
     expect(case, place)
 
@@ -484,7 +484,7 @@ def test_a_configuration_with_any_value_of_another_kind_is_one_sentence_or_a_mod
         place.model()
     content = json.loads((place.world.model / "config.json").read_text())
     (folder / "config.json").write_text(data.draw(changed_json(content), label="file"))
-    outcome = place.run("translate", folder, stdin=LINES, seconds=10)
+    outcome = place.run("translate", folder, stdin=LINES)
     assert outcome.kind in ("done", "refused"), outcome.trace
     if outcome.kind == "refused":
         assert outcome.names("model")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from case import Accepted, Case, Either, Refused, expect, refused, some, tested
+from case import Accepted, Case, Either, Refused, expect, made_always, refused, some
 from outcome import Outcome
 from place import Place
 from test_outputs import SIZES, apply, build, evaluate, forget, index, show, sweep, topics, train
@@ -20,7 +20,7 @@ def given(command: Command, *more: object, out: str | None = "target") -> Callab
     def do(place: Place) -> Outcome:
         place.write("sentences.txt", "They love music.\n")
         target = ("--out", out) if out else ()
-        return place.run(*command(place.world), *target, *more, seconds=40)
+        return place.run(*command(place.world), *target, *more)
 
     return do
 
@@ -31,7 +31,7 @@ def searching(*more: object) -> Callable[[Place], Outcome]:
     def do(place: Place) -> Outcome:
         place.write("sentences.txt", "They love music.\n")
         data = ("--data", place.world.pairs, "--minimum", 5, "--out", "target")
-        return place.run("forget", place.world.model, "--topic", "love", *data, *more, seconds=60)
+        return place.run("forget", place.world.model, "--topic", "love", *data, *more)
 
     return do
 
@@ -108,6 +108,6 @@ def _foreign_index(place: Place) -> Outcome:
     return place.run(*forget(place.world), "--index", "index", "--out", "target")
 
 
-@pytest.mark.parametrize("case", tested(CASES), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", made_always(CASES), ids=lambda case: case.name)
 def test_options_that_contradict_are_refused(case: Case, place: Place) -> None:
     expect(case, place)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from case import Accepted, Case, Check, Either, Refused, expect, refused, some, tested
+from case import Accepted, Case, Check, Either, Refused, expect, made_always, refused, some
 from outcome import Outcome
 from place import Place
 from world import World
@@ -144,7 +144,7 @@ def out(
 
     def do(place: Place) -> Outcome:
         make(place.path / name)
-        return place.run(*_with(command, place, option, place.path / name), seconds=40)
+        return place.run(*_with(command, place, option, place.path / name))
 
     return do
 
@@ -153,7 +153,7 @@ def named(command: Command, name: Callable[[Path], object], option: str = "--out
     def do(place: Place) -> Outcome:
         place.write("a_file", "mine")
         device(place.path / "a_device")
-        return place.run(*_with(command, place, option, name(place.path)), seconds=40)
+        return place.run(*_with(command, place, option, name(place.path)))
 
     return do
 
@@ -181,7 +181,7 @@ def no_space(size: int) -> Generator[None]:
 def full_disk(command: Command, size: int) -> Callable[[Place], Outcome]:
     def do(place: Place) -> Outcome:
         with no_space(size):
-            return place.run(*command(place.world), "--out", "target", seconds=40)
+            return place.run(*command(place.world), "--out", "target")
 
     return do
 
@@ -192,7 +192,7 @@ def full_disk_over(command: Command, of: str, size: int) -> Callable[[Place], Ou
     def do(place: Place) -> Outcome:
         place.model("target", of)
         with no_space(size):
-            return place.run(*command(place.world), "--out", "target", seconds=40)
+            return place.run(*command(place.world), "--out", "target")
 
     return do
 
@@ -238,7 +238,7 @@ def keeps_notes(check: Check) -> Check:
 def foreign_folder(command: Command) -> Callable[[Place], Outcome]:
     def do(place: Place) -> Outcome:
         full_folder(place.path / "target")
-        return place.run(*command(place.world), "--out", "target", seconds=40)
+        return place.run(*command(place.world), "--out", "target")
 
     return do
 
@@ -377,6 +377,6 @@ def _json_tmp(place: Place) -> Outcome:
     return replace(outcome, changed=(*outcome.changed, *map(str, left)))
 
 
-@pytest.mark.parametrize("case", tested(CASES), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", made_always(CASES), ids=lambda case: case.name)
 def test_where_a_result_goes_is_checked_before_the_work(case: Case, place: Place) -> None:
     expect(case, place)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from case import Accepted, Case, Check, Either, Refused, expect, refused, some, tested
+from case import Accepted, Case, Check, Either, Refused, expect, made_always, refused, some
 from mutations import replaced
 from outcome import Outcome, command
 from place import Place
@@ -164,7 +164,7 @@ def trains_on(spoil: Spoil) -> Callable[[Place], Outcome]:
     def do(place: Place) -> Outcome:
         out = place.copy(stopped_training(place.world), "out")
         spoil(out)
-        return place.run(*TRAIN(place.world), "--out", out, seconds=60)
+        return place.run(*TRAIN(place.world), "--out", out)
 
     return do
 
@@ -175,7 +175,7 @@ def trains_on_finished(place: Place) -> Outcome:
     for path in out.iterdir():
         if path.name not in ("checkpoints", "run.json"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return place.run(*TRAIN(place.world), "--out", out, seconds=60)
+    return place.run(*TRAIN(place.world), "--out", out)
 
 
 def searches_with(spoil: Spoil) -> Callable[[Place], Outcome]:
@@ -461,6 +461,6 @@ def other_sweep(place: Place) -> Outcome:
     return place.run(*command, "--out", out)
 
 
-@pytest.mark.parametrize("case", tested(CASES), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", made_always(CASES), ids=lambda case: case.name)
 def test_a_state_file_is_used_or_passed_over_or_named(case: Case, place: Place) -> None:
     expect(case, place)

@@ -75,7 +75,7 @@ def make_world(root: Path) -> World:
 
 def good(*arguments: object, **options: Any) -> str:
     """A command that has to work; returns what it showed."""
-    outcome = command(*arguments, **options)
+    outcome = command(*arguments, seconds=600, **options)
     assert outcome.kind == "done", f"{arguments}: {outcome.said}{outcome.trace}"
     return outcome.shown
 
