@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from outcome import SECONDS, Outcome, call, changes, command, snapshot
+from outcome import Outcome, call, changes, command, snapshot
 from world import World
 
 Edit = Callable[[Any], Any]
@@ -28,10 +28,10 @@ class Place:
     path: Path
     world: World
 
-    def run(self, *arguments: object, stdin: bytes = b"", seconds: float = SECONDS) -> Outcome:
+    def run(self, *arguments: object, stdin: bytes = b"") -> Outcome:
         """A command, run in this folder; what it changed here is in the outcome."""
         before = snapshot(self.path)
-        outcome = command(*arguments, stdin=stdin, folder=self.path, seconds=seconds)
+        outcome = command(*arguments, stdin=stdin, folder=self.path)
         return replace(outcome, changed=changes(before, snapshot(self.path)))
 
     def call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Outcome:
