@@ -17,6 +17,7 @@ import forks
 import kills
 import malformed
 import races
+import ways
 from tally import Tally, as_json, table
 from world import World, make_world
 
@@ -24,6 +25,7 @@ PARTS: dict[str, Callable[[World, int, Callable[[str], None]], Iterator[Tally]]]
     "kills": kills.run,
     "races": races.run,
     "malformed": malformed.run,
+    "running": ways.run,
 }
 BEGIN, END = "<!-- table of make soak: begin -->", "<!-- table of make soak: end -->"
 
