@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs
+.PHONY: help demo test soak lint bench docs
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -13,8 +13,13 @@ help:  ## show this list
 demo: $(VENV)/.installed  ## train on the embedded stories, forget a topic and write a report to runs/demo
 	@$(BIN)/codeunlearn demo --out runs/demo
 
-test: $(VENV)/.installed-dev  ## run the unit and integration tests
-	@$(BIN)/python -m pytest tests/unit tests/integration
+test: $(VENV)/.installed-dev  ## run the unit, robustness and integration tests
+	@$(BIN)/python -m pytest tests/unit tests/robustness tests/integration
+
+PART ?= all
+SEED ?= 0
+soak: $(VENV)/.installed-dev  ## kill, race and feed what is malformed, counted in docs/reliability.md (PART=kills, races, malformed, running)
+	@$(BIN)/python tests/robustness/soak.py --part $(PART) --seed $(SEED) --out runs/soak --page docs/reliability.md
 
 lint: $(VENV)/.installed-dev  ## check style, formatting and types
 	@$(BIN)/ruff check
