@@ -182,7 +182,7 @@ def plain(content: Any) -> Any:
 
 
 def inside(folder: Path, path: Path) -> Path:
-    """``path``, if what stands there lies in ``folder``, links followed; to be asked before anything is removed.
+    """``path``, if what stands there lies in ``folder``, links followed; to be asked before anything there is written or removed.
 
     Raises:
         CodeUnlearnError: it lies elsewhere, is a link, or is the folder itself.
@@ -190,7 +190,7 @@ def inside(folder: Path, path: Path) -> Path:
     root, place = folder.resolve(), path.resolve()
     if path.is_symlink() or place == root or not place.is_relative_to(root):
         raise CodeUnlearnError(
-            f"{path} is no file or folder within {folder}, so that it is not removed; look what it is."
+            f"{path} is no file or folder within {folder}, so it is neither written nor removed; look what it is."
         )
     return path
 

@@ -672,7 +672,7 @@ def test_names_in_a_card_are_text(tmp_path: Path) -> None:
     record["config"] = dict.fromkeys(
         ("epochs", "optimizer", "learning_rate", "batch_tokens", "losses", "seed"), hostile
     )
-    ledger = [{**entry(hostile, [1]), "preset": hostile, "s_prime": hostile, "applied": hostile}]
+    ledger = [{**entry(hostile, [1]), "preset": hostile, "applied": hostile}]
     evaluation = replace(evaluation_of(), topic=hostile)
     card = model_card(name, record, ledger, bottleneck=BOTTLENECK, scores=evaluation)
     assert front_matter(card)["base_model"] == " ".join(hostile.split())

@@ -235,7 +235,7 @@ MISTAKES = [
     ("--- {}\n", "cannot be read"),
     ("title: " + "[" * 3000 + "\n", "cannot be read"),
     ("seeds: [" + "9" * 5000 + "]\n", "cannot be read"),
-    ("seeds: [" + "9" * 40 + "]\n", "seeds is 9*: Input should be less than or equal to 4294967295"),
+    ("seeds: [" + "9" * 40 + "]\n", "seeds must be a number of at most 19 digits"),
     ("seeds: [-1]\n", "seeds is -1: Input should be greater than or equal to 0"),
     ("search: {size: 0}\n", "search: size is 0: Input should be greater than or equal to 1"),
     ("title: 5\n", "title must be of type str, not 5; put it in quotes"),

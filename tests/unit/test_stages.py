@@ -199,18 +199,6 @@ def test_a_damaged_file_is_said_to_be_damaged(chain: Chain, damage: Callable[[st
         chain.run()
 
 
-@pytest.mark.parametrize("name", ["../x", "a/../../../x", "/x", "../..", "../stages", "a/../b"])
-def test_a_stage_outside_of_the_folder_is_refused_before_anything_is_made(tmp_path: Path, name: str) -> None:
-    (tmp_path / "x").mkdir()
-    out = tmp_path / "out"
-    inside = Stage("a", {}, (), dict, out / "models" / "a")
-    for stage in (Stage(name, {}, (), dict), Stage("b", {}, (), dict, out / "models" / name)):
-        with pytest.raises(CodeUnlearnError, match="would lie outside of"):
-            StageStore(out, redo=["a"]).run([inside, stage])
-    assert not out.exists()
-    assert (tmp_path / "x").exists()
-
-
 def test_a_file_of_an_older_version_has_no_digest_of_its_result(chain: Chain) -> None:
     chain.run()
     path = StageStore(chain.out).path("train")
@@ -236,20 +224,19 @@ def test_several_processes_share_the_stages_out_and_each_topic_stays_with_one(
 
 
 @pytest.mark.parametrize("place", ["..", "../beside", "models/link", "models/inner-link", "."])
-def test_a_folder_outside_or_behind_a_link_is_never_removed(tmp_path: Path, place: str) -> None:
+def test_a_folder_outside_or_behind_a_link_is_refused_before_anything_is_made(tmp_path: Path, place: str) -> None:
     out, beside = tmp_path / "out", tmp_path / "beside"
     for folder in (beside, out / "models" / "real"):
         folder.mkdir(parents=True)
         (folder / "precious").write_text("x")
     (out / "models" / "link").symlink_to(beside)
     (out / "models" / "inner-link").symlink_to(out / "models" / "real")
-    stage = Stage("train", {}, (), lambda: {"value": 1}, out / place)
-    StageStore(out).run([stage])
-    with pytest.raises(CodeUnlearnError, match="is not removed"):
-        StageStore(out, ["train"]).run([stage])
+    made = Stage("made", {}, (), lambda: {"value": 1})
+    with pytest.raises(CodeUnlearnError, match="is neither written nor removed"):
+        StageStore(out, ["train"]).run([made, Stage("train", {}, (), lambda: {"value": 1}, out / place)])
     assert (beside / "precious").exists()
     assert (out / "models" / "real" / "precious").exists()
-    assert StageStore(out).is_finished("train")
+    assert not StageStore(out).is_finished("made")
 
 
 def test_a_stage_whose_file_would_lie_outside_is_neither_made_nor_removed(tmp_path: Path) -> None:
