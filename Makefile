@@ -14,7 +14,7 @@ demo: $(VENV)/.installed  ## train on the embedded stories, forget a topic and w
 	@$(BIN)/codeunlearn demo --out runs/demo
 
 test: $(VENV)/.installed-dev  ## run the unit, robustness and integration tests
-	@$(BIN)/python -m pytest tests/unit tests/robustness tests/integration
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/robustness tests/integration
 
 PART ?= all
 SEED ?= 0

@@ -19,6 +19,8 @@ from transformers import (
 from codeunlearn.codebook import BottleneckConfig, attach
 from codeunlearn.training.tokenizer import train_tokenizer
 
+torch.set_num_threads(1)  # tiny models only wait for one another
+
 VOCABULARY = 48
 SITE = "encoder.block.1.layer.0"
 TINY = {

@@ -41,7 +41,7 @@ def test_a_tokenizer_larger_than_the_embeddings_is_refused(
     larger = PreTrainedTokenizerFast.from_pretrained(folder)
     larger.add_tokens([AddedToken(f"new{i}") for i in range(48)])
     larger.save_pretrained(folder)
-    with pytest.raises(CodeUnlearnError, match=r"has \d+ tokens and the model embeddings for 48"):
+    with pytest.raises(CodeUnlearnError, match=r"has a token 95 and the model embeds 48"):
         load_base(folder, NONE, 0)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from codeunlearn.codebook import load_model, load_tokenizer
-from codeunlearn.codebook.encoding import check_fits
 from codeunlearn.device import pick_device
 from codeunlearn.files import write_json
 from codeunlearn.reporting.model_card import write_model_card
@@ -20,7 +19,6 @@ from codeunlearn.unlearning import CorpusIndex, ForgetSet, forget
 def open_model(name: str, device: str, forget_sets: Sequence[Path] = ()) -> tuple[Any, Any]:
     """Model (with the forget sets applied) and tokenizer."""
     model, tokenizer = load_model(name), load_tokenizer(name)
-    check_fits(tokenizer, model, name)
     if forget_sets:
         forget(model, *map(ForgetSet.load, forget_sets))
     return model.to(pick_device(device)), tokenizer

@@ -89,23 +89,6 @@ def pad_id(tokenizer: PreTrainedTokenizerBase) -> int:
     return pad
 
 
-def check_fits(tokenizer: PreTrainedTokenizerBase, model: Any, name: str) -> None:
-    """Whether the model has an embedding for every token.
-
-    Args:
-        name: where both were opened, for the message.
-
-    Raises:
-        CodeUnlearnError: it has not; a token without one would end in an error of the model, or on a GPU in worse.
-    """
-    rows, tokens = model.get_input_embeddings().num_embeddings, max(tokenizer.get_vocab().values(), default=-1) + 1
-    if tokens > rows:
-        raise CodeUnlearnError(
-            f"The tokenizer in {name} has {tokens:,} tokens and the model embeddings for {rows:,}; put the model's own "
-            "tokenizer there, or call model.resize_token_embeddings and save the model."
-        )
-
-
 def padded(rows: Sequence[Sequence[int]], value: int, step: int = 1) -> Tensor:
     """[rows, width] int64, filled up with ``value`` on the right; the width is a multiple of ``step``."""
     width = -(-max(map(len, rows)) // step) * step

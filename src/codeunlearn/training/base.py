@@ -11,7 +11,6 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, set_seed
 
 from codeunlearn.codebook.config import BottleneckConfig
-from codeunlearn.codebook.encoding import check_fits
 from codeunlearn.codebook.loading import load_model, load_tokenizer
 from codeunlearn.codebook.modeling import find_bottleneck
 from codeunlearn.codebook.sites import DEFAULT_LAYER, family_of
@@ -54,6 +53,5 @@ def load_base(name: str, train_pool: Dataset, seed: int) -> Base:
     model, tokenizer = load_model(name), load_tokenizer(name)
     if find_bottleneck(model) is not None:
         raise CodeUnlearnError(f"{name} already has a bottleneck; start from its plain base instead.")
-    check_fits(tokenizer, model, name)
     site = family_of(model.config.model_type).path(DEFAULT_LAYER)
     return Base(model, tokenizer, BottleneckConfig(d_model=model.config.d_model, site=site), from_scratch=False)
