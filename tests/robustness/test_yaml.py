@@ -191,7 +191,7 @@ CASES = [
     Case("topic: a list", searching("topic: [love]\n"), refused("topic")),
     Case("seed: 1.5", searching("topic: love\nseed: 1.5\n"), refused("seed")),
     Case("seed: true", searching("topic: love\nseed: true\n"), refused("seed")),
-    Case("preset: off", searching("topic: love\npreset: off\n"), refused("preset")),
+    Case("preset: off, overruled", searching("topic: love\npreset: off\n"), Accepted()),
     Case("out: a list", lambda p: p.run("apply", p.world.model, p.world.love, "--config", p.write("o.yaml", "out: [a]\n")), refused("out")),
     Case("out: a number", lambda p: p.run("apply", p.world.model, p.world.love, "--config", p.write("o.yaml", "out: 5\n")), Either(refused("out"), Accepted(lambda o, p: (p.path / "5").is_dir()))),
     Case("commit: yes", applying("commit: yes\n"), Accepted(lambda o, p: "cannot be undone" in o.said)),

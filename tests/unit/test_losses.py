@@ -119,5 +119,5 @@ def test_weights_are_named_or_given() -> None:
     given = LossWeights(codebook=0.5)
     assert loss_weights(given) is given
     assert loss_weights("recommended") == LossWeights()
-    with pytest.raises(CodeUnlearnError, match="Unknown loss preset 'mse'; choose one of recommended"):
+    with pytest.raises(CodeUnlearnError, match="Unknown losses 'mse'; choose one of recommended"):
         loss_weights("mse")

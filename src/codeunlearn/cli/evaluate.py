@@ -9,6 +9,7 @@ import typer
 
 from codeunlearn.cli import options
 from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, say
+from codeunlearn.errors import CodeUnlearnError
 
 
 def run(
@@ -85,6 +86,15 @@ def run(
     from codeunlearn.reporting.tables import scores_table
     from codeunlearn.unlearning import ForgetSet
 
+    for option, value, other, needed in (
+        ("--zero-shot-prefix", zero_shot_prefix, "--zero-shot", zero_shot),
+        ("--bertscore-layer", bertscore_layer, "--bertscore", bertscore),
+        ("--bertscore-baseline", bertscore_baseline, "--bertscore", bertscore),
+    ):
+        if value is not None and needed is None:
+            raise CodeUnlearnError(
+                f"{option} says how {other} is done, which is not asked for; give both, or leave {option} out."
+            )
     settings = EvaluationConfig(num_beams=beams, seed=seed, device=device, teacher_forcing=teacher_forcing)
     wanted = None if topic is None else read_topic(topic, forms, sentences)
     if wanted is None:

@@ -66,6 +66,8 @@ def run(
     from codeunlearn.unlearning import S_PRIMES
 
     levels = _whole_numbers(s_primes) or S_PRIMES
+    if not options.words(topics):
+        raise CodeUnlearnError("--topics names no topic; give words, separated by commas.")
     given_words = dict(_topic_words(entry) for entry in target_words or [])
     if strangers := sorted(set(given_words) - set(options.words(topics))):
         raise CodeUnlearnError(

@@ -10,6 +10,7 @@ import typer
 
 from codeunlearn.cli import options
 from codeunlearn.cli.console import emit_json, quiet_libraries, say, say_if_finished
+from codeunlearn.errors import CodeUnlearnError
 
 
 def run(
@@ -116,6 +117,16 @@ def run(
         revive_steps=revive_steps,
     )
     if plain:
+        _refuse_of_bottleneck(
+            num_codes=num_codes,
+            code_dim=code_dim,
+            top_s=top_s,
+            layer=layer,
+            losses=losses,
+            frozen=frozen,
+            revive_steps=revive_steps,
+            bottleneck_learning_rate=bottleneck_learning_rate,
+        )
         make = TrainConfig if base in SIZES else TrainConfig.finetune
         train_plain(pairs, base, out, make(**chosen, **common), complete=completing(out, attribution, json))
         say(f"The model is in {out}.")
@@ -137,6 +148,14 @@ def run(
     complete = completing(out, attribution, json)
     train_joint(pairs, base, out, config_joint, start, _placed(shape, layer), complete=complete)
     say(f"The model is in {out}.")
+
+
+def _refuse_of_bottleneck(**about_it: Any) -> None:
+    for name, value in about_it.items():
+        if value is not None:
+            raise CodeUnlearnError(
+                f"--{name.replace('_', '-')} is about the bottleneck, and --plain trains without; leave one out."
+            )
 
 
 def _placed(shape: dict[str, Any], layer: int | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import re
 import stat
 import zlib
 from collections.abc import Callable, Iterator
@@ -38,6 +39,7 @@ _SEPARATORS = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
 _INVISIBLE = "\u00ad\u200b\u2060\ufeff"
 """Soft hyphen, zero-width space, word joiner and byte order mark; joiners that shape letters and emoji are not among them."""
 
+_SPACES = re.compile(" {2,}")
 _ON_ONE_LINE = str.maketrans(_SEPARATORS, " " * len(_SEPARATORS), _INVISIBLE)
 
 
@@ -96,11 +98,11 @@ def read_sentences(path: Path) -> list[str]:
 
 
 def one_line(sentence: str) -> str:
-    """The sentence as it reads, on one line: tabs and line separators of any kind as spaces, without what is invisible.
+    """The sentence as it reads, on one line: single spaces for tabs, line separators and runs of them, nothing invisible.
 
     Spaces that do not break, which French puts before some marks, stay.
     """
-    return sentence.translate(_ON_ONE_LINE)
+    return _SPACES.sub(" ", sentence.translate(_ON_ONE_LINE)).strip(" ")
 
 
 def is_unicode(text: str) -> bool:

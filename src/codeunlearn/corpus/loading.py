@@ -92,6 +92,10 @@ def load_pairs(config: DataConfig | str) -> LoadedPairs:
             asked for or can be guessed; a column of constants or of numbers is none.
     """
     config = DataConfig(config) if isinstance(config, str) else config
+    if config.config is not None and (config.data == STORIES or Path(config.data).exists()):
+        raise CodeUnlearnError(
+            f"{config.data} is no Hub data set, so it has no configuration {config.config!r}; leave --data-config out."
+        )
     if config.data == STORIES:
         return _load_stories(config.limit)
     report = LoadReport(config.data)

@@ -47,7 +47,7 @@ _SAME: dict[int, str | None] = {
     **dict.fromkeys(map(ord, _BLANKS), " "),
     **{ord(letter): plain for letter, plain in _DOTLESS.items()},
 }
-_MARKUP = re.compile(r"(?<![^\W_])(?<![_*])[_*]+|[_*]+(?![^\W_])(?![_*])")
+_MARKUP = re.compile(r"_+|(?<![^\W_])(?<!\*)\*+|\*+(?![^\W_])(?!\*)")
 _BETWEEN_WORDS = re.compile(r"\s+|-\s*")
 _ZERO_WIDTH_SPACE = "\u200b"
 

@@ -10,6 +10,8 @@ import hashlib
 import unicodedata
 from typing import TYPE_CHECKING, Literal, get_args
 
+from codeunlearn.corpus.matching import normal_form
+
 if TYPE_CHECKING:
     from datasets import Dataset
 
@@ -18,8 +20,8 @@ POOLS: tuple[Pool, ...] = get_args(Pool)
 
 
 def normalise(sentence: str) -> str:
-    """Lower-cased letters and digits with single spaces: what makes two sentences "the same" for the pools."""
-    folded = unicodedata.normalize("NFKC", sentence).casefold()
+    """Lower-cased letters and digits with single spaces: what sentences have in common that read the same."""
+    folded = unicodedata.normalize("NFKC", normal_form(sentence)).casefold()
     return " ".join("".join(c if c.isalnum() else " " for c in folded).split())
 
 

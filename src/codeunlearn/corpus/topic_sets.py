@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codeunlearn.corpus.controls import ControlWriter, match_lengths, random_controls
+from codeunlearn.corpus.pools import normalise
 from codeunlearn.corpus.target_words import ParallelText, propose_neighbours, sharing_words, target_words
-from codeunlearn.corpus.topics import Topic, sentence_key
+from codeunlearn.corpus.topics import Topic
 from codeunlearn.corpus.vocabulary import Vocabulary
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import write_json
@@ -272,7 +273,7 @@ def _pairs(text: ParallelText, rows: Iterable[int]) -> list[Pair]:
     sources: dict[str, str] = {}
     references: dict[str, dict[str, None]] = {}
     for row in rows:
-        key = sentence_key(text.sources[row])
+        key = normalise(text.sources[row])
         sources.setdefault(key, text.sources[row])
         references.setdefault(key, {})[text.targets[row]] = None
     return [Pair(sources[key], next(iter(targets)), tuple(targets)) for key, targets in references.items()]

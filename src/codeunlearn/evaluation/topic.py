@@ -99,9 +99,9 @@ def evaluate_topic(
     config = config or EvaluationConfig()
     model, tokenizer = load_model(model_name), load_tokenizer(model_name)
     model.to(pick_device(config.device))
-    if forget_sets and find_bottleneck(model) is None:
+    if (forget_sets or bypass) and find_bottleneck(model) is None:
         raise CodeUnlearnError(
-            f"{model_name} has no bottleneck, so nothing can be deleted from it; name a codebook model."
+            f"{model_name} has no bottleneck, so nothing can be deleted from it or skipped; name a codebook model."
         )
     systems = _systems(model, tokenizer, forget_sets, bypass, config)
     for name, other in (comparisons or {}).items():

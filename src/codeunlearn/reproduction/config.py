@@ -363,5 +363,5 @@ def _check_variants(ablations: AblationConfig) -> None:
 
 def _hints(cls: Any) -> dict[str, Any]:
     """The types of a dataclass's fields, in their order."""
-    hints = get_type_hints(cls)
+    hints = get_type_hints(cls, include_extras=True)
     return {f.name: hints[f.name] for f in fields(cls)}

@@ -57,7 +57,7 @@ def loss_weights(name: str | LossWeights) -> LossWeights:
     if isinstance(name, LossWeights):
         return name
     if name not in LOSS_PRESETS:
-        raise CodeUnlearnError(f"Unknown loss preset {name!r}; choose one of {', '.join(LOSS_PRESETS)}.")
+        raise CodeUnlearnError(f"Unknown losses {name!r}; choose one of {', '.join(LOSS_PRESETS)}.")
     return LOSS_PRESETS[name]
 
 

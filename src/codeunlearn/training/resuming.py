@@ -102,6 +102,13 @@ def begin(out: Path, request: dict[str, Any], *, reuse: bool = False) -> dict[st
     return read_record(out / RECORD) if is_finished(out) else None
 
 
+def forget_request(out: Path) -> None:
+    """Removes the note of what was asked for, and the folder, where nothing else was made."""
+    if out.is_dir() and [path.name for path in out.iterdir()] == [REQUEST]:
+        (out / REQUEST).unlink()
+        out.rmdir()
+
+
 def weights_digest(folder: str) -> str | None:
     """SHA-256 of the weights in a folder; None for a name that is no folder."""
     return _digest(Path(folder).glob("*.safetensors"))

@@ -35,8 +35,9 @@ from codeunlearn.training.batches import tokenize_pairs
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.initialise import BuildConfig, initialise_from_data
 from codeunlearn.training.joint import JointTrainer
+from codeunlearn.training.losses import loss_weights
 from codeunlearn.training.progress import say_loaded
-from codeunlearn.training.resuming import begin, other_files_digest, weights_digest
+from codeunlearn.training.resuming import begin, forget_request, other_files_digest, weights_digest
 from codeunlearn.training.trainer import PlainTrainer
 
 Complete = Callable[[Path, dict[str, Any]], None]
@@ -127,6 +128,7 @@ def train_joint(
     complete: Complete | None = None,
 ) -> dict[str, Any]:
     """Trains model and bottleneck together (eq. 8) from a trained base, starting where `build` ends."""
+    loss_weights(config.losses)
     join_processes(pick_device(config.device))
     options = {"config": asdict(config), "build": asdict(build_config)}
     loaded, train_pool = _read(data)
@@ -148,12 +150,19 @@ def train_joint(
 
 @contextmanager
 def _alone(out: Path) -> Generator[None]:
-    """Of processes that were started together the first one keeps all others out."""
+    """Of processes that were started together the first one keeps all others out.
+
+    What is refused before there is anything to go on with leaves nothing behind.
+    """
     if processes().rank:
         yield
         return
     with locked(out):
-        yield
+        try:
+            yield
+        except CodeUnlearnError:
+            forget_request(out)
+            raise
 
 
 def _read(data: DataConfig) -> tuple[LoadedPairs, Dataset]:
