@@ -1,7 +1,7 @@
 """From YAML and ``KEY=VALUE`` lines to nested dataclasses, with a sentence for every key and value that does not fit.
 
 The YAML is the part of it that mirrors JSON: each key once, and a text; true and false are the only truth values, so that
-``no`` is a word; no tags, no dates, and nothing that stands for something elsewhere in the file.
+``no`` is a word; no tags and no dates. What stands elsewhere in the file may be named (``&name``, ``*name``), within bounds.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from codeunlearn.files import read_text, reason
 _Config = TypeVar("_Config")
 _TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map")}
 _MOST = 2**63 - 1
+_MOST_VALUES = 10_000
 _TYPES = {"int": "int", "float": "float", "finite": "float", "bool": "bool", "string": "str"}
 _WORDS = {"yes": True, "on": True, "no": False, "off": False}
 """What older YAML takes for true and false; here only where a truth value is wanted."""
@@ -32,11 +33,13 @@ _WORDS = {"yes": True, "on": True, "no": False, "off": False}
 class _Loader(yaml.SafeLoader):
     """YAML without what could surprise: see the module's docstring."""
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
-            raise yaml.MarkedYAMLError(None, None, "anchors (&, *) are not read; write it out", event.start_mark)
-        return super().compose_node(parent, index)
+    def get_single_node(self) -> Any:
+        node = super().get_single_node()
+        if node is not None and _size(node, {}) > _MOST_VALUES:
+            raise yaml.MarkedYAMLError(
+                None, None, f"written out, it holds more than {_MOST_VALUES:,} values", node.start_mark
+            )
+        return node
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -47,6 +50,21 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.MarkedYAMLError(None, None, f"{key.value} stands here a second time", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+def _size(node: Any, known: dict[int, int | None]) -> int:
+    """Values in a node with every ``*name`` written out."""
+    if id(node) in known:
+        size = known[id(node)]
+        if size is None:
+            raise yaml.MarkedYAMLError(None, None, "what is named here holds itself", node.start_mark)
+        return size
+    known[id(node)] = None
+    parts: list[Any] = [] if isinstance(node, yaml.ScalarNode) else node.value
+    inner = [part for entry in parts for part in (entry if isinstance(entry, tuple) else (entry,))]
+    size = 1 + sum(_size(part, known) for part in inner)
+    known[id(node)] = size
+    return size
 
 
 _Loader.yaml_constructors = {
