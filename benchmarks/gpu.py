@@ -26,7 +26,8 @@ from search import CHECKED_ROWS, Size, encodings
 from torch import Tensor
 from torch.nn import functional as F
 
-from codeunlearn.codebook import PreparedCodes, fused_search, load_tokenizer, top_s, top_s_reference
+from codeunlearn.codebook import PreparedCodes, load_tokenizer, top_s, top_s_reference
+from codeunlearn.codebook.selecting import fused as fused_search
 
 Action = Callable[[], Any]
 SIZES = tuple(Size(n, k, s) for s in (8, 104) for k in (4096, 25_000, 100_000) for n in (256, 1024, 4096, 16_384))
@@ -207,7 +208,7 @@ def topic(report: Report, options: argparse.Namespace) -> None:
 
 
 def translation(report: Report, options: argparse.Namespace) -> None:
-    from codeunlearn.evaluation.translate import DecodingConfig, translate_counted
+    from codeunlearn.tasks.generating import DecodingConfig, translate_counted
 
     tokenizer = load_tokenizer(options.tokenizer)
     sentences = random_sentences(tokenizer, SENTENCES, TOKENS // 2)

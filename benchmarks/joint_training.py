@@ -27,7 +27,7 @@ from codeunlearn.evaluation.protocol import TestSet, TopicEvaluation
 from codeunlearn.evaluation.topic import evaluate_topic
 from codeunlearn.files import write_json
 from codeunlearn.record import environment, public_name
-from codeunlearn.training.batches import PadToStep, ShapeBatchSampler, tokenize_pairs
+from codeunlearn.tasks.batches import PadToStep, ShapeBatchSampler, tokenize_pairs
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.cross_entropy import cross_entropy
 from codeunlearn.training.health import HealthMonitor

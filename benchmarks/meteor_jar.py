@@ -25,6 +25,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
+from codeunlearn.evaluation.metrics.lexical.french import meteor
 from nltk.stem.snowball import FrenchStemmer
 from scipy.stats import kendalltau, pearsonr
 
@@ -32,13 +33,12 @@ from codeunlearn.codebook import load_model, load_tokenizer
 from codeunlearn.corpus.loading import DataConfig, load_pairs
 from codeunlearn.corpus.pools import split_pools
 from codeunlearn.corpus.topic_sets import sample_pool
-from codeunlearn.evaluation import meteor
 from codeunlearn.evaluation.bootstrap import Floats
-from codeunlearn.evaluation.metrics import meteor_fr
-from codeunlearn.evaluation.normalise import tokens
-from codeunlearn.evaluation.translate import translate
+from codeunlearn.evaluation.metrics.french.typography import tokens
+from codeunlearn.evaluation.metrics.lexical import meteor_fr
 from codeunlearn.files import write_json
 from codeunlearn.record import environment, public_name
+from codeunlearn.tasks.generating import translate
 
 PACKAGE = "pycocoevalcap==1.2"
 MOST = 5

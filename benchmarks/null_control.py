@@ -15,12 +15,12 @@ from typing import Any
 from selection import PAPER_LEVELS, TOPICS
 
 from codeunlearn.codebook import load_model, load_tokenizer, model_identity, require_bottleneck
+from codeunlearn.corpus.answer_words import ParallelText
+from codeunlearn.corpus.languages.vocabulary import Vocabulary
 from codeunlearn.corpus.loading import DataConfig, load_pairs
 from codeunlearn.corpus.pools import split_pools
-from codeunlearn.corpus.target_words import ParallelText
 from codeunlearn.corpus.topic_sets import build_topic_sets
 from codeunlearn.corpus.topics import Topic
-from codeunlearn.corpus.vocabulary import Vocabulary
 from codeunlearn.files import write_json
 from codeunlearn.record import environment, public_name
 from codeunlearn.unlearning import search_recommended, search_s_primes

@@ -27,8 +27,8 @@ from codeunlearn.corpus.topics import Topic
 from codeunlearn.files import write_json
 from codeunlearn.record import environment, public_name
 from codeunlearn.unlearning import CodeReader, search_recommended, search_s_primes
-from codeunlearn.unlearning.code_lists import CodeLists
-from codeunlearn.unlearning.deletion_effects import Deletion, DeletionEffects
+from codeunlearn.unlearning.evidence.code_lists import CodeLists
+from codeunlearn.unlearning.evidence.effects import Deletion, DeletionEffects
 
 NAMES = ("captain", "white", "Julien", "poor")
 PAPER_LEVELS = (8, 24, 72)

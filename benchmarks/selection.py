@@ -21,19 +21,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from codeunlearn.codebook import DeletionMode, load_model, load_tokenizer, model_identity, require_bottleneck
+from codeunlearn.corpus.answer_words import ParallelText
+from codeunlearn.corpus.languages.vocabulary import Vocabulary
 from codeunlearn.corpus.loading import DataConfig, load_pairs
 from codeunlearn.corpus.pools import split_pools
-from codeunlearn.corpus.target_words import ParallelText
 from codeunlearn.corpus.topic_sets import Pair, TopicSets, build_topic_sets, sample_pool
 from codeunlearn.corpus.topics import Topic
-from codeunlearn.corpus.vocabulary import Vocabulary
-from codeunlearn.evaluation.metrics import chrf
-from codeunlearn.evaluation.placebo import code_usage, placebos
+from codeunlearn.evaluation.metrics.lexical import chrf
 from codeunlearn.evaluation.protocol import TestSet
 from codeunlearn.evaluation.retranslate import Retranslator
 from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
 from codeunlearn.evaluation.tradeoff import TradeOff, beginnings, trade_off
 from codeunlearn.files import read_json_object, write_json
+from codeunlearn.methods.placebo import code_usage, placebos
 from codeunlearn.record import environment, public_name
 from codeunlearn.unlearning import ForgetSet, search_recommended, search_topic_sets
 

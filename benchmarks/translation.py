@@ -20,7 +20,7 @@ from codeunlearn.corpus.loading import DataConfig, load_pairs
 from codeunlearn.corpus.pools import split_pools
 from codeunlearn.corpus.topic_sets import sample_pool
 from codeunlearn.device import has_fast_bf16, keep_freed_memory
-from codeunlearn.evaluation.translate import DecodingConfig, translate_counted
+from codeunlearn.tasks.generating import DecodingConfig, translate_counted
 
 NEW_TOKENS = 24
 DELETED = 200

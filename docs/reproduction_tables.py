@@ -8,7 +8,7 @@ from pathlib import Path
 
 from selection_tables import table
 
-from codeunlearn.reproduction import paper
+from codeunlearn.experiments.paper import numbers as paper
 
 RESULTS = Path(__file__).parent / "results/reproduction/tatoeba-small"
 SETS = {"forget": "D'_T", "retain": "D_R"}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from codeunlearn.codebook import BottleneckConfig, attach, load_model, load_tokenizer
     from codeunlearn.errors import CodeUnlearnError
-    from codeunlearn.evaluation.translate import translate
+    from codeunlearn.tasks.generating import translate
     from codeunlearn.unlearning import ForgetSet, commit, forget, forgetting, restore, search_recommended, search_topic
 
 __version__ = "0.1.0"

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from codeunlearn.reproduction.config import ReproductionConfig
-from codeunlearn.reproduction.run import Reproduction
+from codeunlearn.experiments.config import ReproductionConfig
+from codeunlearn.experiments.run import Reproduction
 
 SHORT = {"max_steps": 6, "epochs": 3, "batch_tokens": 1500, "save_steps": 100}
 CONFIG: dict[str, Any] = {

@@ -36,7 +36,7 @@ def main() -> int:
     began = time.monotonic()
     _say("Importing, and making a small world ...")
     import codeunlearn.cli.opening
-    import codeunlearn.reproduction.run  # noqa: F401
+    import codeunlearn.experiments.run  # noqa: F401
 
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         (Path(folder) / "world").mkdir()

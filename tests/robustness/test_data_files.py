@@ -131,7 +131,7 @@ def tokens_end_once(text: str) -> Callable[[Place], Outcome]:
         from datasets import Dataset
 
         from codeunlearn.codebook import load_tokenizer
-        from codeunlearn.training.batches import tokenize_pairs
+        from codeunlearn.tasks.batches import tokenize_pairs
 
         tokenizer = load_tokenizer(place.world.model)
         rows = Dataset.from_dict({"source": [text], "target": [text]})

@@ -139,7 +139,7 @@ def stage_of(world: World) -> Path:
 
 
 def store(out: Path) -> Any:
-    from codeunlearn.reproduction.stages import StageStore
+    from codeunlearn.experiments.stages import StageStore
 
     return StageStore(out)
 
@@ -148,7 +148,7 @@ class _Stages(list[Any]):
     """Two stages, the second after the first; made when they are first asked for, so that importing this is quick."""
 
     def __iter__(self) -> Any:
-        from codeunlearn.reproduction.stages import Stage
+        from codeunlearn.experiments.stages import Stage
 
         first = Stage("a", {"size": 3}, (), lambda: {"value": 7})
         return iter([first, Stage("b", {}, ("a",), lambda: {"value": 8})])

@@ -86,7 +86,7 @@ def recalled(hypothesis: str, words: tuple[str, ...] = ("aimer", "aime")) -> Cal
     """How often target words are found in a translation whose reference holds them, in per cent."""
 
     def do(place: Place) -> Outcome:
-        from codeunlearn.evaluation.metrics import topic_word_recall
+        from codeunlearn.evaluation.metrics.lexical import topic_word_recall
 
         return place.call(lambda: topic_word_recall([hypothesis], [[f"Il {words[-1]} la musique."]], words=words).value)
 

@@ -96,7 +96,7 @@ def outside(word: str) -> Callable[[Place], Outcome]:
     """A stage whose name leads out of the folder, beside which a file lies that must stay."""
 
     def do(place: Place) -> Outcome:
-        from codeunlearn.reproduction.stages import Stage, StageStore
+        from codeunlearn.experiments.stages import Stage, StageStore
 
         name = word.replace("PLACE", str(place.path))
         place.write("victim/0.json", "{}")

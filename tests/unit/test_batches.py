@@ -11,7 +11,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
 from codeunlearn.codebook.encoding import control_ids
-from codeunlearn.training.batches import IGNORED_LABEL, PadToStep, ShapeBatchSampler, round_up, tokenize_pairs
+from codeunlearn.tasks.batches import IGNORED_LABEL, PadToStep, ShapeBatchSampler, round_up, tokenize_pairs
 
 LENGTHS = [(1 + i * 7 % 23, 1 + i * 5 % 19) for i in range(500)]
 BUDGET = 200

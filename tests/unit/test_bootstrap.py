@@ -23,7 +23,7 @@ from codeunlearn.evaluation.bootstrap import (
     sentence_mean,
     wilson_interval,
 )
-from codeunlearn.evaluation.metrics import bleu, chrf
+from codeunlearn.evaluation.metrics.lexical import bleu, chrf
 
 
 def normal(mean: float, n: int, seed: int, spread: float = 1.0) -> list[float]:

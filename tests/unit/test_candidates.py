@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from codeunlearn.unlearning.candidates import Candidates, Material, find_candidates, stability
-from codeunlearn.unlearning.code_lists import BoolArray, CodeLists
-from codeunlearn.unlearning.selection import RecommendedPreset
-from codeunlearn.unlearning.statistics import fisher, mcnemar, sign_flip
+from codeunlearn.unlearning.evidence.code_lists import BoolArray, CodeLists
+from codeunlearn.unlearning.evidence.statistics import fisher, mcnemar, sign_flip
+from codeunlearn.unlearning.recipes.candidates import Candidates, Material, find_candidates, stability
+from codeunlearn.unlearning.recipes.presets import RecommendedPreset
 
 CODES, SENTENCES = 12, 60
 NOTHING = np.zeros(CODES, bool)

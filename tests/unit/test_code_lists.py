@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from codeunlearn.codebook import require_bottleneck, run_to_site
-from codeunlearn.unlearning.code_batches import CodeReader
-from codeunlearn.unlearning.code_lists import CodeLists
+from codeunlearn.unlearning.evidence.code_lists import CodeLists
+from codeunlearn.unlearning.evidence.reading import CodeReader
 
 SENTENCES = ["a dog runs", "the cat sees a dog", "a cat", "the dog sees the cat"]
 

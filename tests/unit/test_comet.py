@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.comet import Comet
+from codeunlearn.evaluation.metrics.comet import Comet
 
 STAND_IN = """#!{python}
 import json, sys

@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from codeunlearn.corpus import lexicon
 from codeunlearn.corpus.controls import ControlWriter, match_lengths, random_controls
+from codeunlearn.corpus.languages import english as lexicon
+from codeunlearn.corpus.languages.vocabulary import Vocabulary
 from codeunlearn.corpus.topics import Topic
-from codeunlearn.corpus.vocabulary import Vocabulary
 from codeunlearn.errors import CodeUnlearnError
 
 WORD = re.compile(r"\w+|[^\w\s]")

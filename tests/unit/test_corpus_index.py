@@ -17,7 +17,7 @@ from codeunlearn.codebook import require_bottleneck
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.folders import locked
 from codeunlearn.unlearning import CorpusIndex, build_index, commit, corpus_index, count_codes
-from codeunlearn.unlearning.code_batches import CodeReader
+from codeunlearn.unlearning.evidence.reading import CodeReader
 
 SENTENCES = [
     f"{who} {does} {what}{end}"

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from codeunlearn.codebook import require_bottleneck
-from codeunlearn.unlearning.code_batches import CodeReader
-from codeunlearn.unlearning.code_lists import CodeLists
-from codeunlearn.unlearning.deletion_effects import Deletion, DeletionEffects
+from codeunlearn.unlearning.evidence.code_lists import CodeLists
+from codeunlearn.unlearning.evidence.effects import Deletion, DeletionEffects
+from codeunlearn.unlearning.evidence.reading import CodeReader
 
 SOURCES = ["a dog runs", "the cat sees a dog", "a cat"]
 TARGETS = ["un chien court", "le chat voit un chien", "un chat"]

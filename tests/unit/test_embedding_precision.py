@@ -12,15 +12,15 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.bertscore import (
+from codeunlearn.evaluation.metrics.bertscore import (
     FRENCH_LAYER,
     FRENCH_MODEL,
     BertScoreConfig,
     bertscore_config,
     bertscore_precision,
 )
-from codeunlearn.evaluation.embedding_precision import EmbeddingPrecision, greedy_precision
-from codeunlearn.evaluation.encoder import FrozenEncoder, TokenStates
+from codeunlearn.evaluation.metrics.embedding_precision import EmbeddingPrecision, greedy_precision
+from codeunlearn.evaluation.metrics.encoder import FrozenEncoder, TokenStates
 from codeunlearn.training.tokenizer import train_tokenizer
 
 WORDS = ["le", "chat", "noir", "dort", "un", "chien", "voit", "la", "table", "rouge"]

@@ -9,14 +9,14 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from codeunlearn.codebook import model_identity
-from codeunlearn.corpus.target_words import ParallelText
+from codeunlearn.corpus.answer_words import ParallelText
 from codeunlearn.corpus.topic_sets import Pair
-from codeunlearn.evaluation.bartscore import BartScoreConfig
-from codeunlearn.evaluation.bertscore import BertScoreConfig
-from codeunlearn.evaluation.extra_metrics import ExtraMetricsConfig, extra_metrics
-from codeunlearn.evaluation.fluency import fit_fluency
+from codeunlearn.evaluation.metrics.bartscore import BartScoreConfig
+from codeunlearn.evaluation.metrics.bertscore import BertScoreConfig
+from codeunlearn.evaluation.metrics.fluency import fit_fluency
+from codeunlearn.evaluation.metrics.likelihood import Seq2SeqScore
+from codeunlearn.evaluation.metrics.opening import ExtraMetricsConfig, extra_metrics
 from codeunlearn.evaluation.protocol import FORGET, RETAIN, TestSet
-from codeunlearn.evaluation.seq2seq_score import Seq2SeqScore
 from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic
 from codeunlearn.reporting import before_after, scores_table
 from codeunlearn.unlearning import ForgetSet

@@ -11,11 +11,11 @@ from nltk.lm.models import InterpolatedLanguageModel
 from nltk.lm.smoothing import WittenBell
 from nltk.util import ngrams
 
+from codeunlearn.corpus.answer_words import ParallelText
 from codeunlearn.corpus.loading import DataConfig, load_pairs
-from codeunlearn.corpus.target_words import ParallelText
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.fluency import CharacterModel, fit_fluency
+from codeunlearn.evaluation.metrics.fluency import CharacterModel, fit_fluency
 
 SENTENCES = ["le chat dort", "le chien dort", "un chat noir", "la table"]
 START, END = "\x02", "\x03"

@@ -16,10 +16,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from codeunlearn.codebook import fast_search, fused_search
-from codeunlearn.codebook.fast_search import PreparedCodes, top_s
-from codeunlearn.codebook.fused_search import FusedCodes, fused_top_s, plan
-from codeunlearn.codebook.search import top_s_reference
+from codeunlearn.codebook.selecting import fast as fast_search
+from codeunlearn.codebook.selecting import fused as fused_search
+from codeunlearn.codebook.selecting.fast import PreparedCodes, top_s
+from codeunlearn.codebook.selecting.fused import FusedCodes, fused_top_s, plan
+from codeunlearn.codebook.selecting.reference import top_s_reference
 
 KINDS = ("gaussian", "rectified", "near to codes", "duplicates", "nearly parallel", "all equal")
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from codeunlearn.evaluation.meteor import (
+from codeunlearn.evaluation.metrics.french.meteor import (
     FRENCH,
     MeteorParameters,
     align,

@@ -16,8 +16,9 @@ from sacrebleu.metrics.ter import TER
 
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import interval, resample
-from codeunlearn.evaluation.language import is_french
-from codeunlearn.evaluation.metrics import (
+from codeunlearn.evaluation.metrics.french.typography import TYPOGRAPHY_VERSION, normalise_typography, tokens, words
+from codeunlearn.evaluation.metrics.french.words import is_french
+from codeunlearn.evaluation.metrics.lexical import (
     METRICS,
     bleu,
     chrf,
@@ -30,7 +31,6 @@ from codeunlearn.evaluation.metrics import (
     ter,
     topic_word_recall,
 )
-from codeunlearn.evaluation.normalise import TYPOGRAPHY_VERSION, normalise_typography, tokens, words
 
 WORDS = ["le", "chat", "noir", "dort", "sur", "la", "table", "rouge", "que", "le", "chien", "garde", "une"]
 TYPESET = (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.placebo import code_usage, placebos
+from codeunlearn.methods.placebo import code_usage, placebos
 from codeunlearn.unlearning import ForgetSet
 
 CODES = 400

@@ -11,7 +11,7 @@ import pytest
 
 from codeunlearn.corpus.topic_sets import Pair
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.metrics import METRICS, Metric, Score, chrf
+from codeunlearn.evaluation.metrics.lexical import METRICS, Metric, Score, chrf
 from codeunlearn.evaluation.protocol import (
     AFTER,
     BEFORE,

@@ -20,10 +20,10 @@ from codeunlearn.unlearning import (
     forgetting,
     search_recommended,
 )
-from codeunlearn.unlearning.candidates import find_candidates
-from codeunlearn.unlearning.deletion_effects import Deletion
-from codeunlearn.unlearning.recommended import find_path
-from codeunlearn.unlearning.search import read_material, search_topic_sets
+from codeunlearn.unlearning.evidence.effects import Deletion
+from codeunlearn.unlearning.recipes.candidates import find_candidates
+from codeunlearn.unlearning.recipes.recommended import find_path
+from codeunlearn.unlearning.recipes.search import read_material, search_topic_sets
 
 NOUNS, VERBS, TAILS = ("cat", "chat"), ("sees", "runs"), ("", " a cat", " the cat", " runs", " sees")
 PRESET = RecommendedPreset(topic_left=0.0, min_gain=1e-9, retain_weight=0.0)

@@ -38,9 +38,9 @@ from codeunlearn.reporting import (
 from codeunlearn.reporting.labels import number, p_value, signed
 from codeunlearn.reporting.summary import key_figures, summary
 from codeunlearn.reporting.word_diff import Piece, word_diff
-from codeunlearn.unlearning.enrichment import EPSILON, EnrichmentTable, chi_squared
+from codeunlearn.unlearning.evidence.enrichment import EPSILON, EnrichmentTable, chi_squared
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet
-from codeunlearn.unlearning.search import TopicSearch
+from codeunlearn.unlearning.recipes.search import TopicSearch
 
 ATTACK = "<script>alert('x')</script> [bold]& co[/bold]"
 VOID_TAGS = {"meta", "img", "br", "link", "input", "hr"}

@@ -15,12 +15,11 @@ import pytest
 
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.corpus.topic_sets import Pair
-from codeunlearn.evaluation.metrics import Score, bleu, chrf
+from codeunlearn.evaluation.metrics.lexical import Score, bleu, chrf
 from codeunlearn.evaluation.protocol import FORGET, RECALL, RETAIN, WHOLE, TestSet, evaluate_sets
 from codeunlearn.evaluation.sweep import SweepRow
-from codeunlearn.reproduction.ablations import result_name
-from codeunlearn.reproduction.artefacts import make_artefacts, write_artefacts
-from codeunlearn.reproduction.config import (
+from codeunlearn.experiments.ablations import result_name
+from codeunlearn.experiments.config import (
     REFERENCE,
     AblationConfig,
     BaseConfig,
@@ -29,11 +28,12 @@ from codeunlearn.reproduction.config import (
     TopicConfig,
     Variant,
 )
-from codeunlearn.reproduction.examples import choose
-from codeunlearn.reproduction.results import Results
-from codeunlearn.reproduction.run import Reproduction
-from codeunlearn.reproduction.scores import SentenceScores, Translations, UnitScores, deletion_name, score_translations
-from codeunlearn.reproduction.stages import Stage, StageStore
+from codeunlearn.experiments.paper.artefacts import make_artefacts, write_artefacts
+from codeunlearn.experiments.paper.examples import choose
+from codeunlearn.experiments.results import Results
+from codeunlearn.experiments.run import Reproduction
+from codeunlearn.experiments.scores import SentenceScores, Translations, UnitScores, deletion_name, score_translations
+from codeunlearn.experiments.stages import Stage, StageStore
 from codeunlearn.unlearning import ForgetSet
 
 LEVELS = (8, 24, 72)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.reproduction.config import ReproductionConfig, TopicConfig, train_config
-from codeunlearn.reproduction.reading import read, settings_of
+from codeunlearn.experiments.config import ReproductionConfig, TopicConfig, train_config
+from codeunlearn.reading import read, settings_of
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.losses import LossWeights
 from codeunlearn.unlearning import S_PRIMES

@@ -9,7 +9,7 @@ import pytest
 
 from codeunlearn.codebook import model_identity
 from codeunlearn.evaluation.retranslate import Retranslator
-from codeunlearn.evaluation.translate import translate
+from codeunlearn.tasks.generating import translate
 from codeunlearn.unlearning import ForgetSet, forget, forgetting
 
 SENTENCES = ["a dog runs", "the cat sees a dog", "a cat", "cat", "runs the dog", "dog dog"]

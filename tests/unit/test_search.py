@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from codeunlearn.codebook import fast_search
-from codeunlearn.codebook.fast_search import BYTE_BUDGET, PreparedCodes, best_columns
-from codeunlearn.codebook.search import Selection, top_s_reference
+from codeunlearn.codebook.selecting import fast as fast_search
+from codeunlearn.codebook.selecting.fast import BYTE_BUDGET, PreparedCodes, best_columns
+from codeunlearn.codebook.selecting.reference import Selection, top_s_reference
 
 SHAPES = [(1, 1, 1), (1, 9, 9), (7, 5, 2), (40, 33, 8), (100, 257, 72), (13, 64, 63)]
 

@@ -10,9 +10,9 @@ import torch
 from transformers import BartConfig, BartForConditionalGeneration, PreTrainedTokenizerFast
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.bartscore import BartScoreConfig, bartscore
-from codeunlearn.evaluation.forced_decoding import force
-from codeunlearn.evaluation.seq2seq_score import Seq2SeqScore
+from codeunlearn.evaluation.metrics.bartscore import BartScoreConfig, bartscore
+from codeunlearn.evaluation.metrics.likelihood import Seq2SeqScore
+from codeunlearn.tasks.forced import force
 
 SOURCES = ["a dog runs", "the cat", "the cat sees a dog"]
 HYPOTHESES = ["un chien court", "", "le chat voit un chien le chat"]

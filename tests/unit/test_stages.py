@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.reproduction.stages import CHANGED, Stage, StageStore, digest
+from codeunlearn.experiments.stages import CHANGED, Stage, StageStore, digest
 
 
 class Killed(BaseException):

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.unlearning.statistics import (
+from codeunlearn.unlearning.evidence.statistics import (
     adjust,
     discordance,
     fisher,

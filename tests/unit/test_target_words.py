@@ -7,7 +7,7 @@ import math
 import pytest
 from datasets import Dataset
 
-from codeunlearn.corpus.target_words import (
+from codeunlearn.corpus.answer_words import (
     ParallelText,
     associate,
     propose_neighbours,

@@ -12,8 +12,8 @@ from transformers import PreTrainedTokenizerFast
 
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import resample
-from codeunlearn.evaluation.teacher_forcing import EXTRACTION, PROBABILITY, RANK, extraction_strength, forced_scores
-from codeunlearn.evaluation.translate import DecodingConfig, translate_counted
+from codeunlearn.evaluation.metrics.knowledge import EXTRACTION, PROBABILITY, RANK, extraction_strength, forced_scores
+from codeunlearn.tasks.generating import DecodingConfig, translate_counted
 from codeunlearn.training.tokenizer import train_tokenizer
 
 SOURCES = ["a dog runs", "the cat sees a dog", "a cat", "the dog"]

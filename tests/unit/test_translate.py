@@ -21,9 +21,9 @@ from transformers import (
 
 from codeunlearn.codebook import TranslationPipeline
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.forced_decoding import force
 from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
-from codeunlearn.evaluation.translate import DecodingConfig, translate, translate_counted
+from codeunlearn.tasks.forced import force
+from codeunlearn.tasks.generating import DecodingConfig, translate, translate_counted
 
 PAD, END, UNKNOWN = 0, 1, 2
 VOCABULARY = ["<pad>", "</s>", "<unk>", *[f"w{i}" for i in range(60)]]

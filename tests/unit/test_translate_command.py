@@ -15,7 +15,7 @@ from codeunlearn.cli import opening
 from codeunlearn.cli.translate import LINES_AT_ONCE, read_lines, run
 from codeunlearn.corpus.lines import LONGEST_LINE, one_line
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation import translate as bulk
+from codeunlearn.tasks import generating as bulk
 
 ODD = [
     "a\tdog",

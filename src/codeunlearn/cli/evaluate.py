@@ -76,11 +76,11 @@ def run(
     """
     quiet_libraries()
     from codeunlearn.cli.topics import read_pools, read_topic, refuse_without_topic, topic_sets
-    from codeunlearn.corpus.target_words import ParallelText
-    from codeunlearn.evaluation.bartscore import BartScoreConfig
-    from codeunlearn.evaluation.bertscore import bertscore_config
-    from codeunlearn.evaluation.extra_metrics import ExtraMetricsConfig, extra_metrics
-    from codeunlearn.evaluation.fluency import fit_fluency
+    from codeunlearn.corpus.answer_words import ParallelText
+    from codeunlearn.evaluation.metrics.bartscore import BartScoreConfig
+    from codeunlearn.evaluation.metrics.bertscore import bertscore_config
+    from codeunlearn.evaluation.metrics.fluency import fit_fluency
+    from codeunlearn.evaluation.metrics.opening import ExtraMetricsConfig, extra_metrics
     from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic, make_test_sets, whole_pool
     from codeunlearn.reporting.report import write_report
     from codeunlearn.reporting.tables import scores_table

@@ -25,7 +25,7 @@ def read_config(context: typer.Context, value: Path | None) -> Path | None:
     """
     if value is None:
         return None
-    from codeunlearn.reproduction.reading import checked, read_yaml
+    from codeunlearn.reading import checked, read_yaml
 
     wanted = _option_types(context)
     settings: dict[str, Any] = {}

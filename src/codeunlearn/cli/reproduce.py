@@ -11,7 +11,7 @@ from codeunlearn.cli import options
 from codeunlearn.cli.console import output, quiet_libraries, say
 
 if TYPE_CHECKING:
-    from codeunlearn.reproduction.run import Reproduction
+    from codeunlearn.experiments.run import Reproduction
 
 
 def run(
@@ -72,10 +72,10 @@ def run(
     """
     quiet_libraries()
     from codeunlearn.device import processes
-    from codeunlearn.reproduction.artefacts import write_artefacts
-    from codeunlearn.reproduction.config import ReproductionConfig
-    from codeunlearn.reproduction.reading import merged, settings_of
-    from codeunlearn.reproduction.run import Reproduction
+    from codeunlearn.experiments.config import ReproductionConfig
+    from codeunlearn.experiments.paper.artefacts import write_artefacts
+    from codeunlearn.experiments.run import Reproduction
+    from codeunlearn.reading import merged, settings_of
 
     changes = _changes(data, data_config, limit, base, base_data)
     scores = options.given(scorer=scorer, bertscore=bertscore, bartscore=bartscore, comet=comet)

@@ -36,7 +36,7 @@ def run(
     """
     quiet_libraries()
     from codeunlearn.cli.opening import open_model
-    from codeunlearn.evaluation.translate import translate
+    from codeunlearn.tasks.generating import translate
 
     opened, tokenizer = open_model(model, device, forget or [])
     for lines in _chunks(read_lines(sys.stdin and sys.stdin.buffer)):

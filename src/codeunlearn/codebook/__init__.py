@@ -3,7 +3,6 @@
 from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck
 from codeunlearn.codebook.codebook import DELETION_MODES, Codebook, DeletionMode
 from codeunlearn.codebook.config import BottleneckConfig
-from codeunlearn.codebook.fast_search import PreparedCodes, top_s
 from codeunlearn.codebook.identity import Identity, fingerprint, identify, model_identity
 from codeunlearn.codebook.loading import load_encoder, load_model, load_tokenizer
 from codeunlearn.codebook.modeling import (
@@ -16,11 +15,12 @@ from codeunlearn.codebook.modeling import (
     find_bottleneck,
     require_bottleneck,
 )
-from codeunlearn.codebook.pipeline import TranslationPipeline
 from codeunlearn.codebook.prefix import source_prefix
 from codeunlearn.codebook.probing import evaluating, replace_bottleneck_output, run_to_site, skip_bottleneck
-from codeunlearn.codebook.search import Selection, top_s_reference
+from codeunlearn.codebook.selecting.fast import PreparedCodes, top_s
+from codeunlearn.codebook.selecting.reference import Selection, top_s_reference
 from codeunlearn.codebook.wrappers import unwrapped
+from codeunlearn.tasks.translation_pipeline import TranslationPipeline
 
 __all__ = [
     "DELETION_MODES",

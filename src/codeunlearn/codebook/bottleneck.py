@@ -11,7 +11,7 @@ from transformers import initialization as init
 
 from codeunlearn.codebook.codebook import Codebook
 from codeunlearn.codebook.config import BottleneckConfig
-from codeunlearn.codebook.search import Selection
+from codeunlearn.codebook.selecting.reference import Selection
 
 
 class BottleneckOutput(NamedTuple):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codeunlearn.codebook.operator import select_codes
-from codeunlearn.codebook.search import Selection
+from codeunlearn.codebook.selecting.reference import Selection
 from codeunlearn.errors import CodeUnlearnError
 
 DeletionMode = Literal["refill", "drop", "anchor"]

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from codeunlearn.codebook.fast_search import PreparedCodes, top_s
-from codeunlearn.codebook.search import Selection
+from codeunlearn.codebook.selecting.fast import PreparedCodes, top_s
+from codeunlearn.codebook.selecting.reference import Selection
 from codeunlearn.errors import CodeUnlearnError
 
 _kept = WeakTensorKeyDictionary()  # goes with the weights

@@ -19,11 +19,11 @@ from functools import cached_property, lru_cache
 
 from nltk.stem import SnowballStemmer
 
-from codeunlearn.corpus import lexicon
-from codeunlearn.corpus.lexicon import Reading, Token
+from codeunlearn.corpus.languages import english as lexicon
+from codeunlearn.corpus.languages.english import Reading, Token
+from codeunlearn.corpus.languages.vocabulary import MIN_COUNT, Vocabulary
 from codeunlearn.corpus.matching import normal_form
 from codeunlearn.corpus.topics import Topic
-from codeunlearn.corpus.vocabulary import MIN_COUNT, Vocabulary
 from codeunlearn.errors import CodeUnlearnError
 
 FREQUENT = 300

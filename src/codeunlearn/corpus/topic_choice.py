@@ -7,10 +7,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from codeunlearn.corpus import lexicon
+from codeunlearn.corpus.languages import english as lexicon
+from codeunlearn.corpus.languages.vocabulary import Vocabulary
 from codeunlearn.corpus.pools import POOLS, pool_of
 from codeunlearn.corpus.topics import Topic
-from codeunlearn.corpus.vocabulary import Vocabulary
 from codeunlearn.errors import CodeUnlearnError
 
 PARTS_OF_SPEECH = ("NOUN", "VERB", "ADJ", "NAME")

@@ -23,11 +23,11 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codeunlearn.corpus.answer_words import ParallelText, propose_neighbours, sharing_words, target_words
 from codeunlearn.corpus.controls import ControlWriter, match_lengths, random_controls
+from codeunlearn.corpus.languages.vocabulary import Vocabulary
 from codeunlearn.corpus.pools import normalise
-from codeunlearn.corpus.target_words import ParallelText, propose_neighbours, sharing_words, target_words
 from codeunlearn.corpus.topics import Topic
-from codeunlearn.corpus.vocabulary import Vocabulary
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import write_json
 from codeunlearn.validation import read_state

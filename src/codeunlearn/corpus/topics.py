@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from codeunlearn.corpus import lexicon
+from codeunlearn.corpus.languages import english as lexicon
 from codeunlearn.corpus.lines import read_sentences
 from codeunlearn.corpus.matching import WholeWords, normal_form
 from codeunlearn.corpus.pools import normalise

@@ -17,7 +17,7 @@ from typing import Any
 
 from codeunlearn.corpus.topic_sets import Pair
 from codeunlearn.evaluation.bootstrap import Resampled, interval, ratio, resample, wilson_interval
-from codeunlearn.evaluation.metrics import METRICS, Metric, Score, score_all, topic_word_recall
+from codeunlearn.evaluation.metrics.lexical import METRICS, Metric, Score, score_all, topic_word_recall
 from codeunlearn.files import write_json
 from codeunlearn.validation import NumberOrNan, read_state
 

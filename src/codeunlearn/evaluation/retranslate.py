@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from codeunlearn.codebook import DeletionMode, require_bottleneck
 from codeunlearn.evaluation.protocol import Translator
 from codeunlearn.unlearning import CodeReader, ForgetSet, forgetting
-from codeunlearn.unlearning.code_lists import CodeLists
+from codeunlearn.unlearning.evidence.code_lists import CodeLists
 
 
 class Retranslator:

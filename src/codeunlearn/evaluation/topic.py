@@ -10,13 +10,14 @@ from typing import Any
 from datasets import Dataset
 
 from codeunlearn.codebook import find_bottleneck, identify, load_model, load_tokenizer, skip_bottleneck, source_prefix
+from codeunlearn.corpus.answer_words import ParallelText, target_words
 from codeunlearn.corpus.pools import Pool
-from codeunlearn.corpus.target_words import ParallelText, target_words
 from codeunlearn.corpus.topic_sets import TopicSets, sample_pool
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.device import pick_device
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.metrics import Score
+from codeunlearn.evaluation.metrics.knowledge import forced_scores
+from codeunlearn.evaluation.metrics.lexical import Score
 from codeunlearn.evaluation.protocol import (
     AFTER,
     BEFORE,
@@ -29,9 +30,8 @@ from codeunlearn.evaluation.protocol import (
     Translator,
     evaluate_sets,
 )
-from codeunlearn.evaluation.teacher_forcing import forced_scores
-from codeunlearn.evaluation.translate import DecodingConfig, TokenCost, translate_counted
 from codeunlearn.record import environment
+from codeunlearn.tasks.generating import DecodingConfig, TokenCost, translate_counted
 from codeunlearn.unlearning import ForgetSet, forgetting, undeleted
 
 BYPASS = "bypass"

@@ -12,7 +12,7 @@ from codeunlearn.codebook import DeletionMode
 from codeunlearn.corpus.matching import WholeWords
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import interval, ratio, resample, wilson_interval
-from codeunlearn.evaluation.metrics import Score, chrf, degenerate_rate, topic_word_recall
+from codeunlearn.evaluation.metrics.lexical import Score, chrf, degenerate_rate, topic_word_recall
 from codeunlearn.evaluation.protocol import TestSet
 from codeunlearn.evaluation.retranslate import Retranslator
 from codeunlearn.evaluation.rows import write_csv

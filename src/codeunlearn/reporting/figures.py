@@ -25,7 +25,7 @@ from codeunlearn.reporting.labels import (
     token_text,
 )
 from codeunlearn.reporting.score_lines import systems_of
-from codeunlearn.unlearning.enrichment import EnrichmentTable, FloatArray
+from codeunlearn.unlearning.evidence.enrichment import EnrichmentTable, FloatArray
 
 BoolArray = NDArray[np.bool_]
 DPI = 150

@@ -17,7 +17,7 @@ from codeunlearn.reporting.labels import quoted, system_label
 from codeunlearn.reporting.score_lines import systems_of
 from codeunlearn.reporting.summary import summary
 from codeunlearn.unlearning.forget_set import ForgetSet
-from codeunlearn.unlearning.search import TopicSearch
+from codeunlearn.unlearning.recipes.search import TopicSearch
 
 PAGE = "index.html"
 GENERATOR = '<meta name="generator" content="codeunlearn '

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from codeunlearn.training.batches import IGNORED_LABEL
+from codeunlearn.tasks.batches import IGNORED_LABEL
 
 CHUNK_ENTRIES = 1 << 20  # logits in float32 at a time
 

@@ -19,7 +19,7 @@ from codeunlearn.codebook.encoding import encode, pad_id, padded
 from codeunlearn.codebook.modeling import require_bottleneck
 from codeunlearn.codebook.probing import run_to_site
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.training.batches import round_up
+from codeunlearn.tasks.batches import round_up
 from codeunlearn.validation import Count, NotNegative, Seed
 
 HELD_OUT_TOKENS = 4096  # on which the reconstruction is judged

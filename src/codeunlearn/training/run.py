@@ -30,8 +30,8 @@ from codeunlearn.files import write_json
 from codeunlearn.folders import locked
 from codeunlearn.record import environment, public_name
 from codeunlearn.saving import RECORD, save_model, saving
+from codeunlearn.tasks.batches import tokenize_pairs
 from codeunlearn.training.base import load_base
-from codeunlearn.training.batches import tokenize_pairs
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.initialise import BuildConfig, initialise_from_data
 from codeunlearn.training.joint import JointTrainer

@@ -20,7 +20,7 @@ from transformers import PreTrainedTokenizerBase, PrinterCallback, Seq2SeqTraine
 from codeunlearn.device import has_fast_bf16, processes
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import reason
-from codeunlearn.training.batches import PadToStep, ShapeBatchSampler
+from codeunlearn.tasks.batches import PadToStep, ShapeBatchSampler
 from codeunlearn.training.checkpoints import STATE, WEIGHTS, checkpoints, fault_of, seal
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.cross_entropy import cross_entropy

@@ -1,14 +1,22 @@
 """Counting, enrichment, selection and deletion: from a topic's sentences to a model that has forgotten it."""
 
-from codeunlearn.unlearning.code_batches import CodeBatch, CodeReader, KnownCodes
 from codeunlearn.unlearning.corpus_index import CorpusIndex, build_index
-from codeunlearn.unlearning.counting import S_PRIMES, CodeCounter, count_codes
-from codeunlearn.unlearning.counts import CodeCounts, PairedTable, TokenCounts
 from codeunlearn.unlearning.deletion import commit, forget, forgetting, restore, set_deletion_mode, undeleted
-from codeunlearn.unlearning.enrichment import EPSILON, EnrichmentTable, chi_squared, enrichment
+from codeunlearn.unlearning.evidence.counting import S_PRIMES, CodeCounter, count_codes
+from codeunlearn.unlearning.evidence.counts import CodeCounts, PairedTable, TokenCounts
+from codeunlearn.unlearning.evidence.enrichment import EPSILON, EnrichmentTable, chi_squared, enrichment
+from codeunlearn.unlearning.evidence.reading import CodeBatch, CodeReader, KnownCodes
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet, ForgetUnion, union
-from codeunlearn.unlearning.recommended import Choice, Path, find_path
-from codeunlearn.unlearning.search import (
+from codeunlearn.unlearning.recipes.presets import (
+    PRESETS,
+    PairedPreset,
+    PaperPreset,
+    Preset,
+    RecommendedPreset,
+    find_preset,
+)
+from codeunlearn.unlearning.recipes.recommended import Choice, Path, find_path
+from codeunlearn.unlearning.recipes.search import (
     DEFAULT_S_PRIME,
     TopicSearch,
     search_recommended,
@@ -16,7 +24,6 @@ from codeunlearn.unlearning.search import (
     search_topic,
     search_topic_sets,
 )
-from codeunlearn.unlearning.selection import PRESETS, PairedPreset, PaperPreset, Preset, RecommendedPreset, find_preset
 
 __all__ = [
     "DEFAULT_S_PRIME",

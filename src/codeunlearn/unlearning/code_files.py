@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import replacing
-from codeunlearn.unlearning.code_batches import CodeReader
+from codeunlearn.unlearning.evidence.reading import CodeReader
 
 _AGAIN = "remove it and the index.json beside it, and give `codeunlearn index` again"
 

@@ -27,10 +27,10 @@ from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import clear_unfinished, write_json
 from codeunlearn.folders import locked
 from codeunlearn.record import environment
-from codeunlearn.unlearning.code_batches import CodeBatch, CodeReader
 from codeunlearn.unlearning.code_files import CodeFile, write_code_file
-from codeunlearn.unlearning.counting import S_PRIMES, CodeCounter
-from codeunlearn.unlearning.counts import CodeCounts
+from codeunlearn.unlearning.evidence.counting import S_PRIMES, CodeCounter
+from codeunlearn.unlearning.evidence.counts import CodeCounts
+from codeunlearn.unlearning.evidence.reading import CodeBatch, CodeReader
 from codeunlearn.validation import read_request, read_state
 
 SENTENCES_PER_FILE = 8192

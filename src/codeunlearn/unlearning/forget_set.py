@@ -14,7 +14,7 @@ import codeunlearn
 from codeunlearn.codebook.ledger import canonical_digest
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import plain, read_json, write_json
-from codeunlearn.unlearning.counts import TopTokens
+from codeunlearn.unlearning.evidence.counts import TopTokens
 from codeunlearn.validation import MOST, Count, Digest, Field, Index, Shape, Share, validated
 
 FORMAT = "codeunlearn-forget-set"

@@ -1,0 +1,246 @@
+"""The stages that make models: zero-shot base, plain fine-tuned, with codebook, and gold (trained without a topic)."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from codeunlearn.codebook import load_model, load_tokenizer, skip_bottleneck
+from codeunlearn.codebook.sites import family_of
+from codeunlearn.corpus.loading import DataConfig
+from codeunlearn.corpus.texts import Text
+from codeunlearn.corpus.topics import Topic
+from codeunlearn.device import pick_device, processes
+from codeunlearn.evaluation.protocol import BEFORE, PLAIN, ZERO_SHOT, TestSet, evaluate_sets
+from codeunlearn.evaluation.topic import BYPASS, EvaluationConfig, ModelTranslator, whole_pool
+from codeunlearn.experiments.config import JointConfig, ReproductionConfig, TopicConfig, Variant, train_config
+from codeunlearn.experiments.extras import Extras
+from codeunlearn.experiments.stages import Stage
+from codeunlearn.files import inside
+from codeunlearn.record import public_name
+from codeunlearn.training.config import TrainConfig
+from codeunlearn.training.initialise import BuildConfig
+from codeunlearn.training.resuming import other_files_digest, weights_digest
+from codeunlearn.training.run import train_joint, train_plain
+from codeunlearn.training.sizes import SIZES
+
+BASE = "base"
+_FREE = ("device", "save_steps", "log_steps")  # of which no result depends
+
+
+def make_topic(topic: TopicConfig) -> Topic:
+    return Topic.from_forms(topic.word, topic.forms) if topic.forms else Topic.from_word(topic.word)
+
+
+class Models:
+    """The models of a reproduction, as stages and as files.
+
+    Args:
+        out: folder of the reproduction; models lie in ``out/models``.
+        text: what models are fine-tuned on.
+    """
+
+    def __init__(self, config: ReproductionConfig, out: Path, text: Text, device: str, extras: Extras) -> None:
+        self.config, self.out, self.text, self.device, self.extras = config, out, text, device, extras
+        self._opened: dict[str, tuple[Any, Any]] = {}
+
+    def stages(self, seed: int) -> list[Stage]:
+        """Of all models with this seed, in the order in which they are made; the base comes with the first."""
+        first = seed == self.config.seeds[0]
+        golds = self._golds() if first else []
+        return [*([self._base()] if first else []), self._plain(seed), self._joint(seed), self._quality(seed), *golds]
+
+    def path(self, name: str) -> str:
+        """Folder or Hub name of a model."""
+        if name == BASE and self.config.base.model is not None:
+            return self.config.base.model
+        return str(self.out / "models" / name)
+
+    def open(self, name: str) -> tuple[Any, Any]:
+        """Model and tokenizer; the few that were last used are kept in memory."""
+        if name not in self._opened:
+            while len(self._opened) > 3:
+                self._opened.pop(next(iter(self._opened)))
+            model = load_model(self.path(name)).to(pick_device(self.device))
+            self._opened[name] = model, load_tokenizer(self.path(name))
+        self._opened[name] = self._opened.pop(name)
+        return self._opened[name]
+
+    def translator(self, name: str, seed: int, **options: Any) -> ModelTranslator:
+        scoring = EvaluationConfig(num_beams=self.config.scores.beams, seed=seed, device=self.device)
+        prefix = self.config.base.source_prefix or None
+        return ModelTranslator(*self.open(name), scoring, prefix=prefix if name == BASE else None, **options)
+
+    def gold_of(self, word: str, seed: int) -> str | None:
+        """Name of the topic's gold model, if it has one with this seed of the models."""
+        if word not in self.config.gold or seed != self.config.seeds[0]:
+            return None
+        return "gold" if self.config.gold_together else f"gold-{word}"
+
+    def _base(self) -> Stage:
+        base = self.config.base
+        if base.model is not None:
+            known = {"model": public_name(base.model), "weights": weights_digest(base.model)}
+            return Stage(BASE, {**known, "other_files": other_files_digest(base.model)}, (), lambda: known)
+        text = Text(base.text)
+        train = self._train_config(TrainConfig, base.train, self.config.seeds[0])
+        topics = [make_topic(topic) for topic in self.config.topics] if base.without_topics else []
+        settings = {
+            "size": base.size,
+            "text": text.identity(),
+            "without": [topic.to_dict() for topic in topics],
+            "train": _lasting(train),
+        }
+
+        def make() -> dict[str, Any]:
+            data = self._text_without(text, topics, BASE)
+            folder = Path(self.path(BASE))
+            return _finished(folder, train_plain(data, str(base.size), folder, train, reuse=True))
+
+        return Stage(BASE, settings, (), make, Path(self.path(BASE)), together=True)
+
+    def _plain(self, seed: int) -> Stage:
+        name, train = f"plain-{seed}", self._plain_config(seed)
+        folder = Path(self.path(name))
+
+        def make() -> dict[str, Any]:
+            return _finished(folder, train_plain(self.config.text, self.path(BASE), folder, train, reuse=True))
+
+        settings = {"text": self._identity, "train": _lasting(train)}
+        return Stage(name, settings, (BASE,), make, folder, together=True)
+
+    def _joint(self, seed: int) -> Stage:
+        name, start = f"joint-{seed}", self._start(self.config.joint.start, seed)
+        folder = Path(self.path(name))
+
+        def make() -> dict[str, Any]:
+            return _finished(folder, self._train_joint(self.config.text, start, folder, seed, self.config.joint))
+
+        settings = {"text": self._identity, **self._joint_settings(seed, self.config.joint)}
+        return Stage(name, settings, (start,), make, folder, together=True)
+
+    def _golds(self) -> list[Stage]:
+        """One for each topic that has one, or one without all of them."""
+        topics: dict[str, list[Topic]] = {}
+        for topic in self.config.topics:
+            if name := self.gold_of(topic.word, self.config.seeds[0]):
+                topics.setdefault(name, []).append(make_topic(topic))
+        return [self._gold(name, without) for name, without in topics.items()]
+
+    def _gold(self, name: str, topics: list[Topic]) -> Stage:
+        """The codebook model as if the topics' sentences had never been in the text; the base is the same."""
+        seed = self.config.seeds[0]
+        folder, after_plain = Path(self.path(name)), self.config.joint.start == "plain"
+
+        def make() -> dict[str, Any]:
+            data, start = self._text_without(self.text, topics, name), BASE
+            if after_plain:
+                start = f"{name}/plain"
+                train_plain(data, self.path(BASE), folder / "plain", self._plain_config(seed), reuse=True)
+            return _finished(folder, self._train_joint(data, start, folder, seed, self.config.joint))
+
+        without = [topic.to_dict() for topic in topics]
+        settings = {"text": self._identity, "without": without, **self._joint_settings(seed, self.config.joint)}
+        if after_plain:
+            settings["plain"] = _lasting(self._plain_config(seed))
+        return Stage(name, settings, (BASE,), make, folder, together=True)
+
+    def variant(self, variant: Variant) -> Stage:
+        """A variant of the codebook model, trained with the first seed from where that starts."""
+        seed, name = self.config.seeds[0], variant_name(variant.name)
+        start = self._start(self.config.ablation_start, seed)
+        folder = Path(self.path(name))
+        joint = self.config.joint
+        changed = replace(
+            joint,
+            train={**joint.train, **self.config.ablations.train, **variant.train},
+            bottleneck={**joint.bottleneck, **variant.bottleneck},
+            build={**joint.build, **variant.build},
+        )
+
+        def make() -> dict[str, Any]:
+            return _finished(folder, self._train_joint(self.config.text, start, folder, seed, changed))
+
+        settings = {"text": self._identity, **self._joint_settings(seed, changed)}
+        return Stage(name, settings, (start,), make, folder, together=True)
+
+    def _quality(self, seed: int) -> Stage:
+        """How well each model translates as such, and the codebook model with its bottleneck skipped."""
+        scores = self.config.scores
+        tests = {"whole": scores.whole, "beams": scores.beams, "seed": seed, "text": self._identity}
+
+        def make() -> dict[str, Any]:
+            joint = self.open(f"joint-{seed}")[0]
+            systems = {
+                ZERO_SHOT: self.translator(BASE, seed),
+                PLAIN: self.translator(f"plain-{seed}", seed),
+                BEFORE: self.translator(f"joint-{seed}", seed),
+                BYPASS: self.translator(f"joint-{seed}", seed, state=lambda: skip_bottleneck(joint)),
+            }
+            sets = whole_pool(self.text.pools["test"], scores.whole, seed)
+            extras = self.extras.without()
+            return evaluate_sets("no topic", sets, systems, examples=0, seed=seed, extras=extras).to_dict()
+
+        settings = {**tests, "metrics": sorted(TestSet("", []).metrics()), "extras": self.extras.identity}
+        return Stage(f"quality-{seed}", settings, (BASE, f"plain-{seed}", f"joint-{seed}"), make)
+
+    def _start(self, model: str, seed: int) -> str:
+        """Name of the model from which a joint training starts."""
+        return f"plain-{seed}" if model == "plain" else BASE
+
+    def _plain_config(self, seed: int) -> TrainConfig:
+        return self._train_config(TrainConfig.finetune, self.config.plain, seed)
+
+    def _train_config(self, make: Any, options: Any, seed: int) -> TrainConfig:
+        prefix = self.config.base.source_prefix
+        return train_config(make, options, seed=seed, device=self.device, source_prefix=prefix)
+
+    def _train_joint(self, data: DataConfig, start: str, folder: Path, seed: int, joint: JointConfig) -> dict[str, Any]:
+        train = self._train_config(TrainConfig.joint, joint.train, seed)
+        build = _build_config(joint, seed)
+        return train_joint(data, self.path(start), folder, train, build, self._shape(joint), reuse=True)
+
+    def _joint_settings(self, seed: int, joint: JointConfig) -> dict[str, Any]:
+        train = self._train_config(TrainConfig.joint, joint.train, seed)
+        return {"train": _lasting(train), "build": asdict(_build_config(joint, seed)), "bottleneck": self._shape(joint)}
+
+    def _shape(self, joint: JointConfig) -> dict[str, Any]:
+        """Fields of `BottleneckConfig`: the size's where the base is trained here, and what the configuration says."""
+        size, given = self.config.base.size, dict(joint.bottleneck)
+        layer = given.pop("layer", None)
+        site = {} if layer is None else {"site": family_of("t5").path(layer)}
+        return {**(SIZES[size].shape if size else {}), **given, **site}
+
+    @cached_property
+    def _identity(self) -> dict[str, Any]:
+        return self.text.identity()
+
+    def _text_without(self, text: Text, topics: list[Topic], name: str) -> DataConfig:
+        """Each process writes its own file, under the same name."""
+        folder = self.out / "texts" / str(processes().rank)
+        return text.write_without(topics, folder / f"{name}.jsonl")
+
+
+def variant_name(name: str) -> str:
+    """Of a variant's model and its stage."""
+    return f"ablations/{name}/model"
+
+
+def _build_config(joint: JointConfig, seed: int) -> BuildConfig:
+    options: dict[str, Any] = {"seed": seed, **joint.build}
+    return BuildConfig(**options)
+
+
+def _lasting(train: TrainConfig) -> dict[str, Any]:
+    return {name: value for name, value in asdict(train).items() if name not in _FREE}
+
+
+def _finished(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """What later stages depend on; the checkpoints have done their duty."""
+    if processes().rank == 0 and (folder / "checkpoints").exists():
+        shutil.rmtree(inside(folder, folder / "checkpoints"))
+    kept = ("steps", "unexplained_variance", "source_prefix")
+    return {"weights": weights_digest(str(folder)), **{key: record[key] for key in kept if key in record}}

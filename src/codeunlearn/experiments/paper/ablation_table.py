@@ -1,0 +1,84 @@
+"""The ablations' table: every variant as a row."""
+
+from __future__ import annotations
+
+from codeunlearn.evaluation.protocol import BEFORE, WHOLE
+from codeunlearn.evaluation.sweep import SweepRow
+from codeunlearn.experiments.ablations import AblationResult
+from codeunlearn.experiments.results import JUDGED_FROM, Results
+from codeunlearn.reporting.artefact import Artefact, Grid
+from codeunlearn.reporting.labels import bounds, count_noun, number, signed
+
+_HEADS = (
+    "Variant",
+    "chrF",
+    "BLEU",
+    "Codes",
+    "Recall before",
+    "Recall after",
+    "chrF on D'_T",
+    "chrF on D_R [95%]",
+    "Topics gone",
+)
+_TENTH, _TOLERATED = 0.1, -1.0
+
+
+def ablations(results: Results) -> Artefact | None:
+    """Every variant at the S' of table 2, means over topics."""
+    if not results.ablations:
+        return None
+    s_prime = results.config.scores.s_prime
+    records = [_record(variant, s_prime) for variant in results.ablations]
+    topics = count_noun(len({row.topic for row in results.ablations[0].rows}), "topic")
+    caption = (
+        f"What each part contributes: the codebook model{_training(results)} and variants of it, searched and scored at "
+        f"S' = {s_prime}, means over {topics}. chrF and BLEU: translation with nothing forgotten. Recall: of the topic's words "
+        "on D'_T. Topics gone: those of which the best S', chosen on the same sentences, leaves a tenth of the recall or less "
+        f"while chrF on D_R falls by less than 1; a topic counts from a recall of {number(JUDGED_FROM, 0)}% on. One model for "
+        "each variant, so that differences between rows hold for these models only."
+    )
+    rows = [
+        [
+            variant.name,
+            number(record["chrf"]),
+            number(record["bleu"]),
+            number(record["codes"], 0),
+            number(record["recall_before"]),
+            number(record["recall_after"]),
+            signed(record["forget_chrf_delta"]),
+            f"{signed(record['retain_chrf_delta'])} {bounds(record['retain_low'], record['retain_high'])}",
+            number(record["topics_gone"], 0),
+        ]
+        for variant, record in zip(results.ablations, records, strict=True)
+    ]
+    named = [{"variant": variant.name, **record} for variant, record in zip(results.ablations, records, strict=True)]
+    grid = Grid(_HEADS, rows, "", frozenset(range(1, len(_HEADS))))
+    return Artefact("ablations", "Ablations", caption, named, [grid])
+
+
+def _training(results: Results) -> str:
+    """What differs from the models of the other tables, in words."""
+    ablations = results.config.ablations
+    start = [f"started from the {ablations.start} model"] if ablations.start else []
+    options = [f"trained with {', '.join(f'{key} = {value}' for key, value in ablations.train.items())}"]
+    parts = start + (options if ablations.train else [])
+    return f" {' and '.join(parts)}" if parts else ""
+
+
+def _record(variant: AblationResult, s_prime: int) -> dict[str, float]:
+    numbers = (
+        *("codes", "recall_before", "recall_after", "forget_chrf_delta"),
+        *("retain_chrf_delta", "retain_low", "retain_high"),
+    )
+    return {
+        "s_prime": s_prime,
+        "chrf": variant.quality.score(BEFORE, WHOLE, "chrf"),
+        "bleu": variant.quality.score(BEFORE, WHOLE, "bleu"),
+        **{name: variant.mean(s_prime, name) for name in numbers},
+        "topics_gone": len({row.topic for row in variant.rows if _is_gone(row)}),
+    }
+
+
+def _is_gone(row: SweepRow) -> bool:
+    judged = row.recall_before >= JUDGED_FROM
+    return judged and row.recall_after <= _TENTH * row.recall_before and row.retain_chrf_delta > _TOLERATED

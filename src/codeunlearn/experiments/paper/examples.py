@@ -1,0 +1,73 @@
+"""Tables 1, 4 and 5: what one sentence becomes as more codes are deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from codeunlearn.evaluation.metrics.lexical import topic_word_recall
+from codeunlearn.evaluation.protocol import FORGET, RETAIN, TestSet
+from codeunlearn.experiments.paper.example_figure import Line, example_figure
+from codeunlearn.experiments.results import Results
+from codeunlearn.experiments.scores import Translations, deletion_name
+from codeunlearn.reporting.artefact import Artefact, Grid
+from codeunlearn.reporting.labels import count_noun, quoted
+from codeunlearn.reporting.word_diff import Piece, word_diff
+
+EXAMPLES = 5
+DRAWN = 2
+_SHORTEST, _LONGEST = 6, 28  # words of a sentence that fits a table
+ENGLISH, TRUTH, CODEBOOK = "English", "Ground truth", "Codebook model"
+
+
+def examples(results: Results, name: str, title: str, word: str, set_name: str) -> Artefact | None:
+    """A table of examples on the topic's sentences (tables 1 and 4) or on unrelated ones (table 5)."""
+    translations = results.translations_of(word)
+    test = next((t for t in translations.tests if t.name == set_name), None) if translations else None
+    if translations is None or test is None:
+        return None
+    chosen = choose(translations, test, EXAMPLES)
+    tables = [_lines(translations, test, place, results.config.scores.example_s_primes) for place in chosen]
+    if not tables:
+        return None
+    about = "with the topic" if set_name == FORGET else "without it"
+    first = "whose translation by the codebook model holds a word of the topic"
+    if set_name == RETAIN:
+        first = "whose translation some deletion changes"
+    return Artefact(
+        name,
+        title,
+        f"Examples after forgetting {quoted(word)}: the first sentences of 6 to 28 words {about} {first}, then others; none is "
+        "picked by hand. Words in bold are not in the codebook model's translation.",
+        [{"example": i, "row": line.label, "text": line.text} for i, lines in enumerate(tables, 1) for line in lines],
+        [Grid(["", "Content"], [[line.label, line.pieces] for line in lines]) for lines in tables],
+        example_figure(tables[:DRAWN]),
+        f"{count_noun(len(tables[:DRAWN]), 'sentence')} with the translations listed in the table.",
+    )
+
+
+def choose(translations: Translations, test: TestSet, count: int) -> list[int]:
+    """Places of the sentences to show, by a rule that the caption states."""
+    before = translations.of(translations.before, test)
+    fitting = [i for i, p in enumerate(test.pairs) if _SHORTEST <= len(p.source.split()) <= _LONGEST]
+    if test.name == RETAIN:
+        after = [translations.of(texts, test) for texts in translations.deleted.values()]
+        changed = [i for i in fitting if any(texts[i] != before[i] for texts in after)]
+        return [*changed, *(i for i in fitting if i not in changed)][:count]
+    if test.words:
+        recall = topic_word_recall(before, [[text] for text in before], words=test.words)
+        fitting.sort(key=lambda i: recall.sums.rows[i, 1] == 0)  # those that hold a word first
+    return fitting[:count]
+
+
+def _lines(translations: Translations, test: TestSet, place: int, s_primes: Sequence[int]) -> list[Line]:
+    before = translations.of(translations.before, test)[place]
+    pair = test.pairs[place]
+    plain: list[tuple[str, str]] = [(ENGLISH, pair.source), (TRUTH, pair.target), (CODEBOOK, before)]
+    lines = [Line(label, text, [Piece(text, False)]) for label, text in plain]
+    for s_prime in s_primes:
+        name = deletion_name(s_prime)
+        if name in translations.deleted:
+            after = translations.of(translations.deleted[name], test)[place]
+            label = f"S' = {s_prime}, {count_noun(translations.codes[name], 'code')} deleted"
+            lines.append(Line(label, after, word_diff(before, after)[1]))
+    return lines

@@ -1,0 +1,81 @@
+"""Placebo deletions: random codes, as many as a topic has and used as often, to see what deleting any codes does.
+
+A drop after deleting a topic's codes may come from deleting that many often-used codes, whichever they are. The paper has
+no such control; here it stands beside every result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerBase
+
+from codeunlearn.codebook import require_bottleneck
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.unlearning import CodeReader, ForgetSet
+from codeunlearn.unlearning.evidence.code_lists import CodeLists
+
+PRESET = "placebo"
+CANDIDATES = 20
+"""Each code is replaced by one drawn from so many of the codes whose use is nearest to its own."""
+
+
+def code_usage(
+    model: Any, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str], batch_tokens: int | None = None
+) -> NDArray[np.int64]:
+    """[K] tokens of these sentences that select each row of the codebook, as if nothing were deleted."""
+    bottleneck = require_bottleneck(model)
+    codes = bottleneck.codebook.num_codes
+    lists = CodeLists.read(CodeReader(model, tokenizer, bottleneck.config.top_s, batch_tokens), sentences, codes)
+    return np.bincount(lists.ids.ravel(), minlength=codes)
+
+
+def placebos(
+    chosen: ForgetSet, usage: NDArray[np.int64], code_ids: NDArray[np.int64], *, draws: int = 20, seed: int = 0
+) -> list[ForgetSet]:
+    """Random stand-ins for a forget set; no code of the set is in any of them, and no code twice in one.
+
+    Args:
+        chosen: the set to match in number and, code by code, in use.
+        usage: [K] how often each row of the codebook is used (`code_usage`).
+        code_ids: [K] id of each row.
+        draws: how many.
+        seed: decides the draws.
+
+    Raises:
+        CodeUnlearnError: more codes are chosen than are left to stand in for them.
+    """
+    taken = np.isin(code_ids, chosen.ids)
+    if 2 * int(taken.sum()) > len(code_ids):
+        raise CodeUnlearnError(
+            f"{chosen.topic!r} takes {int(taken.sum()):,} of {len(code_ids):,} codes, so too few are left for a placebo."
+        )
+    rows = np.flatnonzero(taken)
+    rows = rows[np.argsort(-usage[rows], kind="stable")]  # the most used first, for which fewest can stand in
+    generator = np.random.default_rng(seed)
+    return [_placebo(chosen, rows, usage, code_ids, generator) for _ in range(draws)]
+
+
+def _placebo(
+    chosen: ForgetSet,
+    rows: NDArray[np.int64],
+    usage: NDArray[np.int64],
+    code_ids: NDArray[np.int64],
+    generator: np.random.Generator,
+) -> ForgetSet:
+    logs = np.log1p(usage)
+    free = np.ones(len(code_ids), bool)
+    free[rows] = False
+    drawn: list[int] = []
+    for row in rows:
+        left = np.flatnonzero(free)
+        distance = np.abs(logs[left] - logs[row])
+        order = np.lexsort((generator.random(len(left)), distance))  # equals in random order
+        code = int(left[generator.choice(order[:CANDIDATES])])
+        free[code] = False
+        drawn.append(int(code_ids[code]))
+    return replace(chosen, ids=tuple(drawn), evidence=(), preset=PRESET, expected_false_positives=None)
