@@ -26,6 +26,16 @@ _SAFELY: dict[str, Any] = {"trust_remote_code": False}
 _FAMILY = {name for family in FAMILIES for name in family.model_types}
 
 
+class _BottleneckKeys(Shape, extra="allow"):
+    """What every version has saved; a default in the place of one that is gone would be another bottleneck."""
+
+    d_model: Any
+    num_codes: Any
+    code_dim: Any
+    top_s: Any
+    site: Any
+
+
 class _BaseShape(Shape, extra="allow"):
     """What transformers would take as it comes, or stumble over, in the configuration of a T5."""
 
@@ -49,7 +59,7 @@ class _BaseShape(Shape, extra="allow"):
     decoder_start_token_id: Index | None = None
     bos_token_id: Index | None = None
     source_prefix: str | None = None
-    bottleneck: dict[str, Any] | None = None
+    bottleneck: _BottleneckKeys | None = None
 
 
 class _GenerationShape(Shape, extra="allow"):
@@ -234,6 +244,7 @@ def _require_fit(tokenizer: Any, config: dict[str, Any], name: str) -> None:
         )
     size = config.get("vocab_size")
     used = {tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.unk_token_id} - {None}
+    used.update(tokenizer("").input_ids)  # what stands around every text
     words = set(tokenizer.get_vocab().values()) - set(tokenizer.all_special_ids)
     if isinstance(size, int) and (largest := max(used | words)) >= size:
         raise CodeUnlearnError(
