@@ -163,7 +163,7 @@ def _first(*verdicts: Verdict) -> Verdict:
 
 
 def _nothing_left(target: Path) -> Verdict:
-    """Beside the target, and in it, lies no unfinished folder; small hidden files and empty hidden folders may, which mean nothing."""
+    """Beside the target and in it lies nothing unfinished but small hidden files and empty hidden folders, which mean nothing."""
     around = [path for path in target.parent.iterdir() if path != target]
     left = [path for path in (*around, *target.rglob("*")) if not _means_nothing(path) and _is_unfinished(path, target)]
     names = [str(path.relative_to(target.parent)) for path in left]
