@@ -6,7 +6,7 @@ whole and sound, or there is one sentence that says why not.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -22,6 +22,7 @@ from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import reason
 from codeunlearn.validation import Count, Field, Index, Positive, Shape, Share, validated
 
+_TRIES = 5
 _SAFELY: dict[str, Any] = {"trust_remote_code": False}
 _FAMILY = {name for family in FAMILIES for name in family.model_types}
 
@@ -94,18 +95,46 @@ def load_model(
     """
     name = _found(name, slashes=(1,))
     with _opening(name, f"The model in {name}"):
-        settings = check_source(name)
-        if Path(name).is_dir():
-            check_weights(Path(name))
-        if settings.get(CONFIG, {}).get("model_type") in _FAMILY:
-            _check_settings(settings, name)
-        options = {**_SAFELY, "use_safetensors": True, "dtype": dtype, "output_loading_info": True}
-        if not check_ledger and "bottleneck" in settings.get(CONFIG, {}):
-            options["check_ledger"] = False
-        model, info = AutoModelForSeq2SeqLM.from_pretrained(name, **options)
-        require_whole(info, name)
-        _require_numbers(model, name)
-        return model.eval()
+        return _unchanged_meanwhile(Path(name), lambda: _load(name, dtype, check_ledger)).eval()
+
+
+def _load(name: str, dtype: torch.dtype | Literal["auto"], check_ledger: bool) -> Any:
+    settings = check_source(name)
+    if Path(name).is_dir():
+        check_weights(Path(name))
+    if settings.get(CONFIG, {}).get("model_type") in _FAMILY:
+        _check_settings(settings, name)
+    options = {**_SAFELY, "use_safetensors": True, "dtype": dtype, "output_loading_info": True}
+    if not check_ledger and "bottleneck" in settings.get(CONFIG, {}):
+        options["check_ledger"] = False
+    model, info = AutoModelForSeq2SeqLM.from_pretrained(name, **options)
+    require_whole(info, name)
+    _require_numbers(model, name)
+    return model
+
+
+def _unchanged_meanwhile(folder: Path, load: Callable[[], Any]) -> Any:
+    """What was loaded of one folder: again where another process put a new one in its place between two of the files."""
+    for _ in range(_TRIES - 1):
+        place = _place(folder)
+        try:
+            model = load()
+        except Exception:
+            if _place(folder) == place:
+                raise
+        else:
+            if _place(folder) == place:
+                return model
+    return load()
+
+
+def _place(folder: Path) -> tuple[int, int] | None:
+    """Device and number of a folder; None where there is none."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def load_encoder(name: str | Path) -> Any:
