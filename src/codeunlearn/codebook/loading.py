@@ -6,7 +6,7 @@ whole and sound, or there is one sentence that says why not.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -22,8 +22,19 @@ from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import reason
 from codeunlearn.validation import Count, Field, Index, Positive, Shape, Share, validated
 
+_TRIES = 5
 _SAFELY: dict[str, Any] = {"trust_remote_code": False}
 _FAMILY = {name for family in FAMILIES for name in family.model_types}
+
+
+class _BottleneckKeys(Shape, extra="allow"):
+    """What every version has saved; a default in the place of one that is gone would be another bottleneck."""
+
+    d_model: Any
+    num_codes: Any
+    code_dim: Any
+    top_s: Any
+    site: Any
 
 
 class _BaseShape(Shape, extra="allow"):
@@ -49,7 +60,7 @@ class _BaseShape(Shape, extra="allow"):
     decoder_start_token_id: Index | None = None
     bos_token_id: Index | None = None
     source_prefix: str | None = None
-    bottleneck: dict[str, Any] | None = None
+    bottleneck: _BottleneckKeys | None = None
 
 
 class _GenerationShape(Shape, extra="allow"):
@@ -84,18 +95,46 @@ def load_model(
     """
     name = _found(name, slashes=(1,))
     with _opening(name, f"The model in {name}"):
-        settings = check_source(name)
-        if Path(name).is_dir():
-            check_weights(Path(name))
-        if settings.get(CONFIG, {}).get("model_type") in _FAMILY:
-            _check_settings(settings, name)
-        options = {**_SAFELY, "use_safetensors": True, "dtype": dtype, "output_loading_info": True}
-        if not check_ledger and "bottleneck" in settings.get(CONFIG, {}):
-            options["check_ledger"] = False
-        model, info = AutoModelForSeq2SeqLM.from_pretrained(name, **options)
-        require_whole(info, name)
-        _require_numbers(model, name)
-        return model.eval()
+        return _unchanged_meanwhile(Path(name), lambda: _load(name, dtype, check_ledger)).eval()
+
+
+def _load(name: str, dtype: torch.dtype | Literal["auto"], check_ledger: bool) -> Any:
+    settings = check_source(name)
+    if Path(name).is_dir():
+        check_weights(Path(name))
+    if settings.get(CONFIG, {}).get("model_type") in _FAMILY:
+        _check_settings(settings, name)
+    options = {**_SAFELY, "use_safetensors": True, "dtype": dtype, "output_loading_info": True}
+    if not check_ledger and "bottleneck" in settings.get(CONFIG, {}):
+        options["check_ledger"] = False
+    model, info = AutoModelForSeq2SeqLM.from_pretrained(name, **options)
+    require_whole(info, name)
+    _require_numbers(model, name)
+    return model
+
+
+def _unchanged_meanwhile(folder: Path, load: Callable[[], Any]) -> Any:
+    """What was loaded of one folder: again where another process put a new one in its place between two of the files."""
+    for _ in range(_TRIES - 1):
+        place = _place(folder)
+        try:
+            model = load()
+        except Exception:
+            if _place(folder) == place:
+                raise
+        else:
+            if _place(folder) == place:
+                return model
+    return load()
+
+
+def _place(folder: Path) -> tuple[int, int] | None:
+    """Device and number of a folder; None where there is none."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def load_encoder(name: str | Path) -> Any:
@@ -234,6 +273,7 @@ def _require_fit(tokenizer: Any, config: dict[str, Any], name: str) -> None:
         )
     size = config.get("vocab_size")
     used = {tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.unk_token_id} - {None}
+    used.update(tokenizer("").input_ids)  # what stands around every text
     words = set(tokenizer.get_vocab().values()) - set(tokenizer.all_special_ids)
     if isinstance(size, int) and (largest := max(used | words)) >= size:
         raise CodeUnlearnError(
