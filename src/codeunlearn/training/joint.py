@@ -14,8 +14,8 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook.basis import SignedPermutation
-from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck
-from codeunlearn.codebook.modeling import CodeUnlearnOutput, require_bottleneck
+from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck, require_bottleneck
+from codeunlearn.codebook.modeling import CodeUnlearnOutput
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.dead_codes import revive, sample_encodings
 from codeunlearn.training.health import HealthMonitor
