@@ -22,8 +22,9 @@ from random_models import small_t5
 
 from codeunlearn.codebook import load_tokenizer
 from codeunlearn.corpus.loading import DataConfig, load_pairs
-from codeunlearn.device import join_processes, keep_freed_memory, processes
+from codeunlearn.device import join_processes, processes
 from codeunlearn.training.initialise import BuildConfig, initialise_from_data
+from codeunlearn.training.processor import keep_freed_memory
 from codeunlearn.unlearning import search_s_primes
 
 

@@ -20,7 +20,6 @@ from codeunlearn.corpus.loading import DataConfig, load_pairs
 from codeunlearn.corpus.pools import split_pools
 from codeunlearn.corpus.topic_sets import build_topic_sets
 from codeunlearn.corpus.topics import Topic
-from codeunlearn.device import keep_freed_memory
 from codeunlearn.record import public_name
 from codeunlearn.unlearning import CorpusIndex, build_index, commit, forget, restore, search_s_primes
 
@@ -36,7 +35,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder for topics.json")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    keep_freed_memory()
     model, tokenizer = load_model(options.model), load_tokenizer(options.model)
     pools = split_pools(load_pairs(DataConfig(options.data)).dataset)
     folder = options.index or options.out / "index"

@@ -21,9 +21,9 @@ from measuring import Report, Worker, answer_rounds, ratio, rounds
 from transformers import T5Config, T5ForConditionalGeneration
 
 from codeunlearn.codebook import BottleneckConfig, attach
-from codeunlearn.device import keep_freed_memory
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.joint import JointTrainer
+from codeunlearn.training.processor import keep_freed_memory
 from codeunlearn.training.tokenizer import train_tokenizer
 from codeunlearn.training.trainer import PlainTrainer
 

@@ -19,7 +19,7 @@ from codeunlearn.codebook import load_model, load_tokenizer
 from codeunlearn.corpus.loading import DataConfig, load_pairs
 from codeunlearn.corpus.pools import split_pools
 from codeunlearn.corpus.topic_sets import sample_pool
-from codeunlearn.device import has_fast_bf16, keep_freed_memory
+from codeunlearn.device import has_fast_bf16
 from codeunlearn.tasks.generating import DecodingConfig, translate_counted
 from codeunlearn.tasks.translation_pipeline import register_translation
 
@@ -35,7 +35,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder for translation.json")
     options = parser.parse_args()
-    keep_freed_memory()
     tokenizer = load_tokenizer(options.model)
     pool = split_pools(load_pairs(DataConfig(options.data)).dataset)["test"]
     sentences = [pair.source for pair in sample_pool(pool, options.sentences, 0)]

@@ -8,8 +8,9 @@ import sys
 import pytest
 import torch
 
-from codeunlearn.device import keep_freed_memory, pick_device, processes
+from codeunlearn.device import pick_device, processes
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.training.processor import keep_freed_memory
 
 
 def test_auto_takes_cuda_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,7 +37,7 @@ def test_a_process_knows_its_number_from_its_launcher(monkeypatch: pytest.Monkey
 
 _FAULTS = """
 import resource, sys, torch
-from codeunlearn.device import keep_freed_memory
+from codeunlearn.training.processor import keep_freed_memory
 
 if sys.argv[1] == "kept":
     print(keep_freed_memory())
@@ -68,7 +69,7 @@ def test_a_user_s_settings_of_the_allocator_are_left_alone(monkeypatch: pytest.M
 
 
 def test_denormal_numbers_count_as_zero_once_asked_for() -> None:
-    program = "import torch; from codeunlearn.device import flush_denormals\n"
+    program = "import torch; from codeunlearn.training.processor import flush_denormals\n"
     program += "print(flush_denormals(), float(torch.full((9,), 1e-39).mul(0.5).sum()))"
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     flushes, product = said[0] == "True", float(said[1])

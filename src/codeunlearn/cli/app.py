@@ -30,7 +30,7 @@ from codeunlearn.cli import (
 )
 from codeunlearn.cli.console import output, say, screen
 from codeunlearn.cli.targets import checked
-from codeunlearn.device import flush_denormals, keep_freed_memory, processes
+from codeunlearn.device import processes
 from codeunlearn.errors import CodeUnlearnError
 
 app = typer.Typer(
@@ -78,8 +78,6 @@ def main() -> None:
     """Entry point: a user's mistake is one sentence on the screen, Ctrl-C and SIGTERM a clean stop."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
-    flush_denormals()
-    keep_freed_memory()
     screen.quiet = output.quiet = processes().rank > 0  # of several processes, the first speaks
     try:
         app()

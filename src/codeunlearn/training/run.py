@@ -36,6 +36,7 @@ from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.initialise import BuildConfig, initialise_from_data
 from codeunlearn.training.joint import JointTrainer
 from codeunlearn.training.losses import loss_weights
+from codeunlearn.training.processor import prepare_processor
 from codeunlearn.training.progress import say_loaded
 from codeunlearn.training.resuming import begin, forget_request, other_files_digest, weights_digest
 from codeunlearn.training.trainer import PlainTrainer
@@ -67,6 +68,7 @@ def train_plain(
     Raises:
         CodeUnlearnError: another process trains into ``out``, or as `begin`.
     """
+    prepare_processor()
     join_processes(pick_device(config.device))
     loaded, train_pool = _read(data)
     with _alone(out):
@@ -129,6 +131,7 @@ def train_joint(
 ) -> dict[str, Any]:
     """Trains model and bottleneck together (eq. 8) from a trained base, starting where `build` ends."""
     loss_weights(config.losses)
+    prepare_processor()
     join_processes(pick_device(config.device))
     options = {"config": asdict(config), "build": asdict(build_config)}
     loaded, train_pool = _read(data)
