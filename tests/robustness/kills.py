@@ -163,7 +163,7 @@ def _first(*verdicts: Verdict) -> Verdict:
 
 
 def _nothing_left(target: Path) -> Verdict:
-    """Beside the target, and in it, lies no unfinished folder; small hidden files may, which mean nothing to anyone."""
+    """Beside the target and in it lies nothing unfinished but small hidden files and empty hidden folders, which mean nothing."""
     around = [path for path in target.parent.iterdir() if path != target]
     left = [path for path in (*around, *target.rglob("*")) if not _means_nothing(path) and _is_unfinished(path, target)]
     names = [str(path.relative_to(target.parent)) for path in left]
@@ -171,7 +171,11 @@ def _nothing_left(target: Path) -> Verdict:
 
 
 def _means_nothing(path: Path) -> bool:
-    return path.name.startswith(".") and path.is_file() and (path.suffix == ".part" or not path.stat().st_size)
+    if not path.name.startswith("."):
+        return False
+    if path.is_dir():
+        return not any(path.iterdir())
+    return path.is_file() and (path.suffix == ".part" or not path.stat().st_size)
 
 
 def _is_unfinished(path: Path, target: Path) -> bool:

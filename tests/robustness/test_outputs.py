@@ -247,7 +247,7 @@ MARKUP = (
     "x[/b]",
     "x[old]",
     "[red]",
-    "x[/",
+    "x[/x",
     ":smile:",
     "<img src=x>",
     "$x$",

@@ -138,11 +138,14 @@ def _state_of(model: Any, tokenizer: Any) -> dict[str, Any]:
 
 def _whole_numbers(listed: str | None) -> tuple[int, ...]:
     try:
-        return tuple(int(number) for number in options.words(listed))
+        numbers = tuple(int(number) for number in options.words(listed))
     except ValueError:
+        numbers = None
+    if numbers is None or len(set(numbers)) < len(numbers):
         raise CodeUnlearnError(
-            f"--s-primes takes whole numbers separated by commas, such as 8,24; got {listed}."
-        ) from None
+            f"--s-primes takes different whole numbers separated by commas, such as 8,24; got {listed}."
+        )
+    return numbers
 
 
 def _topic_words(entry: str) -> tuple[str, str]:

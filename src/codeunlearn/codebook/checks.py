@@ -122,6 +122,7 @@ def require_fit(tokenizer: Any, config: dict[str, Any], name: str) -> None:
         )
     size = config.get("vocab_size")
     used = {tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.unk_token_id} - {None}
+    used.update(tokenizer("").input_ids)  # what stands around every text
     words = set(tokenizer.get_vocab().values()) - set(tokenizer.all_special_ids)
     if isinstance(size, int) and (largest := max(used | words)) >= size:
         raise CodeUnlearnError(

@@ -163,7 +163,7 @@ def _alone(out: Path) -> Generator[None]:
     with locked(out):
         try:
             yield
-        except CodeUnlearnError:
+        except Exception:
             forget_request(out)
             raise
 

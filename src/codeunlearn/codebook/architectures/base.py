@@ -19,6 +19,16 @@ PREFIX = "codeunlearn-"
 """Begins the ``model_type`` of a model with a bottleneck; behind it stands its base's."""
 
 
+class BottleneckKeys(Shape, extra="allow"):
+    """What every version has saved; a default in the place of one that is gone would be another bottleneck."""
+
+    d_model: Any
+    num_codes: Any
+    code_dim: Any
+    top_s: Any
+    site: Any
+
+
 class Settings(Shape, extra="allow"):
     """What transformers would take as it comes, or stumble over, in ``config.json``; a family's own has more."""
 
@@ -29,7 +39,7 @@ class Settings(Shape, extra="allow"):
     decoder_start_token_id: Index | None = None
     bos_token_id: Index | None = None
     source_prefix: str | None = None
-    bottleneck: dict[str, Any] | None = None
+    bottleneck: BottleneckKeys | None = None
 
 
 class Architecture(ABC):
