@@ -17,7 +17,19 @@ PACKAGE = Path(codeunlearn.__file__).parent
 ORDER = [
     "codebook", "tasks", "corpus", "training", "unlearning", "evaluation", "methods", "audit", "reporting", "experiments", "cli"
 ]  # fmt: skip
-ANYWHERE = {"device", "errors", "files", "folders", "markdown", "reading", "record", "registry", "saving", "validation"}
+ANYWHERE = {
+    "device",
+    "errors",
+    "extras",
+    "files",
+    "folders",
+    "markdown",
+    "reading",
+    "record",
+    "registry",
+    "saving",
+    "validation",
+}
 
 
 def run(code: str) -> None:

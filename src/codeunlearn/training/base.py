@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, set_seed
 
@@ -14,8 +13,12 @@ from codeunlearn.codebook.bottleneck import find_bottleneck
 from codeunlearn.codebook.loading import load_model, load_tokenizer
 from codeunlearn.device import processes
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.extras import needs
 from codeunlearn.training.sizes import SIZES
 from codeunlearn.training.tokenizer import train_tokenizer
+
+with needs("train"):
+    from accelerate.utils import broadcast_object_list
 
 
 @dataclass(frozen=True)
