@@ -63,14 +63,17 @@ def load_model(
 def load_encoder(name: str | Path) -> Any:
     """The encoder of any saved model, in evaluation mode and float32, for metrics that compare its states.
 
+    Of a model that is no encoder-decoder one it is all but the head.
+
     Raises:
         CodeUnlearnError: there is no such model, or its files ask for code.
     """
     name = _found(name, slashes=(0, 1))
     with _opening(name, f"The encoder in {name}"):
-        check_source(name)
-        if AutoConfig.from_pretrained(name, **_SAFELY).is_encoder_decoder:
-            return load_model(name).get_encoder()
+        settings = check_source(name)
+        if "bottleneck" in settings.get(CONFIG, {}) or AutoConfig.from_pretrained(name, **_SAFELY).is_encoder_decoder:
+            whole = load_model(name)
+            return whole.get_encoder() if whole.config.is_encoder_decoder else whole.base_model
         model = AutoModel.from_pretrained(name, **_SAFELY, use_safetensors=True, dtype=torch.float32)
         require_numbers(model, name)
         return model.eval()
