@@ -10,6 +10,7 @@ from torch import nn
 from transformers import AutoModelForSeq2SeqLM
 
 from codeunlearn.codebook.architectures import Architecture
+from codeunlearn.codebook.encoding import encode
 from codeunlearn.codebook.untrusted import CONFIG, GENERATION, check_types
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.validation import Field, Index, Shape, validated
@@ -122,7 +123,7 @@ def require_fit(tokenizer: Any, config: dict[str, Any], name: str) -> None:
         )
     size = config.get("vocab_size")
     used = {tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.unk_token_id} - {None}
-    used.update(tokenizer("").input_ids)  # what stands around every text
+    used.update(*encode(tokenizer, [""]).ids)  # what stands around every text
     words = set(tokenizer.get_vocab().values()) - set(tokenizer.all_special_ids)
     if isinstance(size, int) and (largest := max(used | words)) >= size:
         raise CodeUnlearnError(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from codeunlearn.codebook.architectures import architecture_of
+from codeunlearn.codebook.architectures import find_architecture
 from codeunlearn.codebook.bottleneck import ConceptBottleneck, find_bottleneck, require_bottleneck
 from codeunlearn.codebook.ledger import canonical_digest
 from codeunlearn.codebook.wrappers import own_parameters, unwrapped
@@ -72,6 +72,7 @@ def _own(model: nn.Module, bottleneck: ConceptBottleneck) -> Identity:
     """As if there had been no commit."""
     config, parameters, ids = bottleneck.config, _parameters(model), bottleneck.codebook.code_ids
     base = unwrapped(model).config
+    architecture = find_architecture(base.model_type)  # a bottleneck alone has none
     content: dict[str, Any] = {
         "parameters": parameters,
         "code_ids": hashlib.sha256(_bytes(ids)).hexdigest(),
@@ -79,7 +80,7 @@ def _own(model: nn.Module, bottleneck: ConceptBottleneck) -> Identity:
         "site": config.site,
         "layer_norm_eps": config.layer_norm_eps,
         "autoencoder": config.autoencoder,
-        "base": {name: getattr(base, name, None) for name in architecture_of(base.model_type).computes},
+        "base": {name: getattr(base, name, None) for name in (architecture.computes if architecture else ())},
     }
     # The former fingerprint says nothing of the ids, so that they must be as they were in every model of that time.
     ascend = bool((ids.diff() > 0).all())
