@@ -45,7 +45,7 @@ _HOMES = {
     "restore": "unlearning",
     "search_recommended": "unlearning",
     "search_topic": "unlearning",
-    "translate": "evaluation.translate",
+    "translate": "tasks.generating",
 }
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.extras import needs
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -43,7 +44,8 @@ def join_processes(device: torch.device) -> Processes:
     """Lets processes that were started together exchange data (gloo on processors, NCCL on GPUs)."""
     found = processes()
     if found.number > 1:
-        from accelerate import PartialState
+        with needs("train"):
+            from accelerate import PartialState
 
         PartialState(cpu=device.type == "cpu")
     return found

@@ -79,7 +79,6 @@ def run(
     from codeunlearn.device import processes
     from codeunlearn.evaluation.protocol import TestSet
     from codeunlearn.evaluation.tradeoff import require_words
-    from codeunlearn.reporting.report import write_report
     from codeunlearn.reporting.tables import forget_set_table
     from codeunlearn.unlearning import RecommendedPreset
 
@@ -121,6 +120,8 @@ def run(
         output.print(forget_set_table(found.forget_set))
     say(f"The forget set is in {out}. Use it: codeunlearn apply {model} {out} --out DIR")
     if report is not None:
+        from codeunlearn.reporting.report import write_report
+
         page = write_report(
             report, search=found, evaluation=None, title=f"Codes of {topic}", command=options.command_line()
         )

@@ -12,6 +12,7 @@ from transformers import initialization as init
 from codeunlearn.codebook.codebook import Codebook
 from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.codebook.selecting.reference import Selection
+from codeunlearn.errors import CodeUnlearnError
 
 
 class BottleneckOutput(NamedTuple):
@@ -119,3 +120,20 @@ class ConceptBottleneck(PreTrainedModel):
     def __getstate__(self) -> dict[str, Any]:
         """What goes into copies and pickles: no open block, whose end would not reach them."""
         return {**self.__dict__, "bypasses": 0, "replacements": [], "recorded": None}
+
+
+def find_bottleneck(model: nn.Module) -> ConceptBottleneck | None:
+    """The model's bottleneck, also inside wrappers such as ``DistributedDataParallel``; None when it has none."""
+    return next((m for m in model.modules() if isinstance(m, ConceptBottleneck)), None)
+
+
+def require_bottleneck(model: nn.Module) -> ConceptBottleneck:
+    """As `find_bottleneck`.
+
+    Raises:
+        CodeUnlearnError: the model has none.
+    """
+    bottleneck = find_bottleneck(model)
+    if bottleneck is None:
+        raise CodeUnlearnError("The model has no bottleneck; make one with `codeunlearn build` or `codeunlearn train`.")
+    return bottleneck

@@ -12,13 +12,13 @@ from typing import Any, Literal, cast
 
 import numpy as np
 import torch
-from accelerate.utils import gather_object
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook import evaluating, require_bottleneck
 from codeunlearn.device import join_processes
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.extras import needs
 from codeunlearn.unlearning.evidence.counts import CodeCounts, IntArray, TokenCounts
 from codeunlearn.unlearning.evidence.reading import CodeBatch, CodeReader, KnownCodes
 
@@ -215,6 +215,8 @@ def count_codes(
                     counter.update(batch, group)
                     report(len(batch.ids))
     if number > 1:
+        with needs("train"):
+            from accelerate.utils import gather_object
         counter = sum(gather_object([counter]), start=CodeCounter(codebook.num_codes, s_primes))
     return counter.result(codebook.code_ids, lambda token: str(tokenizer.convert_ids_to_tokens(token)))
 
