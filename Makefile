@@ -10,8 +10,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install -c constrain
 help:  ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-demo: $(VENV)/.installed-demo  ## train on the embedded stories, forget a topic and write a report to runs/demo
-	@$(BIN)/codeunlearn demo --out runs/demo
+TOPIC ?= love
+demo: $(VENV)/.installed-demo  ## forget a topic in models/en-fr-mini and write a report to runs/demo (TOPIC=dog)
+	@$(BIN)/codeunlearn demo --topic "$(TOPIC)" --out runs/demo
 
 test: $(VENV)/.installed-dev  ## run the unit, robustness and integration tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/robustness tests/integration

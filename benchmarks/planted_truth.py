@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from codeunlearn.codebook import load_model, load_tokenizer, model_identity, require_bottleneck
-from codeunlearn.corpus.loading import STORIES, DataConfig, load_pairs
+from codeunlearn.corpus.loading import load_pairs
 from codeunlearn.corpus.pools import split_pools
-from codeunlearn.corpus.stories.topics import TOPICS
+from codeunlearn.corpus.samples import planted_topics
 from codeunlearn.corpus.topic_sets import Pair, TopicSets, build_topic_sets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.files import write_json
@@ -125,7 +125,7 @@ def chosen_rows(model: Any, tokenizer: Any, sets: TopicSets, seed: int) -> dict[
 
 
 def measure(model: Any, tokenizer: Any, pools: Any, name: str, seed: int) -> dict[str, Any]:
-    story = TOPICS[name]
+    story = planted_topics()[name]
     sets = build_topic_sets(
         Topic.from_forms(name, story.forms),
         pools,
@@ -159,13 +159,15 @@ def measure(model: Any, tokenizer: Any, pools: Any, name: str, seed: int) -> dic
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="a model trained on the stories, such as that of `make demo`")
+    parser.add_argument(
+        "--model", required=True, help="a model trained on the stories, such as that of `codeunlearn demo --train`"
+    )
     parser.add_argument("--topics", default=",".join(NAMES))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/selection"), help="folder for planted_truth.json")
     options = parser.parse_args()
     model, tokenizer = load_model(options.model).eval(), load_tokenizer(options.model)
-    pools = split_pools(load_pairs(DataConfig(STORIES)).dataset)
+    pools = split_pools(load_pairs("stories").dataset)
     found: list[dict[str, Any]] = []
     for name in options.topics.split(","):
         found.append(measure(model, tokenizer, pools, name, options.seed))

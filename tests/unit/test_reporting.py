@@ -645,6 +645,12 @@ def test_a_model_card_states_data_bottleneck_and_deletions() -> None:
     assert "not a certificate" in card
 
 
+def test_a_text_of_the_package_brings_its_attribution_into_the_card() -> None:
+    for name, said in (("tatoeba", "CC BY 2.0 FR"), ("mine.tsv", "No attribution was given")):
+        assert said in model_card("model", {**RECORD, "data": {"data": name}}, [])
+    assert "CC0, by us." in model_card("model", {**RECORD, "data": {"data": "tatoeba"}}, [], "CC0, by us.")
+
+
 def test_a_card_claims_no_licence_and_no_base_model_that_it_does_not_know() -> None:
     plain = {key: RECORD[key] for key in ("data", "pairs", "environment", "config", "steps")}
     card = model_card("plain", {**plain, "kind": "plain", "base": "tiny"}, [])

@@ -62,7 +62,8 @@ Config = Annotated[
 Data = Annotated[
     str,
     typer.Option(
-        "--data", help="`stories` (embedded), a .tsv, .csv, .jsonl (or .gz) or .parquet file, or a Hub data set."
+        "--data",
+        help="`tatoeba` or `stories` (in the package), a .tsv, .csv, .jsonl (or .gz) or .parquet file, or a Hub data set.",
     ),
 ]
 DataSetConfig = Annotated[

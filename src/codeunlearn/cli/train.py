@@ -71,7 +71,10 @@ def run(
     saved_dtype: Annotated[
         Literal["float32", "bfloat16"] | None, typer.Option(help="Type of the weights in the finished file.")
     ] = None,
-    attribution: Annotated[str | None, typer.Option(help="Source and terms of the data, for the model card.")] = None,
+    attribution: Annotated[
+        str | None,
+        typer.Option(help="Source and terms of the data, for the model card; texts of the package bring theirs."),
+    ] = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     json: options.Json = None,
