@@ -40,7 +40,7 @@ def run(
     from codeunlearn.training.initialise import BuildConfig
     from codeunlearn.training.run import train_joint, train_plain
     from codeunlearn.training.sizes import SIZES
-    from codeunlearn.unlearning import search_recommended
+    from codeunlearn.unlearning import Recommended
 
     if Path(topic).name != topic:
         raise CodeUnlearnError(f"The topic {topic!r} cannot be the name of a file, as the demonstration needs it.")
@@ -61,9 +61,7 @@ def run(
     model, tokenizer = open_model(str(out / "model"), device)
     start = time.perf_counter()
     with progress("   Forgetting step by step") as show:
-        found = search_recommended(
-            model, tokenizer, sets, seed=seed, progress=lambda left: show(round(100 - 100 * left), 100)
-        )
+        found = Recommended().search(model, tokenizer, sets, seed=seed, steps=(), progress=show)
     codes, total = len(found.forget_set), found.forget_set.num_codes
     say(f"   {codes} of {total} codes, in {time.perf_counter() - start:.1f} s.")
     path = out / f"{topic}.json"
