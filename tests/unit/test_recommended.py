@@ -221,3 +221,12 @@ def test_recipes_that_read_no_translations_need_no_target_words(
 def test_options_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(CodeUnlearnError, match=next(iter(wrong))):
         Recommended(**wrong)
+
+
+def test_the_path_can_be_cut_at_any_number_of_codes(tiny_model: Any, tiny_tokenizer: Any, dogs: TopicSets) -> None:
+    found = PRESET.search(tiny_model, tiny_tokenizer, dogs, steps=(1, 3))
+    whole = found.forget_set.ids
+    assert [(step.size, step.forget_set.ids) for step in found.steps] == [(1, whole[:1]), (3, whole[:3])]
+    doubling = PRESET.search(tiny_model, tiny_tokenizer, dogs).steps
+    assert doubling[0].size == 1
+    assert doubling[-1].forget_set == found.forget_set
