@@ -26,7 +26,7 @@ from codeunlearn.corpus.topic_sets import Pair, TopicSets, build_topic_sets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.files import write_json
 from codeunlearn.record import environment, public_name
-from codeunlearn.unlearning import CodeReader, search_recommended, search_s_primes
+from codeunlearn.unlearning import CodeReader, make_recipe
 from codeunlearn.unlearning.evidence.code_lists import CodeLists
 from codeunlearn.unlearning.evidence.effects import Deletion, DeletionEffects
 
@@ -110,17 +110,13 @@ def chosen_rows(model: Any, tokenizer: Any, sets: TopicSets, seed: int) -> dict[
     """The rows of every preset's set."""
     code_ids = require_bottleneck(model).codebook.code_ids.tolist()
     row_of = {code: row for row, code in enumerate(code_ids)}
-    sources = [pair.source for pair in sets.search]
-    named: dict[str, Any] = {"topic_name": sets.topic.name, "paired": sets.paired}
     s = require_bottleneck(model).config.top_s
     found = {
-        f"{preset}, S'={level}": result.forget_set
+        f"{preset}, {step.label}": step.forget_set
         for preset, levels in (("paper", PAPER_LEVELS), ("paired", (s, PAPER_LEVELS[0])))
-        for level, result in search_s_primes(
-            model, tokenizer, sources, sets.controls, preset=preset, s_primes=levels, **named
-        ).items()
+        for step in make_recipe(preset).search(model, tokenizer, sets, steps=levels).steps
     }
-    found["recommended"] = search_recommended(model, tokenizer, sets, seed=seed).forget_set
+    found["recommended"] = make_recipe("recommended").search(model, tokenizer, sets, seed=seed).forget_set
     return {name: [row_of[code] for code in forget_set.ids] for name, forget_set in found.items()}
 
 

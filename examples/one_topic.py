@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from codeunlearn import commit, forget, forgetting, load_model, load_tokenizer, search_recommended, translate
+from codeunlearn import Recommended, commit, forget, forgetting, load_model, load_tokenizer, translate
 from codeunlearn.corpus.loading import DataConfig, load_pairs
 from codeunlearn.corpus.pools import split_pools
 from codeunlearn.corpus.topic_sets import build_topic_sets
@@ -25,7 +25,7 @@ def main(folder: str, word: str) -> None:
     sets = build_topic_sets(
         Topic.from_word(word), pools, search_size=300, tune_size=0, eval_size=20, search_retain_size=1000
     )
-    found = search_recommended(model, tokenizer, sets)
+    found = Recommended().search(model, tokenizer, sets)
     print(f"{len(found.forget_set)} codes belong to {word!r}.")
 
     # Inside the block the codes are deleted; behind it the model is as before.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from codeunlearn.codebook import BottleneckConfig, attach, load_model, load_tokenizer
     from codeunlearn.errors import CodeUnlearnError
     from codeunlearn.tasks.generating import translate
-    from codeunlearn.unlearning import ForgetSet, commit, forget, forgetting, restore, search_recommended, search_topic
+    from codeunlearn.unlearning import ForgetSet, Recommended, commit, forget, forgetting, restore
 
 __version__ = "0.1.0"
 
@@ -20,6 +20,7 @@ __all__ = [
     "BottleneckConfig",
     "CodeUnlearnError",
     "ForgetSet",
+    "Recommended",
     "attach",
     "commit",
     "forget",
@@ -27,8 +28,6 @@ __all__ = [
     "load_model",
     "load_tokenizer",
     "restore",
-    "search_recommended",
-    "search_topic",
     "translate",
 ]
 
@@ -43,8 +42,7 @@ _HOMES = {
     "load_model": "codebook",
     "load_tokenizer": "codebook",
     "restore": "unlearning",
-    "search_recommended": "unlearning",
-    "search_topic": "unlearning",
+    "Recommended": "unlearning",
     "translate": "tasks.generating",
 }
 

@@ -207,10 +207,9 @@ def plans(world: World, generator: random.Random) -> Case:
 
 
 def states(world: World, generator: random.Random) -> Case:
-    kind = generator.choice(["sweep.json", "index.json", "stages/a.json", "scores", "sets"])
+    kind = generator.choice(["sweep.json", "stages/a.json", "scores", "sets"])
     origin = {
         "sweep.json": lambda: test_state_files.sweep_of(world) / "sweep.json",
-        "index.json": lambda: test_state_files.index_of(world) / "index.json",
         "stages/a.json": lambda: test_state_files.stage_of(world) / "stages" / "a.json",
         "scores": lambda: test_state_files.evaluation_of(world),
         "sets": lambda: test_state_files.sets_of(world),
@@ -218,7 +217,6 @@ def states(world: World, generator: random.Random) -> Case:
     text, what = draw_changed_json(json.loads(origin.read_text()), generator)
     do = {
         "sweep.json": lambda: test_state_files.sweeps_on(test_state_files.of("sweep.json", text)),
-        "index.json": lambda: test_state_files.searches_with(test_state_files.of("index.json", text)),
         "stages/a.json": lambda: test_state_files.reproduces_on(test_state_files.of("stages/a.json", text)),
         "scores": lambda: test_state_files.loads("scores", lambda _: origin, test_state_files.of("", text)),
         "sets": lambda: test_state_files.loads("sets", lambda _: origin, test_state_files.of("", text)),

@@ -270,7 +270,6 @@ CASES = [
         for pool in ("test", "validation") for what, arguments in (
             ("train", ("train", "--plain", "--base", "tiny", "--out", "out", "--max-steps", 1)),
             ("build", ("build", "--base", lambda p: p.world.base, "--out", "out", "--num-codes", 8, "--code-dim", 4, "--layer", 1)),
-            ("index", ("index", lambda p: p.world.model, "--out", "out", "--depth", 4)),
             ("search", ("forget", lambda p: p.world.model, "--topic", "line", "--out", "out.json")),
         )
     ),

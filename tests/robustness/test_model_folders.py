@@ -463,7 +463,6 @@ CASES = [
         for name, arguments in (
             ("apply", ("apply", lambda p: p.world.base, lambda p: p.world.love, "--out", "out")),
             ("restore", ("restore", lambda p: p.world.base, "--out", "out")),
-            ("index", ("index", lambda p: p.world.base, "--data", lambda p: p.world.pairs, "--out", "out")),
         )
     ),
 ]  # fmt: skip

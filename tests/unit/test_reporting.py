@@ -40,7 +40,7 @@ from codeunlearn.reporting.summary import key_figures, summary
 from codeunlearn.reporting.word_diff import Piece, word_diff
 from codeunlearn.unlearning.evidence.enrichment import EPSILON, EnrichmentTable, chi_squared
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet
-from codeunlearn.unlearning.recipes.search import TopicSearch
+from codeunlearn.unlearning.recipes.base import TopicSearch
 
 ATTACK = "<script>alert('x')</script> [bold]& co[/bold]"
 VOID_TAGS = {"meta", "img", "br", "link", "input", "hr"}

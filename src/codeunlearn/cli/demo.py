@@ -51,7 +51,7 @@ def run(
     from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic, make_test_sets
     from codeunlearn.reporting.report import write_report
     from codeunlearn.reporting.tables import examples_table, scores_table
-    from codeunlearn.unlearning import search_recommended
+    from codeunlearn.unlearning import Recommended
 
     if Path(topic).name != topic:
         raise CodeUnlearnError(f"The topic {topic!r} cannot be the name of a file, as the demonstration needs it.")
@@ -64,9 +64,7 @@ def run(
     say(f" of {name} are found: forward passes only, no gradient.", heading=f"1. The codes of {topic!r}")
     opened, tokenizer = open_model(name, device)
     with progress("   Forgetting step by step") as show:
-        found = search_recommended(
-            opened, tokenizer, sets, seed=seed, progress=lambda left: show(round(100 - 100 * left), 100)
-        )
+        found = Recommended().search(opened, tokenizer, sets, seed=seed, steps=(), progress=show)
     path = out / f"{topic}.json"
     found.forget_set.save(path)
     codes, total = len(found.forget_set), found.forget_set.num_codes

@@ -101,10 +101,6 @@ Neighbours = Annotated[
     str | None,
     typer.Option("--neighbours", help="Related words to report on, separated by commas; proposed if absent."),
 ]
-Index = Annotated[
-    Path | None,
-    typer.Option("--index", help="An index of this corpus, made by `codeunlearn index`.", file_okay=False),
-]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the result.", parser=folder, metavar="DIRECTORY")]
 
 

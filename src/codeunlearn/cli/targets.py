@@ -17,7 +17,7 @@ from codeunlearn.files import check_folder_target, check_target
 from codeunlearn.saving import is_model_file
 
 _INPUTS = (
-    *("model", "what", "base", "data", "base_data", "config", "index", "sentences", "forget", "forget_sets"),
+    *("model", "what", "base", "data", "base_data", "config", "sentences", "forget", "forget_sets"),
     *("plain", "zero_shot", "scorer", "bertscore", "bartscore"),
 )
 _OUT_OF_MEMORY = re.compile("allocate memory|out of memory", re.IGNORECASE)
