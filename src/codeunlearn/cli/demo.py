@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MODEL = Path("models/en-fr-mini")
 TEXT = "tatoeba"
 INVENTED = "stories"
-SIZES = {"search_size": 100, "tune_size": 0, "eval_size": 50, "search_retain_size": 300}
+SIZES: dict[str, Any] = {"search_size": 100, "tune_size": 0, "eval_size": 50, "search_retain_size": 300}
 
 
 def run(
