@@ -86,7 +86,7 @@ def run(
         out / "report", search=found, evaluation=evaluation, title=f"Forgetting {topic}", command=options.command_line()
     )
     say(f"The report is in {page}. All this took {time.perf_counter() - began:.0f} s.")
-    _say_what_next(name, path, out, topic)
+    _say_what_next(name, path, out, topic, sets.forget[0].source)
 
 
 def _ready(model: str | None) -> str:
@@ -117,19 +117,20 @@ def _trained(text: Any, out: Path, plain_epochs: float, epochs: float, seed: int
     return str(out / "model")
 
 
-def _say_what_next(model: str, forget_set: Path, out: Path, topic: str) -> None:
+def _say_what_next(model: str, forget_set: Path, out: Path, topic: str, sentence: str) -> None:
     """Three questions of a newcomer, with commands that can be typed as they stand."""
     name, found, word = (shlex.quote(str(part)) for part in (model, forget_set, topic))
     changed, restored = (shlex.quote(str(out / part)) for part in ("forgotten", "restored"))
     say("", heading="\nWhat can I type next?")
     say("   Translate a sentence of your own without the topic, or forget another one:")
-    say(f"   echo 'She said the word {topic}.' | codeunlearn translate {name} --forget {found}".replace("'", '"'))
-    say("   codeunlearn demo --topic dog" + ("" if model == str(MODEL) else f" --model {name}"))
-    say("", heading="How do I undo it?")
+    say(f"   echo {shlex.quote(sentence)} | codeunlearn translate {name} --forget {found}")
+    another = "music" if topic == "dog" else "dog"
+    say(f"   codeunlearn demo --topic {another}" + ("" if model == str(MODEL) else f" --model {name}"))
+    say("", heading="\nHow do I undo it?")
     say(f"   {model} was not changed. A copy without the topic can be taken back, until you give --commit:")
     say(f"   codeunlearn apply {name} {found} --out {changed}")
     say(f"   codeunlearn restore {changed} --topic {word} --out {restored}")
-    say("", heading="What does it not do?")
+    say("", heading="\nWhat does it not do?")
     say("   It is no certificate that the topic has left the model: who holds the weights can fit a way around the")
     say("   codebook, and training on the topic teaches it again. Related words may suffer. See it for yourself:")
     say(f"   codeunlearn evaluate {name} --topic {word} --data {TEXT} --forget {found} --bypass --eval-size 50")
