@@ -44,6 +44,11 @@ def test_importing_the_package_imports_no_heavy_library() -> None:
     run(f"import sys, codeunlearn; found = {heavy} & set(sys.modules); assert not found, found")
 
 
+def test_the_command_answers_a_question_about_itself_without_heavy_libraries() -> None:
+    heavy = {"torch", "transformers", "datasets", "scipy", "nltk", "numpy", "pandas"}
+    run(f"import sys, codeunlearn.cli.app; found = {heavy} & set(sys.modules); assert not found, found")
+
+
 def test_the_mechanism_works_where_the_other_libraries_are_not_installed() -> None:
     """transformers imports scipy when it is there, so "not needed" is tested by taking it away."""
     absent = [
