@@ -22,9 +22,10 @@ from transformers.utils.generic import ModelOutput
 from codeunlearn.codebook.architectures import ARCHITECTURES, OWN, architecture_of
 from codeunlearn.codebook.architectures.base import PREFIX
 from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck, find_bottleneck
-from codeunlearn.codebook.checks import require_whole
+from codeunlearn.codebook.checks import require_settings, require_whole
 from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.codebook.ledger import require_agreement, require_sound, settle
+from codeunlearn.codebook.untrusted import check_source, check_types, local_folder
 from codeunlearn.errors import CodeUnlearnError
 
 
@@ -62,9 +63,11 @@ class _BottleneckModel:
             CodeUnlearnError: tensors are missing, misshapen or left over, or codebook and configuration do not fit.
         """
         loaded: Any = super()  # pyright: ignore[reportUnknownVariableType]
-        options = {**kwargs, "ignore_mismatched_sizes": True, "output_loading_info": True}
+        require_settings(check_source(str(name)), architecture_of(cast(Any, cls).config_class.model_type), str(name))
+        options = {**kwargs, "use_safetensors": True, "ignore_mismatched_sizes": True, "output_loading_info": True}
         model, info = loaded.from_pretrained(name, *args, **options)
         require_whole(info, name)
+        check_types(local_folder(str(name)))
         require_sound(model.bottleneck, str(name))
         if check_ledger:
             require_agreement(model.bottleneck, str(name))
