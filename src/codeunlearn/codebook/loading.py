@@ -16,6 +16,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, PreTrainedTokenizerBase
 from transformers import AutoTokenizer as _AutoTokenizer
 
+from codeunlearn.codebook.generation import GenerationShape, generation_of
 from codeunlearn.codebook.sites import FAMILIES
 from codeunlearn.codebook.untrusted import CONFIG, GENERATION, check_source, check_types, check_weights
 from codeunlearn.errors import CodeUnlearnError
@@ -53,7 +54,17 @@ class _BaseShape(Shape, extra="allow"):
     dropout_rate: Share = 0.0
     layer_norm_epsilon: Annotated[float, Field(gt=0, lt=1)] = 1e-6
     initializer_factor: Positive = 1.0
-    feed_forward_proj: str = "relu"
+    feed_forward_proj: str | None = None
+    dense_act_fn: str | None = None
+    is_gated_act: bool | None = None
+    return_dict: Literal[True] = True
+    output_attentions: Literal[False] | None = None
+    output_hidden_states: Literal[False] | None = None
+    chunk_size_feed_forward: Literal[0] = 0
+    is_decoder: Literal[False] = False
+    use_cache: bool = True
+    scale_decoder_outputs: bool = True
+    tie_word_embeddings: bool = True
     is_encoder_decoder: Literal[True] = True
     pad_token_id: Index = 0
     eos_token_id: Index | list[Index] | None = None
@@ -61,21 +72,6 @@ class _BaseShape(Shape, extra="allow"):
     bos_token_id: Index | None = None
     source_prefix: str | None = None
     bottleneck: _BottleneckKeys | None = None
-
-
-class _GenerationShape(Shape, extra="allow"):
-    """What ``generate`` would stumble over in ``generation_config.json``."""
-
-    decoder_start_token_id: Index | None = None
-    bos_token_id: Index | None = None
-    pad_token_id: Index | None = None
-    eos_token_id: Index | Annotated[list[Index], Field(min_length=1)] | None = None
-    forced_bos_token_id: Index | None = None
-    forced_eos_token_id: Index | list[Index] | None = None
-    suppress_tokens: list[Index] | None = None
-    begin_suppress_tokens: list[Index] | None = None
-    bad_words_ids: Annotated[list[Annotated[list[Index], Field(min_length=1)]], Field(min_length=1)] | None = None
-    cache_implementation: None = None
 
 
 def load_model(
@@ -102,8 +98,9 @@ def _load(name: str, dtype: torch.dtype | Literal["auto"], check_ledger: bool) -
     settings = check_source(name)
     if Path(name).is_dir():
         check_weights(Path(name))
+    asked = generation_of(settings, CONFIG, name)
     if settings.get(CONFIG, {}).get("model_type") in _FAMILY:
-        _check_settings(settings, name)
+        _check_settings(settings[CONFIG], asked, name)
     options = {**_SAFELY, "use_safetensors": True, "dtype": dtype, "output_loading_info": True}
     if not check_ledger and "bottleneck" in settings.get(CONFIG, {}):
         options["check_ledger"] = False
@@ -227,15 +224,14 @@ def require_whole(info: dict[str, Any], name: str) -> None:
         )
 
 
-def _check_settings(settings: dict[str, dict[str, Any]], name: str) -> None:
+def _check_settings(config: dict[str, Any], generation: GenerationShape | None, name: str) -> None:
     """Of a T5, with or without a bottleneck."""
-    config, generation = settings[CONFIG], settings.get(GENERATION)
     shape = validated(_BaseShape, config, f"{CONFIG} of {name}")
+    _check_activation(shape, name)
     used = [shape.pad_token_id, shape.eos_token_id, shape.decoder_start_token_id, shape.bos_token_id]
     if generation is not None:
-        asked = validated(_GenerationShape, generation, f"{GENERATION} of {name}")
-        used += [value for key, value in asked if key in _GenerationShape.model_fields]
-        if asked.decoder_start_token_id is None and asked.bos_token_id is None:
+        used += generation.token_ids()
+        if generation.decoder_start_token_id is None and generation.bos_token_id is None:
             raise CodeUnlearnError(
                 f"{GENERATION} of {name} says no decoder_start_token_id, with which an output begins."
             )
@@ -245,6 +241,18 @@ def _check_settings(settings: dict[str, dict[str, Any]], name: str) -> None:
         )
     if Path(name).is_dir():
         check_types(Path(name))
+
+
+def _check_activation(shape: _BaseShape, name: str) -> None:
+    """transformers follows ``feed_forward_proj`` and passes over the two keys that it writes beside it."""
+    wanted = shape.feed_forward_proj or ("gated-gelu" if shape.model_type.endswith("mt5") else "relu")
+    gated = wanted.startswith("gated-")
+    function = "gelu_new" if wanted == "gated-gelu" else wanted.removeprefix("gated-")
+    if shape.dense_act_fn not in (None, function) or shape.is_gated_act not in (None, gated):
+        raise CodeUnlearnError(
+            f"{CONFIG} of {name} names two activations: feed_forward_proj is {wanted!r}, dense_act_fn {shape.dense_act_fn!r} and "
+            f"is_gated_act {shape.is_gated_act!r}; save or download the model again."
+        )
 
 
 def _numbers(nested: Any) -> Iterator[int]:
