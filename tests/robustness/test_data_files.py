@@ -211,6 +211,18 @@ CASES = [
     Case("only spaces and tabs", read("a.tsv", " \t \n" * 10), refused("a.tsv")),
     Case("one column", read("a.tsv", "".join(f"{e}\n" for e in ENGLISH)), refused("a.tsv")),
     Case("one row that misses a side", read("a.tsv", tsv() + "alone\n" + "\tseul\n"), right(PAIRS)),
+    *(
+        Case(f"a side of U+{ord(mark):04X} alone", read(name, content.replace("MARK", mark)), right(PAIRS))
+        for mark in "\u200b\u00ad\u2060\ufeff\u3164\u00a0\u200d\u2800\U000e0061"
+        for name, content in (("a.tsv", tsv() + "hello you\tMARK\n MARK \tbonjour toi\n"), ("a.jsonl", named("en", "fr") + json.dumps({"en": "hello", "fr": "MARK"}) + "\n"))
+    ),
+    Case("sides of marks that are seen", read("a.tsv", tsv([("?", "…"), ("_", "☃"), *PAIRS])), right([("?", "…"), ("_", "☃"), *PAIRS])),
+    *(
+        Case(f"a field of {length:,} characters in a {kind}", read(f"a.{kind}", csv_text([("x" * length, "long"), *PAIRS], end)), right(PAIRS))
+        for length in (131_073, 900_000) for kind, end in (("csv", ","), ("tsv", "\t"))
+    ),
+    Case("a field of many lines and 200,000 characters", read("a.csv", csv_text([("x y\n" * 50_000, "long"), *PAIRS])), right(PAIRS)),
+    Case("a quote that never ends, with 3 million characters behind", read("a.csv", csv_text(PAIRS) + '"open,' + "x\n" * 1_500_000), refused("a.csv", "quote")),
     Case("a constant column", read("a.tsv", "".join(f"train\t{e}\t{f}\n" for e, f in PAIRS)), either(PAIRS, "a.tsv")),
     Case("a column of numbers", read("a.tsv", "".join(f"{i}\t{e}\t{f}\n" for i, (e, f) in enumerate(PAIRS))), either(PAIRS, "a.tsv")),
     Case("a column of numbers in the second place", read("a.tsv", "".join(f"{e}\t{i}\t{f}\n" for i, (e, f) in enumerate(PAIRS))), either(PAIRS, "a.tsv")),
