@@ -264,9 +264,9 @@ def text(without: str) -> st.SearchStrategy[str]:
 
 
 def pairs(without: str = "") -> st.SearchStrategy[list[tuple[str, str]]]:
-    """At least two, told apart by number, since a column of one value is refused."""
+    """At least two of several words, told apart by number, since a column of one value or of identifiers is refused."""
     listed = st.lists(st.tuples(text(without), text(without)), min_size=2, max_size=6)
-    return listed.map(lambda found: [(f"{i}{s}", f"{i}{t}") for i, (s, t) in enumerate(found)])
+    return listed.map(lambda found: [(f"{i} {s}", f"{i} {t}") for i, (s, t) in enumerate(found)])
 
 
 def as_jsonl(path: Path, written: list[tuple[str, str]], **options: Any) -> None:

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
 from torch import nn
 from transformers import AutoModelForSeq2SeqLM
 
 from codeunlearn.codebook.architectures import Architecture
 from codeunlearn.codebook.encoding import encode
+from codeunlearn.codebook.generation import generation_of
 from codeunlearn.codebook.untrusted import CONFIG, GENERATION, check_types
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.validation import Field, Index, Shape, validated
-
-
-class GenerationSettings(Shape, extra="allow"):
-    """What ``generate`` would stumble over in ``generation_config.json``."""
-
-    decoder_start_token_id: Index | None = None
-    bos_token_id: Index | None = None
-    pad_token_id: Index | None = None
-    eos_token_id: Index | Annotated[list[Index], Field(min_length=1)] | None = None
-    forced_bos_token_id: Index | None = None
-    forced_eos_token_id: Index | list[Index] | None = None
-    suppress_tokens: list[Index] | None = None
-    begin_suppress_tokens: list[Index] | None = None
-    bad_words_ids: Annotated[list[Annotated[list[Index], Field(min_length=1)]], Field(min_length=1)] | None = None
-    cache_implementation: None = None
+from codeunlearn.validation import validated
 
 
 def require_settings(settings: dict[str, dict[str, Any]], architecture: Architecture, name: str) -> None:
@@ -40,12 +26,12 @@ def require_settings(settings: dict[str, dict[str, Any]], architecture: Architec
     Raises:
         CodeUnlearnError: it cannot, or a tensor is in another kind of numbers than it should be.
     """
-    config, generation = settings[CONFIG], settings.get(GENERATION)
-    shape = validated(architecture.settings, config, f"{CONFIG} of {name}")
+    asked = generation_of(settings, CONFIG, name)
+    shape = validated(architecture.settings, settings[CONFIG], f"{CONFIG} of {name}")
+    shape.require_sense(f"{CONFIG} of {name}")
     used = [shape.pad_token_id, shape.eos_token_id, shape.decoder_start_token_id, shape.bos_token_id]
-    if generation is not None:
-        asked = validated(GenerationSettings, generation, f"{GENERATION} of {name}")
-        used += [value for key, value in asked if key in GenerationSettings.model_fields]
+    if asked is not None:
+        used += asked.token_ids()
         if architecture.auto is AutoModelForSeq2SeqLM and asked.decoder_start_token_id is asked.bos_token_id is None:
             raise CodeUnlearnError(
                 f"{GENERATION} of {name} says no decoder_start_token_id, with which an output begins."

@@ -17,6 +17,7 @@ from transformers import AutoTokenizer as _AutoTokenizer
 
 from codeunlearn.codebook.architectures import base_type, find_architecture
 from codeunlearn.codebook.checks import require_fit, require_numbers, require_settings, require_whole
+from codeunlearn.codebook.generation import generation_of
 from codeunlearn.codebook.modeling import with_bottleneck
 from codeunlearn.codebook.untrusted import CONFIG, check_source, check_weights
 from codeunlearn.errors import CodeUnlearnError
@@ -52,7 +53,9 @@ def _load(name: str, dtype: torch.dtype | Literal["auto"], check_ledger: bool) -
         check_weights(Path(name))
     config = settings.get(CONFIG, {})
     architecture = find_architecture(config.get("model_type"))
-    if architecture is not None:
+    if architecture is None:
+        generation_of(settings, CONFIG, name)
+    else:
         require_settings(settings, architecture, name)
         with_bottleneck(base_type(config["model_type"]))
     options = {**_SAFELY, "use_safetensors": True, "dtype": dtype, "output_loading_info": True}

@@ -16,6 +16,7 @@ from datasets import Dataset
 
 from codeunlearn.corpus.columns import Pair, choose_columns
 from codeunlearn.corpus.lines import Skip, is_unicode
+from codeunlearn.corpus.matching import normal_form
 from codeunlearn.corpus.pools import Pool, split_pools
 from codeunlearn.corpus.rows import EXPECTED, Table, file_table, hub_table
 from codeunlearn.corpus.samples import SAMPLES
@@ -156,7 +157,7 @@ def _table(config: DataConfig, skip: Skip) -> Table:
 def _usable(rows: Iterable[Any], columns: Pair, most: int, skip: Skip) -> Iterator[tuple[str, str]]:
     for row in rows:
         source, target = columns[0].value(row), columns[1].value(row)
-        if not (isinstance(source, str) and isinstance(target, str) and source.strip() and target.strip()):
+        if not (isinstance(source, str) and isinstance(target, str) and _is_seen(source) and _is_seen(target)):
             skip("with a side missing")
         elif max(len(source), len(target)) > most:
             skip(f"longer than {most} characters")
@@ -166,3 +167,8 @@ def _usable(rows: Iterable[Any], columns: Pair, most: int, skip: Skip) -> Iterat
             skip("with a null character")
         else:
             yield source.strip(), target.strip()
+
+
+def _is_seen(text: str) -> bool:
+    """Whether anything of it shows: soft hyphens and zero-width spaces alone are no sentence."""
+    return any("!" <= character <= "~" for character in text) or bool(normal_form(text).strip())

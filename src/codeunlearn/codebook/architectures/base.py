@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from torch import Tensor
 
@@ -39,7 +39,20 @@ class Settings(Shape, extra="allow"):
     decoder_start_token_id: Index | None = None
     bos_token_id: Index | None = None
     source_prefix: str | None = None
+    return_dict: Literal[True] = True
+    output_attentions: Literal[False] | None = None
+    output_hidden_states: Literal[False] | None = None
+    chunk_size_feed_forward: Literal[0] = 0
+    use_cache: bool = True
+    tie_word_embeddings: bool = True
     bottleneck: BottleneckKeys | None = None
+
+    def require_sense(self, where: str) -> None:
+        """That the settings agree with each other, where a family has some that might not.
+
+        Raises:
+            CodeUnlearnError: they do not.
+        """
 
 
 class Architecture(ABC):

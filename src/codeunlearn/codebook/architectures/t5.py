@@ -8,6 +8,7 @@ from transformers import AutoModelForSeq2SeqLM
 
 from codeunlearn.codebook.architectures.base import ARCHITECTURES, Architecture, Settings
 from codeunlearn.codebook.sites import Output
+from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.validation import Count, Field, Index, Positive, Share
 
 if TYPE_CHECKING:
@@ -28,9 +29,24 @@ class T5Settings(Settings):
     dropout_rate: Share = 0.0
     layer_norm_epsilon: Annotated[float, Field(gt=0, lt=1)] = 1e-6
     initializer_factor: Positive = 1.0
-    feed_forward_proj: str = "relu"
+    feed_forward_proj: str | None = None
+    dense_act_fn: str | None = None
+    is_gated_act: bool | None = None
+    is_decoder: Literal[False] = False
     is_encoder_decoder: Literal[True] = True
+    scale_decoder_outputs: bool = True
     pad_token_id: Index = 0  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def require_sense(self, where: str) -> None:
+        """transformers follows ``feed_forward_proj`` and passes over the two keys that it writes beside it."""
+        wanted = self.feed_forward_proj or ("gated-gelu" if self.model_type.endswith("mt5") else "relu")
+        gated = wanted.startswith("gated-")
+        function = "gelu_new" if wanted == "gated-gelu" else wanted.removeprefix("gated-")
+        if self.dense_act_fn not in (None, function) or self.is_gated_act not in (None, gated):
+            raise CodeUnlearnError(
+                f"{where} names two activations: feed_forward_proj is {wanted!r}, dense_act_fn {self.dense_act_fn!r} and "
+                f"is_gated_act {self.is_gated_act!r}; save or download the model again."
+            )
 
 
 @ARCHITECTURES.register("t5")
