@@ -166,8 +166,8 @@ def translated(options: argparse.Namespace, data: str) -> Pairs:
     pool = split_pools(load_pairs(DataConfig(data)).dataset)["test"]
     sample = sample_pool(pool, options.sentences, options.seed)
     model, tokenizer = load_model(options.model), load_tokenizer(options.model)
-    hypotheses = translate(model, tokenizer, [pair.source for pair in sample])
-    references = [list(pair.references) for pair in sample]
+    hypotheses = translate(model, tokenizer, [pair.prompt for pair in sample])
+    references = [list(pair.answers) for pair in sample]
     write_json(kept, {"about": about, "hypotheses": hypotheses, "references": references})
     return Pairs(hypotheses, references)
 

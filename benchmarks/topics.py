@@ -55,7 +55,7 @@ def main() -> None:
     found: Any = None
     for name in options.topics.split(","):
         sets = build_topic_sets(Topic.from_word(name), pools, tune_size=0, eval_size=0, minimum=5, seed=options.seed)
-        sentences = [pair.source for pair in sets.search]
+        sentences = [pair.prompt for pair in sets.search]
 
         def search(known: CorpusIndex | None, sentences: list[str] = sentences, sets: Any = sets) -> Any:
             return search_s_primes(model, tokenizer, sentences, sets.controls, topic_name=sets.topic.name, known=known)

@@ -412,7 +412,7 @@ CASES = [
         for kind, make, keys, value in (
             ("scores", evaluation_of, ("scores",), 5), ("scores", evaluation_of, ("scores",), [5]), ("scores", evaluation_of, ("scores", 0), {}),
             ("scores", evaluation_of, ("scores", 0, "value"), "x"), ("scores", evaluation_of, ("topic",), 5), ("scores", evaluation_of, ("sizes",), [1]),
-            ("sets", sets_of, ("search",), 5), ("sets", sets_of, ("search",), [5]), ("sets", sets_of, ("search",), [{}]), ("sets", sets_of, ("search", 0, "source"), 5),
+            ("sets", sets_of, ("search",), 5), ("sets", sets_of, ("search",), [5]), ("sets", sets_of, ("search",), [{}]), ("sets", sets_of, ("search", 0, "prompt"), 5),
             ("sets", sets_of, ("topic",), 5), ("sets", sets_of, ("topic", "kind"), "x"), ("sets", sets_of, ("topic", "forms"), "love"),
             ("sets", sets_of, ("controls",), "x"), ("sets", sets_of, ("target_words",), "aimer"), ("sets", sets_of, ("paired",), "x"),
             ("curve", evaluation_of, ("points",), [5]), ("curve", evaluation_of, ("points",), 5),

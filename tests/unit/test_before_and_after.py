@@ -10,16 +10,16 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from codeunlearn.codebook import load_model, model_identity, require_bottleneck
-from codeunlearn.corpus.topic_sets import Pair
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation import topic as evaluation
 from codeunlearn.evaluation.protocol import AFTER, BEFORE, FORGET, RETAIN, TestSet
 from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic
+from codeunlearn.tasks.base import Example
 from codeunlearn.unlearning import ForgetSet, commit, forget
 
 SETS = [
-    TestSet(FORGET, [Pair("a dog runs", "un chien court", ("un chien court",))], ("chien",)),
-    TestSet(RETAIN, [Pair("the cat", "le chat", ("le chat",))]),
+    TestSet(FORGET, [Example("a dog runs", ("un chien court",))], ("chien",)),
+    TestSet(RETAIN, [Example("the cat", ("le chat",))]),
 ]
 
 

@@ -10,7 +10,6 @@ from transformers import PreTrainedTokenizerFast
 
 from codeunlearn.codebook import model_identity
 from codeunlearn.corpus.answer_words import ParallelText
-from codeunlearn.corpus.topic_sets import Pair
 from codeunlearn.evaluation.metrics.bartscore import BartScoreConfig
 from codeunlearn.evaluation.metrics.bertscore import BertScoreConfig
 from codeunlearn.evaluation.metrics.fluency import fit_fluency
@@ -19,12 +18,13 @@ from codeunlearn.evaluation.metrics.opening import ExtraMetricsConfig, extra_met
 from codeunlearn.evaluation.protocol import FORGET, RETAIN, TestSet
 from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic
 from codeunlearn.reporting import before_after, scores_table
+from codeunlearn.tasks.base import Example
 from codeunlearn.unlearning import ForgetSet
 
 SETS = [
-    TestSet(FORGET, [Pair("a dog runs", "un chien court", ("un chien court",)), Pair("a dog", "un chien", ("un chien",))],
+    TestSet(FORGET, [Example("a dog runs", ("un chien court",)), Example("a dog", ("un chien",))],
             ("chien",)),
-    TestSet(RETAIN, [Pair("the cat", "le chat", ("le chat",))]),
+    TestSet(RETAIN, [Example("the cat", ("le chat",))]),
 ]  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def test_likelihood_is_given_the_sources_of_the_set(saved: Path) -> None:
     metrics = extra_metrics(everything(saved), device="cpu")
     hypotheses = ["un chat", "le chien"]
     scorer = Seq2SeqScore(saved / "plain", device="cpu")
-    expected = scorer.score(SETS[0].sources, hypotheses, SETS[0].references)
+    expected = scorer.score(SETS[0].prompts, hypotheses, SETS[0].references)
     assert metrics(SETS[0])["seq2seq_score"](hypotheses, SETS[0].references) == expected
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from codeunlearn.corpus.topic_sets import Pair
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.metrics.lexical import METRICS, Metric, Score, chrf
 from codeunlearn.evaluation.protocol import (
@@ -22,10 +21,11 @@ from codeunlearn.evaluation.protocol import (
     Translator,
     evaluate_sets,
 )
+from codeunlearn.tasks.base import Example
 
-FORGET = [Pair("I love you.", "Je t'aime.", ("Je t'aime.",)), Pair("She loves me.", "Elle m'aime.", ("Elle m'aime.",))]
-RETAIN = [Pair("It rains.", "Il pleut.", ("Il pleut.",))]
-REFERENCES = {pair.source: pair.target for pair in FORGET + RETAIN}
+FORGET = [Example("I love you.", ("Je t'aime.",)), Example("She loves me.", ("Elle m'aime.",))]
+RETAIN = [Example("It rains.", ("Il pleut.",))]
+REFERENCES = {pair.prompt: pair.answer for pair in FORGET + RETAIN}
 
 
 def perfect(sentences: Sequence[str]) -> list[str]:
@@ -98,10 +98,10 @@ def test_what_the_topic_loses_beyond_the_rest_is_the_difference_of_the_two_chang
 
 def test_a_set_may_have_metrics_that_know_its_sources_and_a_system_scores_of_its_own() -> None:
     def sources_as_references(test: TestSet) -> dict[str, Metric]:
-        return {"copied": lambda hypotheses, _: replace(chrf(hypotheses, [[s] for s in test.sources]), name="copied")}
+        return {"copied": lambda hypotheses, _: replace(chrf(hypotheses, [[s] for s in test.prompts]), name="copied")}
 
     def constant(test: TestSet) -> dict[str, Score]:
-        return {"probe": replace(chrf(test.sources, [[s] for s in test.sources]), name="probe")}
+        return {"probe": replace(chrf(test.prompts, [[s] for s in test.prompts]), name="probe")}
 
     scored = evaluate_sets(
         "love",

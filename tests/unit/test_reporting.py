@@ -22,7 +22,7 @@ from matplotlib.text import Text
 from rich.console import Console
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.protocol import DeltaRow, Example, ScoreRow, TopicEvaluation
+from codeunlearn.evaluation.protocol import DeltaRow, Sample, ScoreRow, TopicEvaluation
 from codeunlearn.reporting import (
     before_after,
     examples_table,
@@ -140,8 +140,8 @@ def evaluation_of(
     ]
     both = {"codebook": "La mer est calme.", "unlearned": "La ville est calme."}
     examples = [
-        Example("forget", "The sea is calm.", "La mer est calme.", {s: both.get(s, "Non.") for s in systems}),
-        Example("retain", "The door is red.", "La porte est rouge.", dict.fromkeys(systems, "La porte est rouge.")),
+        Sample("forget", "The sea is calm.", "La mer est calme.", {s: both.get(s, "Non.") for s in systems}),
+        Sample("retain", "The door is red.", "La porte est rouge.", dict.fromkeys(systems, "La porte est rouge.")),
     ]
     return TopicEvaluation(
         "sea",
@@ -472,7 +472,7 @@ def test_text_of_the_user_is_escaped_wherever_it_appears(tmp_path: Path) -> None
         evaluation,
         topic=ATTACK,
         target_words=(ATTACK,),
-        examples=[Example("forget", ATTACK, ATTACK, hostile)],
+        examples=[Sample("forget", ATTACK, ATTACK, hostile)],
         details={ATTACK: ATTACK},
     )
     page = report(tmp_path, search=search_of(ATTACK), evaluation=evaluation, title=ATTACK, command=ATTACK)

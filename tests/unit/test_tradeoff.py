@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from codeunlearn.corpus.topic_sets import Pair
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.protocol import TestSet
 from codeunlearn.evaluation.tradeoff import CurvePoint, TradeOff, beginnings, trade_off
+from codeunlearn.tasks.base import Example
 from codeunlearn.unlearning import ForgetSet
 
 POINT = CurvePoint(1, 8, 80.0, 70.0, 90.0, 0.0, 0.0, 0.0, -0.1, 0.1, 0.0, 0.0)
@@ -67,8 +67,8 @@ class Canned:
 
 
 def test_every_point_is_the_model_with_these_codes_deleted() -> None:
-    forget = TestSet("forget", [Pair("a dog", "un chien", ("un chien",))] * 4, ("chien",))
-    retain = TestSet("retain", [Pair("a cat", "un chat noir", ("un chat noir",))] * 4)
+    forget = TestSet("forget", [Example("a dog", ("un chien",))] * 4, ("chien",))
+    retain = TestSet("retain", [Example("a cat", ("un chat noir",))] * 4)
     whole = ForgetSet(topic="dog", ids=(5, 3, 9), fingerprint="x")
     canned: Any = Canned()
     curve = trade_off(canned, beginnings(whole, [1, 2]), forget, retain)
@@ -84,8 +84,8 @@ def test_every_point_is_the_model_with_these_codes_deleted() -> None:
 
 
 def test_no_further_set_is_tried_once_the_topic_has_lost_enough() -> None:
-    forget = TestSet("forget", [Pair("a dog", "un chien", ("un chien",))] * 4, ("chien",))
-    retain = TestSet("retain", [Pair("a cat", "un chat noir", ("un chat noir",))] * 4)
+    forget = TestSet("forget", [Example("a dog", ("un chien",))] * 4, ("chien",))
+    retain = TestSet("retain", [Example("a cat", ("un chat noir",))] * 4)
     whole = ForgetSet(topic="dog", ids=(5, 3, 9), fingerprint="x")
     canned: Any = Canned()
     curve = trade_off(canned, beginnings(whole, [1, 2]), forget, retain, enough=95)
@@ -106,8 +106,8 @@ def test_a_loss_has_the_interval_of_the_quotient_of_two_recalls() -> None:
             return [*("un chien" if one else "un chat" for one in said), "un chat noir"]
 
     some: Any = Some()
-    forget = TestSet("forget", [Pair("a dog", "un chien", ("un chien",))] * 40, ("chien",))
-    retain = TestSet("retain", [Pair("a cat", "un chat noir", ("un chat noir",))])
+    forget = TestSet("forget", [Example("a dog", ("un chien",))] * 40, ("chien",))
+    retain = TestSet("retain", [Example("a cat", ("un chat noir",))])
     whole = ForgetSet(topic="dog", ids=(5, 3), fingerprint="x")
     part, all_of_it = trade_off(some, beginnings(whole, [1]), forget, retain).points
     rows = np.random.default_rng(1).integers(0, 40, size=(20_000, 40))

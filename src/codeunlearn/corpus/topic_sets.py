@@ -30,6 +30,7 @@ from codeunlearn.corpus.pools import normalise
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import write_json
+from codeunlearn.tasks.base import Example
 from codeunlearn.validation import read_state
 
 if TYPE_CHECKING:
@@ -38,21 +39,6 @@ if TYPE_CHECKING:
 _FORMAT = 1
 _NEIGHBOURS = 2
 _PROPOSALS = 8
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A sentence and its translations.
-
-    Attributes:
-        source: the English sentence.
-        target: its first translation in the data.
-        references: all its translations in the data, the first included.
-    """
-
-    source: str
-    target: str
-    references: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -75,16 +61,16 @@ class TopicSets:
     """
 
     topic: Topic
-    search: list[Pair]
+    search: list[Example]
     controls: list[list[str]]
     paired: bool
-    tune: list[Pair]
-    tune_retain: list[Pair]
-    forget: list[Pair]
-    retain: list[Pair]
-    neighbours: dict[str, list[Pair]] = field(default_factory=dict[str, list[Pair]])
+    tune: list[Example]
+    tune_retain: list[Example]
+    forget: list[Example]
+    retain: list[Example]
+    neighbours: dict[str, list[Example]] = field(default_factory=dict[str, list[Example]])
     target_words: tuple[str, ...] = ()
-    search_retain: list[Pair] = field(default_factory=list[Pair])
+    search_retain: list[Example] = field(default_factory=list[Example])
 
     def sizes(self) -> dict[str, int]:
         """Number of sentences of each set."""
@@ -189,7 +175,7 @@ def build_topic_sets(
     )
 
 
-def sample_pool(pool: Dataset, size: int, seed: int = 0) -> list[Pair]:
+def sample_pool(pool: Dataset, size: int, seed: int = 0) -> list[Example]:
     """At most ``size`` random distinct sentences of a pool, topic or not, with all their translations."""
     text = ParallelText.of(pool)
     return _sample(_pairs(text, range(len(text))), size, seed)
@@ -202,17 +188,17 @@ class _Related:
     topic: Topic
     neighbours: dict[str, Topic]
 
-    def unrelated(self, text: ParallelText) -> list[Pair]:
+    def unrelated(self, text: ParallelText) -> list[Example]:
         near = {row for topic in (self.topic, *self.neighbours.values()) for row in topic.rows(text.sources)}
         return _pairs(text, [row for row in range(len(text)) if row not in near])
 
-    def retain(self, forget: Sequence[Pair], text: ParallelText, seed: int) -> list[Pair]:
+    def retain(self, forget: Sequence[Example], text: ParallelText, seed: int) -> list[Example]:
         others = self.unrelated(text)
-        rows = match_lengths([pair.source for pair in forget], [pair.source for pair in others], seed)
+        rows = match_lengths([pair.prompt for pair in forget], [pair.prompt for pair in others], seed)
         return [others[row] for row in rows]
 
 
-def _neighbour_pairs(topic: Topic, neighbours: Mapping[str, Topic], text: ParallelText) -> dict[str, list[Pair]]:
+def _neighbour_pairs(topic: Topic, neighbours: Mapping[str, Topic], text: ParallelText) -> dict[str, list[Example]]:
     """By neighbour, the sentences that hold it and not the topic."""
     held = set(topic.rows(text.sources))
     return {
@@ -223,21 +209,21 @@ def _neighbour_pairs(topic: Topic, neighbours: Mapping[str, Topic], text: Parall
 
 def _controls(
     related: _Related,
-    search: Sequence[Pair],
+    search: Sequence[Example],
     train: ParallelText,
     vocabulary: Vocabulary | None,
     sharing: Sequence[str],
     draws: int,
     seed: int,
 ) -> list[list[str]]:
-    topic, sources = related.topic, [pair.source for pair in search]
+    topic, sources = related.topic, [pair.prompt for pair in search]
     if topic.kind == "sentences":
-        return random_controls(sources, [pair.source for pair in related.unrelated(train)], draws, seed)
+        return random_controls(sources, [pair.prompt for pair in related.unrelated(train)], draws, seed)
     neighbour_forms = {form for neighbour in related.neighbours.values() for form in neighbour.forms}
     return ControlWriter(topic, vocabulary, neighbour_forms.union(sharing), seed).write(sources, draws)
 
 
-def _others(topic: Topic, text: ParallelText, size: int, seed: int) -> list[Pair]:
+def _others(topic: Topic, text: ParallelText, size: int, seed: int) -> list[Example]:
     """At most ``size`` random sentences that do not hold the topic."""
     if not size:
         return []
@@ -260,7 +246,7 @@ def _require(topic: Topic, pool: str, count: int, minimum: int) -> None:
         )
 
 
-def _require_neighbours(near: Mapping[str, Sequence[Pair]]) -> None:
+def _require_neighbours(near: Mapping[str, Sequence[Example]]) -> None:
     for name, pairs in near.items():
         if not pairs:
             raise CodeUnlearnError(
@@ -268,7 +254,7 @@ def _require_neighbours(near: Mapping[str, Sequence[Pair]]) -> None:
             )
 
 
-def _pairs(text: ParallelText, rows: Iterable[int]) -> list[Pair]:
+def _pairs(text: ParallelText, rows: Iterable[int]) -> list[Example]:
     """The rows with equal sentences merged, in order of first appearance."""
     sources: dict[str, str] = {}
     references: dict[str, dict[str, None]] = {}
@@ -276,10 +262,10 @@ def _pairs(text: ParallelText, rows: Iterable[int]) -> list[Pair]:
         key = normalise(text.sources[row])
         sources.setdefault(key, text.sources[row])
         references.setdefault(key, {})[text.targets[row]] = None
-    return [Pair(sources[key], next(iter(targets)), tuple(targets)) for key, targets in references.items()]
+    return [Example(sources[key], tuple(targets)) for key, targets in references.items()]
 
 
-def _sample(pairs: list[Pair], size: int, seed: int) -> list[Pair]:
+def _sample(pairs: list[Example], size: int, seed: int) -> list[Example]:
     """At most ``size`` random pairs, in the order of the data."""
     if len(pairs) <= size:
         return pairs

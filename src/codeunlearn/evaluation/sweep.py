@@ -191,7 +191,7 @@ def sweep_topic(
     found = search_topic_sets(
         model, tokenizer, sets, preset=preset, s_primes=tuple(s_primes), seed=config.seed, known=known
     )
-    sources = [source for test in tests for source in test.sources]
+    sources = [source for test in tests for source in test.prompts]
     with undeleted(model, sets.topic.name):
         translations = Retranslator(model, tokenizer, ModelTranslator(model, tokenizer, config), sources)
         for s_prime, result in found.items():

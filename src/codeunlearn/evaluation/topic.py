@@ -194,7 +194,7 @@ class ModelTranslator:
             return forced_scores(
                 self.model,
                 self.tokenizer,
-                test.sources,
+                test.prompts,
                 test.references,
                 words=test.words,
                 prefix=self.decoding.prefix,

@@ -150,8 +150,8 @@ def trade_off(
         forget_sets[0].topic,
         forget_sets[0].preset or "",
         base.recall.value,
-        len(forget.pairs),
-        len(retain.pairs),
+        len(forget.examples),
+        len(retain.examples),
         points,
         details or {},
     )
@@ -179,7 +179,7 @@ class _Scored:
     """The scores of one state of the model."""
 
     def __init__(self, outputs: Sequence[str], forget: TestSet, retain: TestSet) -> None:
-        self.of_topic, self.of_rest = outputs[: len(forget.pairs)], outputs[len(forget.pairs) :]
+        self.of_topic, self.of_rest = outputs[: len(forget.examples)], outputs[len(forget.examples) :]
         self.recall = topic_word_recall(self.of_topic, forget.references, words=forget.words)
         self.forget_chrf = chrf(self.of_topic, forget.references)
         self.retain_chrf = chrf(self.of_rest, retain.references)

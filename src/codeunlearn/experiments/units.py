@@ -151,7 +151,7 @@ class TopicStages:
         def make() -> dict[str, Any]:
             sets = self.read_sets(unit)
             tests = make_test_sets(sets, self.text.pools, "test")
-            sources = [source for test in tests for source in test.sources]
+            sources = [source for test in tests for source in test.prompts]
             found = {s.s_prime: s.forget_set for s in searches(self.store, unit)}
             texts = {system: self.models.translator(name, unit.seed)(sources) for system, name in names.items()}
             model, tokenizer = self.models.open(joint)

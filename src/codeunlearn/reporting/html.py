@@ -10,7 +10,7 @@ from typing import Any, cast
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 import codeunlearn
-from codeunlearn.evaluation.protocol import AFTER, BEFORE, RECALL, Example, TopicEvaluation
+from codeunlearn.evaluation.protocol import AFTER, BEFORE, RECALL, Sample, TopicEvaluation
 from codeunlearn.reporting import limits
 from codeunlearn.reporting.evidence import EFFECT_NOTE, EPSILON_NOTE, cells, is_path, order_of
 from codeunlearn.reporting.figures import DPI
@@ -209,7 +209,7 @@ def _examples(evaluation: TopicEvaluation) -> list[dict[str, Any]]:
     return [group for group in groups if group["examples"]]
 
 
-def _example(example: Example) -> dict[str, Any]:
+def _example(example: Sample) -> dict[str, Any]:
     return {
         "source": example.source,
         "reference": example.reference,

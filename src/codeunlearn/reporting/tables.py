@@ -12,7 +12,7 @@ from rich.text import Text
 from codeunlearn.codebook.ledger import claimed, entries
 from codeunlearn.corpus.pools import POOLS
 from codeunlearn.corpus.topic_choice import ProposedTopic
-from codeunlearn.evaluation.protocol import AFTER, BEFORE, PLAIN, Example, TopicEvaluation
+from codeunlearn.evaluation.protocol import AFTER, BEFORE, PLAIN, Sample, TopicEvaluation
 from codeunlearn.reporting.evidence import EFFECT_NOTE, EPSILON_NOTE, cells, is_path
 from codeunlearn.reporting.labels import (
     count_noun,
@@ -220,7 +220,7 @@ def _score_notes(evaluation: TopicEvaluation, noise: bool) -> list[str]:
     return notes
 
 
-def _add_example(table: Table, example: Example) -> None:
+def _add_example(table: Table, example: Sample) -> None:
     before, after = example.translations[BEFORE], example.translations[AFTER]
     table.add_row("Source", Text(example.source))
     if before == after:

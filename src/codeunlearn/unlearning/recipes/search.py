@@ -11,8 +11,9 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook import model_identity, require_bottleneck
-from codeunlearn.corpus.topic_sets import Pair, TopicSets
+from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.tasks.base import Example
 from codeunlearn.unlearning.evidence.alignment import near_words
 from codeunlearn.unlearning.evidence.code_lists import CodeLists
 from codeunlearn.unlearning.evidence.counting import S_PRIMES, Progress, count_codes
@@ -167,7 +168,7 @@ def search_topic_sets(
     return search_s_primes(
         model,
         tokenizer,
-        [pair.source for pair in sets.search],
+        [pair.prompt for pair in sets.search],
         sets.controls,
         topic_name=sets.topic.name,
         forms=sets.topic.forms,
@@ -211,7 +212,7 @@ def search_recommended(
     material = read_material(model, tokenizer, sets, recipe, batch_tokens, known)
     path = find_path(material, recipe, seed=seed, progress=progress)
     s = require_bottleneck(model).config.top_s
-    sources = [pair.source for pair in sets.search]
+    sources = [pair.prompt for pair in sets.search]
     options: dict[str, Any] = {"paired": sets.paired, "batch_tokens": batch_tokens, "known": known}
     counts = count_codes(model, tokenizer, sources, sets.controls, s_primes=(s,), **options)
     evidence = tuple(
@@ -266,12 +267,12 @@ def read_material(
     def lists(sentences: Sequence[str]) -> CodeLists:
         return CodeLists.read(reader, sentences, codebook.num_codes)
 
-    def effects(of: CodeLists, pairs: Sequence[Pair], words: Sequence[str] = ()) -> DeletionEffects:
-        return DeletionEffects(model, tokenizer, of, [pair.target for pair in pairs], words=words, mode=preset.mode)
+    def effects(of: CodeLists, pairs: Sequence[Example], words: Sequence[str] = ()) -> DeletionEffects:
+        return DeletionEffects(model, tokenizer, of, [pair.answer for pair in pairs], words=words, mode=preset.mode)
 
-    sources = [pair.source for pair in sets.search]
+    sources = [pair.prompt for pair in sets.search]
     topic = lists(sources)
-    retained = lists([pair.source for pair in sets.search_retain])
+    retained = lists([pair.prompt for pair in sets.search_retain])
     return Material(
         topic,
         [lists(controls) for controls in sets.controls],
