@@ -3,8 +3,8 @@
 | set | paper | pool | used for |
 |---|---|---|---|
 | search, controls | D_T, D_~T | train | finding the topic's codes |
-| tune, tune_retain | | validation | choosing S' and thresholds |
-| forget, retain | D'_T, D_R | test | the reported scores |
+| tune, tune_retain | | validation | choosing S' and thresholds; tune has controls too |
+| forget, retain | D'_T, D_R | test | the reported scores; forget has controls too |
 | neighbours | | test | what happens to related words, reported on its own |
 
 The pools are disjoint by a hash of the English sentence (`codeunlearn.corpus.pools`), which mends the paper's overlap
@@ -58,6 +58,9 @@ class TopicSets:
         retain: D_R, as many of the test pool that hold neither topic nor neighbours, of the same lengths.
         neighbours: by neighbour, sentences of the test pool that hold it and not the topic.
         target_words: the topic's words in the target language, learned from the train pool; most frequent first.
+        tune_controls: by sentence of ``tune``, its control: what a model is asked that was never told the topic. Empty in
+            files of older versions.
+        forget_controls: the same of ``forget``.
     """
 
     topic: Topic
@@ -71,6 +74,8 @@ class TopicSets:
     neighbours: dict[str, list[Example]] = field(default_factory=dict[str, list[Example]])
     target_words: tuple[str, ...] = ()
     search_retain: list[Example] = field(default_factory=list[Example])
+    tune_controls: list[str] = field(default_factory=list[str])
+    forget_controls: list[str] = field(default_factory=list[str])
 
     def sizes(self) -> dict[str, int]:
         """Number of sentences of each set."""
@@ -160,10 +165,20 @@ def build_topic_sets(
         related = _Related(topic, dict(neighbours))
         if eval_size:
             _require_neighbours(near)
+
+    def control(examples: Sequence[Example], draws: int = 1) -> list[list[str]]:
+        return _controls(related, examples, train, vocabulary, sharing, draws, seed)
+
+    def asked_instead(examples: Sequence[Example]) -> list[str]:
+        try:
+            return control(examples)[0]
+        except CodeUnlearnError:  # nothing can stand in for the topic: it is scored without a floor
+            return []
+
     return TopicSets(
         topic=topic,
         search=search,
-        controls=_controls(related, search, train, vocabulary, sharing, draws, seed),
+        controls=control(search, draws),
         paired=topic.kind != "sentences",
         tune=tune,
         tune_retain=related.retain(tune, texts["validation"], seed),
@@ -172,6 +187,8 @@ def build_topic_sets(
         neighbours={name: _sample(near[name], eval_size, seed) for name in related.neighbours if eval_size},
         target_words=words,
         search_retain=_others(topic, train, search_retain_size, seed),
+        tune_controls=asked_instead(tune),
+        forget_controls=asked_instead(forget),
     )
 
 

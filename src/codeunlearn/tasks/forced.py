@@ -19,7 +19,6 @@ from codeunlearn.codebook import evaluating, source_prefix
 from codeunlearn.codebook.encoding import encode, pad_id, padded
 from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.bootstrap import Floats
 
 _LONGEST = 512
 _IGNORED = -100
@@ -31,10 +30,12 @@ class ForcedTokens(NamedTuple):
     Attributes:
         log_probabilities: [tokens], natural logarithm.
         ranks: [tokens], 1 plus the number of tokens that the model finds more probable there.
+        spans: [tokens], the characters of the target that each stands for; empty unless asked for.
     """
 
-    log_probabilities: Floats
+    log_probabilities: NDArray[np.float64]
     ranks: NDArray[np.int64]
+    spans: Sequence[tuple[int, int]] = ()
 
 
 def force(
@@ -45,6 +46,7 @@ def force(
     *,
     prefix: str | None = None,
     batch_tokens: int | None = None,
+    with_spans: bool = False,
 ) -> list[ForcedTokens]:
     """Scores every target given its source, in order, with any encoder-decoder model on the device where it is.
 
@@ -52,6 +54,7 @@ def force(
         prefix: put before every source, such as T5's task prefix; the model's own if absent, the empty text for none.
         batch_tokens: bound on the padded target tokens of a batch; the logits of all of them are in memory. What suits the
             device when absent.
+        with_spans: also say where the tokens stand in their target; needs a fast tokenizer.
 
     Sources and targets are cut at 512 tokens, or where the model's positions end.
     """
@@ -61,7 +64,8 @@ def force(
     most = min(_LONGEST, limit or _LONGEST)
     prefix = source_prefix(model, prefix)
     inputs = encode(tokenizer, [prefix + source for source in sources], most).ids
-    labels = encode(tokenizer, targets, most, as_target=True).ids
+    targeted = encode(tokenizer, targets, most, as_target=True, with_spans=with_spans)
+    labels = targeted.ids
     found: list[ForcedTokens | None] = [None] * len(labels)
     budget = batch_tokens or suitable_batch_tokens(model.device) // 4
     with evaluating(model), torch.inference_mode():
@@ -69,7 +73,10 @@ def force(
             forced = _force_batch(model, tokenizer, [inputs[i] for i in batch], [labels[i] for i in batch])
             for i, tokens in zip(batch, forced, strict=True):
                 found[i] = tokens
-    return [tokens for tokens in found if tokens is not None]
+    forced = [tokens for tokens in found if tokens is not None]
+    return (
+        [tokens._replace(spans=at) for tokens, at in zip(forced, targeted.spans, strict=True)] if with_spans else forced
+    )
 
 
 def _batches(inputs: Sequence[list[int]], labels: Sequence[list[int]], batch_tokens: int) -> Iterator[list[int]]:

@@ -85,8 +85,8 @@ class TokenCost:
 
 
 @dataclass(frozen=True)
-class Translations:
-    """Translations in the order of their sentences, and what they cost.
+class Answers:
+    """Answers in the order of their prompts, and what they cost.
 
     Attributes:
         texts: One translation per sentence; empty for an empty sentence.
@@ -151,7 +151,7 @@ def translate_counted(
     config: DecodingConfig | None = None,
     *,
     progress: Progress | None = None,
-) -> Translations:
+) -> Answers:
     """Translates `sentences` with any encoder-decoder model, on the device where the model is.
 
     Dropout is off while it runs; the model's training mode is restored afterwards. Warns when sentences had
@@ -177,7 +177,7 @@ def translate_counted(
     for i, text in zip(filled, _decode(tokenizer, outputs), strict=True):
         texts[i] = text
     bounds = [_bound(model, len(ids), config) for ids in sources]
-    return Translations(
+    return Answers(
         texts=texts,
         cost=TokenCost(sum(map(len, sources)), sum(map(len, outputs)), work.encoder, work.decoder, work.batches),
         truncated=tuple(filled[i] for i in cut),
