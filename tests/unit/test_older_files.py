@@ -38,9 +38,8 @@ SELECTIONS = sorted((RESULTS / "selection").glob("*-0.json"))
 @pytest.mark.parametrize("path", SELECTIONS, ids=lambda path: path.stem)
 def test_curves(path: Path, tmp_path: Path) -> None:
     for old in json.loads(path.read_text())["curves"].values():
-        for part in ("validation", "test"):
-            curve = Curve.from_dict(old[part])
-            assert [point.codes for point in curve.points] == [point["codes"] for point in old[part]["points"]]
-            assert [point.recall for point in curve.points] == [point["recall"] for point in old[part]["points"]]
-            curve.save(tmp_path / "again.json")
-            assert Curve.load(tmp_path / "again.json") == curve
+        curve = Curve.from_dict(old)
+        assert [point.codes for point in curve.points] == [point["codes"] for point in old["points"]]
+        assert [point.recall for point in curve.points] == [point["recall"] for point in old["points"]]
+        curve.save(tmp_path / "again.json")
+        assert Curve.load(tmp_path / "again.json") == curve

@@ -131,7 +131,7 @@ class _OldCurve:
     n_forget: int
     n_retain: int
     points: list[_OldPoint]
-    details: dict[str, Any] = field(default_factory=dict[str, Any])
+    details: dict[str, Any] | tuple[()] = ()  # a list by the first versions, always empty
 
 
 def older_scores(content: Mapping[str, Any], where: str) -> Scores | None:
@@ -194,7 +194,7 @@ def older_curve(content: Mapping[str, Any], where: str) -> Curve | None:
     old = validated(_OldCurve, content, where)
     points = [Point(size=p.codes, label=f"{p.codes} codes", **vars(p)) for p in old.points]
     return Curve(
-        old.topic, old.preset, "codes", old.recall_before, old.n_forget, old.n_retain, points, details=old.details
+        old.topic, old.preset, "codes", old.recall_before, old.n_forget, old.n_retain, points, details=dict(old.details)
     )
 
 

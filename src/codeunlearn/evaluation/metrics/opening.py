@@ -71,10 +71,10 @@ def extra_metrics(
     if config.seq2seq_score:
         scorers.append(Seq2SeqScore(config.seq2seq_score, prefix=config.seq2seq_prefix, device=device))
     for scorer in scorers:
-        opened[scorer.name] = lambda s, scorer=scorer: scorer.on(s.sources)
+        opened[scorer.name] = lambda s, scorer=scorer: scorer.on(s.prompts)
     if config.comet:
         comet = Comet(config.comet, gpus=int(pick_device(device).type == "cuda"))
-        opened["comet"] = lambda s: comet.on(s.sources)
+        opened["comet"] = lambda s: comet.on(s.prompts)
     if fluency:
         opened["fluency"] = lambda _: fluency
     return lambda s: {name: bind(s) for name, bind in opened.items()}
