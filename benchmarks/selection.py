@@ -28,8 +28,8 @@ from codeunlearn.corpus.pools import split_pools
 from codeunlearn.corpus.topic_sets import TopicSets, build_topic_sets, sample_pool
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.evaluation.metrics.lexical import chrf
-from codeunlearn.evaluation.protocol import TestSet
 from codeunlearn.evaluation.retranslate import Retranslator
+from codeunlearn.evaluation.test_sets import TestSet
 from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
 from codeunlearn.evaluation.tradeoff import TradeOff, beginnings, trade_off
 from codeunlearn.files import read_json_object, write_json

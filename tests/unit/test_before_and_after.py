@@ -12,7 +12,8 @@ from transformers import PreTrainedTokenizerFast
 from codeunlearn.codebook import load_model, model_identity, require_bottleneck
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation import topic as evaluation
-from codeunlearn.evaluation.protocol import AFTER, BEFORE, FORGET, RETAIN, TestSet
+from codeunlearn.evaluation.protocol import AFTER, BEFORE
+from codeunlearn.evaluation.test_sets import FORGET, RETAIN, TestSet
 from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic
 from codeunlearn.tasks.base import Example
 from codeunlearn.unlearning import ForgetSet, commit, forget

@@ -15,7 +15,7 @@ from codeunlearn.evaluation.metrics.bertscore import BertScoreConfig
 from codeunlearn.evaluation.metrics.fluency import fit_fluency
 from codeunlearn.evaluation.metrics.likelihood import Seq2SeqScore
 from codeunlearn.evaluation.metrics.opening import ExtraMetricsConfig, extra_metrics
-from codeunlearn.evaluation.protocol import FORGET, RETAIN, TestSet
+from codeunlearn.evaluation.test_sets import FORGET, RETAIN, TestSet
 from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic
 from codeunlearn.reporting import before_after, scores_table
 from codeunlearn.tasks.base import Example

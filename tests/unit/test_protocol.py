@@ -10,17 +10,20 @@ from pathlib import Path
 import pytest
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.metrics.lexical import METRICS, Metric, Score, chrf
+from codeunlearn.evaluation.metrics.base import AnswerMetric as Metric
+from codeunlearn.evaluation.metrics.base import Score
+from codeunlearn.evaluation.metrics.lexical import chrf
 from codeunlearn.evaluation.protocol import (
     AFTER,
     BEFORE,
+    METRICS,
     ZERO_SHOT,
     DeltaRow,
-    TestSet,
     TopicEvaluation,
     Translator,
     evaluate_sets,
 )
+from codeunlearn.evaluation.test_sets import TestSet
 from codeunlearn.tasks.base import Example
 
 FORGET = [Example("I love you.", ("Je t'aime.",)), Example("She loves me.", ("Elle m'aime.",))]

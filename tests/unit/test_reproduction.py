@@ -15,8 +15,9 @@ import pytest
 
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.evaluation.metrics.lexical import Score, bleu, chrf
-from codeunlearn.evaluation.protocol import FORGET, RECALL, RETAIN, WHOLE, TestSet, evaluate_sets
+from codeunlearn.evaluation.protocol import RECALL, evaluate_sets
 from codeunlearn.evaluation.sweep import SweepRow
+from codeunlearn.evaluation.test_sets import FORGET, RETAIN, WHOLE, TestSet
 from codeunlearn.experiments.ablations import result_name
 from codeunlearn.experiments.config import (
     REFERENCE,

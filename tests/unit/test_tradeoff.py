@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.protocol import TestSet
+from codeunlearn.evaluation.test_sets import TestSet
 from codeunlearn.evaluation.tradeoff import CurvePoint, TradeOff, beginnings, trade_off
 from codeunlearn.tasks.base import Example
 from codeunlearn.unlearning import ForgetSet

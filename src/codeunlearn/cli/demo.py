@@ -33,7 +33,8 @@ def run(
     from codeunlearn.cli.opening import open_model
     from codeunlearn.cli.topics import read_topic, topic_sets
     from codeunlearn.corpus.loading import STORIES, DataConfig, filled_pools, load_pairs
-    from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic, make_test_sets
+    from codeunlearn.evaluation.test_sets import make_test_sets
+    from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic
     from codeunlearn.reporting.report import write_report
     from codeunlearn.reporting.tables import examples_table, scores_table
     from codeunlearn.training.config import TrainConfig

@@ -81,7 +81,8 @@ def run(
     from codeunlearn.evaluation.metrics.bertscore import bertscore_config
     from codeunlearn.evaluation.metrics.fluency import fit_fluency
     from codeunlearn.evaluation.metrics.opening import ExtraMetricsConfig, extra_metrics
-    from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic, make_test_sets, whole_pool
+    from codeunlearn.evaluation.test_sets import make_test_sets, whole_pool
+    from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic
     from codeunlearn.reporting.report import write_report
     from codeunlearn.reporting.tables import scores_table
     from codeunlearn.unlearning import ForgetSet

@@ -77,7 +77,7 @@ def run(
     from codeunlearn.cli.topics import read_pools, read_topic, topic_sets
     from codeunlearn.codebook import require_bottleneck
     from codeunlearn.device import processes
-    from codeunlearn.evaluation.protocol import TestSet
+    from codeunlearn.evaluation.test_sets import TestSet
     from codeunlearn.evaluation.tradeoff import require_words
     from codeunlearn.reporting.report import write_report
     from codeunlearn.reporting.tables import forget_set_table
@@ -159,8 +159,8 @@ def _within_budget(
     opened: tuple[Any, Any], sets: TopicSets, forget_set: ForgetSet, budget: float, mode: DeletionMode | None, seed: int
 ) -> tuple[TradeOff, ForgetSet]:
     """The curve over beginnings of the set on the validation pool, and the beginning that forgets most within the budget."""
-    from codeunlearn.evaluation.protocol import TestSet
     from codeunlearn.evaluation.retranslate import Retranslator
+    from codeunlearn.evaluation.test_sets import TestSet
     from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
     from codeunlearn.evaluation.tradeoff import beginnings, trade_off
 

@@ -60,7 +60,8 @@ def run(
     from codeunlearn.codebook import model_identity
     from codeunlearn.corpus.identity import pairs_digest
     from codeunlearn.evaluation.sweep import STATE, TEXT, Sweep, finished_rows, sweep_topic
-    from codeunlearn.evaluation.topic import EvaluationConfig, make_test_sets
+    from codeunlearn.evaluation.test_sets import make_test_sets
+    from codeunlearn.evaluation.topic import EvaluationConfig
     from codeunlearn.folders import locked
     from codeunlearn.record import environment, public_name
     from codeunlearn.unlearning import S_PRIMES

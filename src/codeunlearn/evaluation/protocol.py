@@ -13,53 +13,30 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import AliasChoices, Field
+from typing import Any
 
 from codeunlearn.evaluation.bootstrap import Resampled, interval, ratio, resample, wilson_interval
-from codeunlearn.evaluation.metrics.lexical import METRICS, Metric, Score, score_all, topic_word_recall
+from codeunlearn.evaluation.metrics.base import AnswerMetric as Metric
+from codeunlearn.evaluation.metrics.base import Score, score_all
+from codeunlearn.evaluation.metrics.french.meteor import meteor_fr
+from codeunlearn.evaluation.metrics.french.words import french_share
+from codeunlearn.evaluation.metrics.lexical import LEXICAL, topic_word_recall
+from codeunlearn.evaluation.test_sets import FORGET, TestSet
 from codeunlearn.files import write_json
-from codeunlearn.tasks.base import Example
 from codeunlearn.validation import NumberOrNan, read_state
 
-FORGET, RETAIN = "forget", "retain"
-WHOLE = "test pool"
 BEFORE, AFTER, PLAIN, ZERO_SHOT = "codebook", "unlearned", "plain", "zero-shot"
 RECALL = "topic_word_recall"
 EMPTY_IS_ZERO = frozenset({"bleu", "chrf", "ter", "meteor_fr"})
 """Metrics on whose scale an empty translation is worth nothing, so that it can stand for a missing zero-shot model."""
 
+METRICS = {**LEXICAL, "meteor_fr": meteor_fr, "french_share": french_share}
 Translator = Callable[[Sequence[str]], list[str]]
 
 
-@dataclass(frozen=True)
-class TestSet:
-    """Sentences on which systems are scored.
-
-    Attributes:
-        name: ``forget`` (D'_T), ``retain`` (D_R) or a neighbour's name.
-        examples: the sentences with their references.
-        words: target-side words whose recall is measured here; empty for D_R.
-    """
-
-    __test__ = False  # not a test class, whatever pytest makes of the name
-
-    name: str
-    examples: Annotated[Sequence[Example], Field(validation_alias=AliasChoices("examples", "pairs"))]
-    words: tuple[str, ...] = ()
-
-    @property
-    def prompts(self) -> list[str]:
-        return [pair.prompt for pair in self.examples]
-
-    @property
-    def references(self) -> list[tuple[str, ...]]:
-        return [pair.answers for pair in self.examples]
-
-    def metrics(self) -> dict[str, Metric]:
-        recall = {RECALL: partial(topic_word_recall, words=self.words)} if self.words else {}
-        return {**METRICS, **recall}
+def metrics_of(test: TestSet) -> dict[str, Metric]:
+    recall = {RECALL: partial(topic_word_recall, words=test.words)} if test.words else {}
+    return {**METRICS, **recall}
 
 
 MetricsFor = Callable[[TestSet], Mapping[str, Metric]]
@@ -209,7 +186,7 @@ def evaluate_sets(
     outputs = {name: _translate_all(translator, sets) for name, translator in systems.items()}
     scores: dict[tuple[str, str], dict[str, Score]] = {}
     for s in sets:
-        metrics = {**s.metrics(), **(extras(s) if extras else {})}
+        metrics = {**metrics_of(s), **(extras(s) if extras else {})}
         for name in systems:
             probe = (probes or {}).get(name)
             found = score_all(outputs[name][s.name], s.references, metrics)
@@ -255,7 +232,7 @@ def _zero_scores(
     return {
         s.name: {m: score for m, score in scores[ZERO_SHOT, s.name].items() if score.is_quality}
         if (ZERO_SHOT, s.name) in scores
-        else score_all([""] * len(s.examples), s.references, sorted(EMPTY_IS_ZERO))
+        else score_all([""] * len(s.examples), s.references, {name: METRICS[name] for name in sorted(EMPTY_IS_ZERO)})
         for s in sets
     }
 

@@ -11,18 +11,10 @@ from typing import Any
 from codeunlearn.codebook import DeletionMode
 from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.protocol import (
-    AFTER,
-    BEFORE,
-    FORGET,
-    RECALL,
-    RETAIN,
-    TestSet,
-    TopicEvaluation,
-    evaluate_sets,
-)
+from codeunlearn.evaluation.protocol import AFTER, BEFORE, RECALL, TopicEvaluation, evaluate_sets
 from codeunlearn.evaluation.retranslate import Retranslator
 from codeunlearn.evaluation.rows import write_csv
+from codeunlearn.evaluation.test_sets import FORGET, RETAIN, TestSet
 from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
 from codeunlearn.files import write_json, write_text
 from codeunlearn.markdown import cell

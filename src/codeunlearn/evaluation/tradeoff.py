@@ -12,10 +12,11 @@ from codeunlearn.codebook import DeletionMode
 from codeunlearn.corpus.matching import WholeWords
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import interval, ratio, resample, wilson_interval
-from codeunlearn.evaluation.metrics.lexical import Score, chrf, degenerate_rate, topic_word_recall
-from codeunlearn.evaluation.protocol import TestSet
+from codeunlearn.evaluation.metrics.base import Score
+from codeunlearn.evaluation.metrics.lexical import chrf, degenerate_rate, topic_word_recall
 from codeunlearn.evaluation.retranslate import Retranslator
 from codeunlearn.evaluation.rows import write_csv
+from codeunlearn.evaluation.test_sets import TestSet
 from codeunlearn.files import named_after, write_json
 from codeunlearn.unlearning import ForgetSet
 from codeunlearn.validation import NumberOrNan, read_state, validated

@@ -10,18 +10,19 @@ from typing import Any
 
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import interval, resample
-from codeunlearn.evaluation.metrics.lexical import Metric, Score, score_all
+from codeunlearn.evaluation.metrics.base import AnswerMetric as Metric
+from codeunlearn.evaluation.metrics.base import Score, score_all
 from codeunlearn.evaluation.protocol import (
     BEFORE,
-    RETAIN,
     ZERO_SHOT,
     DeltaRow,
     MetricsFor,
     ScoreRow,
-    TestSet,
     delta_row,
+    metrics_of,
     score_row,
 )
+from codeunlearn.evaluation.test_sets import RETAIN, TestSet
 from codeunlearn.files import write_json
 from codeunlearn.validation import NumberOrNan, validated
 
@@ -222,7 +223,7 @@ def score_translations(
     """
     texts = {BEFORE: translations.before, **translations.systems, **translations.deleted}
     tests = translations.tests
-    metrics = {t.name: {**t.metrics(), **extras(t)} for t in tests}
+    metrics = {t.name: {**metrics_of(t), **extras(t)} for t in tests}
     scores: _Scores = {
         (system, t.name): {
             **score_all(translations.of(lines, t), t.references, metrics[t.name]),

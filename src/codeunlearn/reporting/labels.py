@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from codeunlearn.evaluation.protocol import AFTER, BEFORE, FORGET, PLAIN, RECALL, RETAIN, WHOLE, ZERO_SHOT
+from codeunlearn.evaluation.protocol import AFTER, BEFORE, PLAIN, RECALL, ZERO_SHOT
+from codeunlearn.evaluation.test_sets import FORGET, RETAIN, WHOLE
 
 MINUS = "\N{MINUS SIGN}"
 UP, DOWN, TO_100 = "\N{UPWARDS ARROW}", "\N{DOWNWARDS ARROW}", "\N{RIGHTWARDS ARROW}100"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from codeunlearn.evaluation.protocol import BEFORE, FORGET, RECALL, RETAIN, DeltaRow, TopicEvaluation
+from codeunlearn.evaluation.protocol import BEFORE, RECALL, DeltaRow, TopicEvaluation
+from codeunlearn.evaluation.test_sets import FORGET, RETAIN
 from codeunlearn.reporting.labels import (
     MISSING,
     bounds,

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from codeunlearn.device import pick_device
 from codeunlearn.evaluation.metrics.bartscore import BartScoreConfig, bartscore
+from codeunlearn.evaluation.metrics.base import AnswerMetric as Metric
 from codeunlearn.evaluation.metrics.bertscore import BertScoreConfig, bertscore_precision
 from codeunlearn.evaluation.metrics.comet import Comet
 from codeunlearn.evaluation.metrics.embedding_precision import EmbeddingPrecision
 from codeunlearn.evaluation.metrics.encoder import FrozenEncoder
 from codeunlearn.evaluation.metrics.fluency import CharacterModel
-from codeunlearn.evaluation.metrics.lexical import Metric
 from codeunlearn.evaluation.metrics.likelihood import Seq2SeqScore
-from codeunlearn.evaluation.protocol import MetricsFor, TestSet
+from codeunlearn.evaluation.protocol import MetricsFor
+from codeunlearn.evaluation.test_sets import TestSet
 from codeunlearn.record import public_name
 
 _Bound = Callable[[TestSet], Metric]

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from codeunlearn.evaluation.protocol import FORGET, RECALL, RETAIN
+from codeunlearn.evaluation.protocol import RECALL
+from codeunlearn.evaluation.test_sets import FORGET, RETAIN
 from codeunlearn.experiments.results import Cell, Results
 from codeunlearn.reporting.artefact import Artefact, Grid
 from codeunlearn.reporting.figures import BLUE, DPI, GREY, STYLE, VERMILION

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from codeunlearn.evaluation.metrics.lexical import topic_word_recall
-from codeunlearn.evaluation.protocol import FORGET, RETAIN, TestSet
+from codeunlearn.evaluation.test_sets import FORGET, RETAIN, TestSet
 from codeunlearn.experiments.paper.example_figure import Line, example_figure
 from codeunlearn.experiments.results import Results
 from codeunlearn.experiments.scores import Translations, deletion_name

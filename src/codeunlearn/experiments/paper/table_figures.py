@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from codeunlearn.evaluation.protocol import FORGET
+from codeunlearn.evaluation.test_sets import FORGET
 from codeunlearn.experiments.results import Cell
 from codeunlearn.reporting.figures import BLUE, DPI, GREY, STYLE, VERMILION
 from codeunlearn.reporting.labels import MINUS, metric_label
