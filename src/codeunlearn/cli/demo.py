@@ -33,8 +33,8 @@ def run(
     from codeunlearn.cli.opening import open_model
     from codeunlearn.cli.topics import read_topic, topic_sets
     from codeunlearn.corpus.loading import STORIES, DataConfig, filled_pools, load_pairs
+    from codeunlearn.evaluation.evaluate import evaluate
     from codeunlearn.evaluation.test_sets import make_test_sets
-    from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic
     from codeunlearn.reporting.report import write_report
     from codeunlearn.reporting.tables import examples_table, scores_table
     from codeunlearn.training.config import TrainConfig
@@ -71,13 +71,14 @@ def run(
     found.forget_set.save(path)
     say(" on sentences of the test pool, which neither training nor search saw.", heading="4. Before and after")
     with progress("   Translating") as show:
-        evaluation = evaluate_topic(
+        evaluation = evaluate(
             str(out / "model"),
             topic,
             make_test_sets(sets, pools, "test"),
             forget_sets=[found.forget_set],
             comparisons={"plain": str(out / "plain")},
-            config=EvaluationConfig(seed=seed, device=device),
+            seed=seed,
+            device=device,
             progress=show,
         )
     evaluation.details["command"] = options.command_line()

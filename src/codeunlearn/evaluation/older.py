@@ -85,7 +85,7 @@ class _Unit(_Evaluation):
 
 
 @dataclass(frozen=True)
-class OldSweepRow:
+class _OldSweepRow:
     """One topic at one S', as a sweep wrote it."""
 
     topic: str
@@ -103,6 +103,12 @@ class OldSweepRow:
     retain_high: NumberOrNan
     retain_bleu_delta: NumberOrNan
     neighbour_chrf_delta: float | None
+
+
+@dataclass(frozen=True)
+class _OldSweep:
+    rows: list[_OldSweepRow]
+    details: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -198,19 +204,34 @@ def older_curve(content: Mapping[str, Any], where: str) -> Curve | None:
     )
 
 
-def curves_of_sweep(rows: list[OldSweepRow], recipe: str) -> list[Curve]:
-    """The rows of an older sweep by topic."""
-    topics = dict.fromkeys(row.topic for row in rows)
-    return [_of_topic([row for row in rows if row.topic == topic], recipe) for topic in topics]
+def older_curves(content: Mapping[str, Any], where: str) -> list[Curve] | None:
+    """The curves in a sweep's file of an older version; None where it is of this one.
+
+    Topics that it had not finished are left out.
+
+    Raises:
+        CodeUnlearnError: it is damaged.
+    """
+    if "rows" not in content:
+        return None
+    old = validated(_OldSweep, content, where)
+    wanted = old.details.get("s_primes")
+    recipe = str(old.details.get("preset", ""))
+    found: list[Curve] = []
+    for topic in dict.fromkeys(row.topic for row in old.rows):
+        rows = [row for row in old.rows if row.topic == topic]
+        if wanted is None or {row.s_prime for row in rows} == set(wanted):
+            found.append(_of_topic(rows, recipe))
+    return found
 
 
-def _of_topic(rows: list[OldSweepRow], recipe: str) -> Curve:
+def _of_topic(rows: list[_OldSweepRow], recipe: str) -> Curve:
     first = rows[0]
     points = [_point(row) for row in rows]
     return Curve(first.topic, recipe, "S'", first.recall_before, first.n_forget, first.n_forget, points, first.n_search)
 
 
-def _point(row: OldSweepRow) -> Point:
+def _point(row: _OldSweepRow) -> Point:
     loss = 100 * (1 - row.recall_after / row.recall_before) if row.recall_before else 0.0
     return Point(
         size=row.s_prime,

@@ -20,12 +20,7 @@ from codeunlearn.evaluation.test_sets import FORGET
 from codeunlearn.files import write_json
 from codeunlearn.validation import NumberOrNan, read_state, validated
 
-RECALL, PROBABILITY, CONTROL_PROBABILITY, CLOSED = (
-    "topic_word_recall",
-    "target_word_probability",
-    "control_word_probability",
-    "closed",
-)
+RECALL, CLOSED = "topic_word_recall", "closed"
 NOT_DEFINED = "not defined: before is not clearly above the control prompt"
 _MEND = "score the topic again with `codeunlearn evaluate`"
 

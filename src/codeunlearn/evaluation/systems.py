@@ -20,7 +20,8 @@ Role = Literal["before", "after", "reference", "control", "attack"]
 """``before`` and ``after`` are compared; a ``reference`` is another model, such as plain, zero-shot or gold; a ``control``
 is what should change nothing of the topic, such as a placebo; an ``attack`` tries to bring the topic back."""
 
-BEFORE, AFTER, PLAIN, ZERO_SHOT, GOLD, BYPASS = "codebook", "unlearned", "plain", "zero-shot", "gold", "bypass"
+BEFORE, AFTER, PLAIN, ZERO_SHOT, GOLD = "codebook", "unlearned", "plain", "zero-shot", "gold"
+BYPASS, FITTED_MAP = "bypass", "fitted map"
 """Names of systems that are shown and used under them."""
 
 

@@ -19,6 +19,7 @@ from codeunlearn.codebook import evaluating, source_prefix
 from codeunlearn.codebook.encoding import encode, pad_id, padded
 from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.tasks.batches import by_length
 
 _LONGEST = 512
 _IGNORED = -100
@@ -69,7 +70,7 @@ def force(
     found: list[ForcedTokens | None] = [None] * len(labels)
     budget = batch_tokens or suitable_batch_tokens(model.device) // 4
     with evaluating(model), torch.inference_mode():
-        for batch in _batches(inputs, labels, budget):
+        for batch in by_length([len(ids) for ids in labels], budget, ties=[len(ids) for ids in inputs]):
             forced = _force_batch(model, tokenizer, [inputs[i] for i in batch], [labels[i] for i in batch])
             for i, tokens in zip(batch, forced, strict=True):
                 found[i] = tokens
@@ -77,15 +78,6 @@ def force(
     return (
         [tokens._replace(spans=at) for tokens, at in zip(forced, targeted.spans, strict=True)] if with_spans else forced
     )
-
-
-def _batches(inputs: Sequence[list[int]], labels: Sequence[list[int]], batch_tokens: int) -> Iterator[list[int]]:
-    """Places with others of about their lengths, the longest first."""
-    order = sorted(range(len(labels)), key=lambda i: (-len(labels[i]), -len(inputs[i]), i))
-    while order:
-        rows = max(1, batch_tokens // max(1, len(labels[order[0]])))
-        yield order[:rows]
-        order = order[rows:]
 
 
 def _force_batch(

@@ -32,7 +32,7 @@ def extraction(outputs: Outputs) -> Score:
 @METRICS.register(PROBABILITY)
 def probability(outputs: Outputs) -> Score | None:
     """Mean probability, in per cent, over all tokens of the set's words in the wanted answers; None without words."""
-    return _probability(PROBABILITY, outputs, outputs.forced) if outputs.test.words else None
+    return words_probability(outputs, outputs.forced) if outputs.test.words else None
 
 
 def control_probability(outputs: Outputs) -> Score | None:
@@ -40,7 +40,7 @@ def control_probability(outputs: Outputs) -> Score | None:
     if not (outputs.test.words and outputs.test.controls):
         return None
     forced = outputs.task.forced(outputs.view, outputs.test.controls, outputs.wanted, with_spans=True)
-    return _probability(CONTROL_PROBABILITY, outputs, forced)
+    return words_probability(outputs, forced, CONTROL_PROBABILITY)
 
 
 @METRICS.register(RANK)
@@ -64,7 +64,8 @@ def extraction_strength(ranks: Sequence[int] | NDArray[np.int64]) -> float:
     return 1 - (int(wrong[-1]) + 1 if len(wrong) else 0) / len(ranks)
 
 
-def _probability(name: str, outputs: Outputs, forced: Sequence[ForcedTokens]) -> Score:
+def words_probability(outputs: Outputs, forced: Sequence[ForcedTokens], name: str = PROBABILITY) -> Score:
+    """Mean probability of the tokens of the set's words, from what forced decoding found for the wanted answers."""
     places = _word_tokens(outputs, forced)
     likely = [
         (100 * np.exp(t.log_probabilities[at]).sum(), float(len(at))) for t, at in zip(forced, places, strict=True)

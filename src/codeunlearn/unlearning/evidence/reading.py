@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from codeunlearn.codebook import require_bottleneck, run_to_site, source_prefix, unwrapped
 from codeunlearn.codebook.encoding import encode
 from codeunlearn.device import suitable_batch_tokens
-from codeunlearn.tasks.batches import round_up
+from codeunlearn.tasks.batches import LENGTH_STEP, by_length, round_up
 
 MAX_TOKENS = 512
 
@@ -76,7 +76,7 @@ class CodeReader:
         readers = [self._column(column) for column in columns]
         lengths = [max(of_sentence) for of_sentence in zip(*(reader.lengths for reader in readers), strict=True)]
         unknown = sum(isinstance(reader, _Tokens) for reader in readers)
-        for members in _batches(lengths, self.batch_tokens // max(1, unknown)):
+        for members in by_length(lengths, self.batch_tokens // max(1, unknown), step=LENGTH_STEP):
             rows = [reader.rows[i] for reader in readers if isinstance(reader, _Tokens) for i in members]
             fresh = iter(self._codes(rows, unknown) if rows else ())
             batches = [
@@ -122,15 +122,3 @@ class _LookUp:
     def batch(self, members: Sequence[int], s: int, device: torch.device) -> CodeBatch:
         found = self.known.batch([self.sentences[i] for i in members], s)
         return CodeBatch(*(tensor.to(device) for tensor in found))
-
-
-def _batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Indices in batches of similar length whose padded tokens stay within the bound."""
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda i: lengths[i]):
-        if batch and (len(batch) + 1) * round_up(lengths[index]) > batch_tokens:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
