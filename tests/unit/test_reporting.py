@@ -23,6 +23,7 @@ from rich.console import Console
 
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.scores import Comparison, Row, Sample, Scores
+from codeunlearn.evaluation.systems import Role
 from codeunlearn.reporting import (
     before_after,
     examples_table,
@@ -114,7 +115,7 @@ def search_of(topic: str = "sea") -> TopicSearch:
 
 def delta(set_name: str, metric: str, before: float, after: float, spread: float, **more: Any) -> Comparison:
     change = after - before
-    return Comparison(set_name, metric, before, after, change, change - spread, change + spread, **more)
+    return Comparison("unlearned", set_name, metric, before, after, change, change - spread, change + spread, **more)
 
 
 DELTAS = [
@@ -125,6 +126,9 @@ DELTAS = [
     delta("ocean", "topic_word_recall", 70.0, 40.0, 12.0),
     delta("ocean", "chrf", 50.0, 46.0, 3.0, normalised=-900.0, denominator_within_noise=True),
 ]
+
+
+ROLES: dict[str, Role] = {"codebook": "before", "unlearned": "after", "plain": "reference", "zero-shot": "reference"}
 
 
 def evaluation_of(
@@ -147,6 +151,7 @@ def evaluation_of(
         "sea",
         ("mer", "mers", "marin", "marine", "marins"),
         {"forget": 200, "retain": 200, "ocean": 80},
+        {s: ROLES[s] for s in systems},
         "zero-shot",
         scores,
         deltas if {"codebook", "unlearned"} <= set(systems) else [],
@@ -267,7 +272,7 @@ def test_scores_are_drawn_at_their_values_one_panel_per_set() -> None:
     ]
     for axes, name in zip(figure.axes, evaluation.sizes, strict=True):
         drawn = sorted(float(line.get_xdata()[0]) for line in axes.lines if len(line.get_xdata()) == 1)
-        assert drawn == sorted(row.value for row in evaluation.scores if row.set == name)
+        assert drawn == sorted(row.value for row in evaluation.rows if row.set == name)
 
 
 def test_equal_data_gives_equal_pictures_without_a_date() -> None:
@@ -328,7 +333,7 @@ def test_changed_words_are_underlined_and_only_those() -> None:
 
 def test_square_brackets_of_the_user_are_text() -> None:
     evaluation = evaluation_of()
-    evaluation = replace(evaluation, topic=ATTACK, examples=[replace(evaluation.examples[0], source=ATTACK)])
+    evaluation = replace(evaluation, topic=ATTACK, samples=[replace(evaluation.samples[0], prompt=ATTACK)])
     assert ATTACK in rendered(examples_table(evaluation), 120)
     assert ATTACK in rendered(forget_set_table(forget_set_of(TABLE, [0], ATTACK)), 120)
     assert ATTACK in rendered(ledger_table([entry(ATTACK, [1])], 10), 120)
@@ -471,8 +476,8 @@ def test_text_of_the_user_is_escaped_wherever_it_appears(tmp_path: Path) -> None
     evaluation = replace(
         evaluation,
         topic=ATTACK,
-        target_words=(ATTACK,),
-        examples=[Sample("forget", ATTACK, ATTACK, hostile)],
+        words=(ATTACK,),
+        samples=[Sample("forget", ATTACK, ATTACK, hostile)],
         details={ATTACK: ATTACK},
     )
     page = report(tmp_path, search=search_of(ATTACK), evaluation=evaluation, title=ATTACK, command=ATTACK)

@@ -38,7 +38,10 @@ def comparison_of(
     old, new = resample(before.sums, seed=seed), resample(after.sums, seed=seed)
     change = interval(new - old)
     values = before.value, after.value, change.value, change.low, change.high
-    more = {**_normalised(old, new, zero, seed), **({} if retained is None else _beyond(new - old, retained, seed))}
+    more: dict[str, Any] = {
+        **_normalised(old, new, zero, seed),
+        **({} if retained is None else _beyond(new - old, retained, seed)),
+    }
     return Comparison(system, set_name, before.name, *values, **more)
 
 

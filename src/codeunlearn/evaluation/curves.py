@@ -124,4 +124,5 @@ def finished_curves(directory: Path, details: dict[str, Any]) -> list[Curve]:
         if earlier.details.get(name) != details[name]:
             what = _NAMES.get(name, name)
             raise CodeUnlearnError(f"{path} was made with another {what}; choose another --out or remove it.")
-    return earlier.curves
+    wanted = set(details["s_primes"])
+    return [curve for curve in earlier.curves if not wanted or {point.size for point in curve.points} == wanted]
