@@ -23,7 +23,8 @@ from codeunlearn.codebook.basis import SignedPermutation
 from codeunlearn.corpus.loading import DataConfig, load_pairs
 from codeunlearn.corpus.pools import split_pools
 from codeunlearn.corpus.topic_sets import sample_pool
-from codeunlearn.evaluation.protocol import TestSet, TopicEvaluation
+from codeunlearn.evaluation.protocol import TopicEvaluation
+from codeunlearn.evaluation.test_sets import TestSet
 from codeunlearn.evaluation.topic import evaluate_topic
 from codeunlearn.files import write_json
 from codeunlearn.record import environment, public_name

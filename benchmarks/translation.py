@@ -37,7 +37,7 @@ def main() -> None:
     options = parser.parse_args()
     tokenizer = load_tokenizer(options.model)
     pool = split_pools(load_pairs(DataConfig(options.data)).dataset)["test"]
-    sentences = [pair.source for pair in sample_pool(pool, options.sentences, 0)]
+    sentences = [pair.prompt for pair in sample_pool(pool, options.sentences, 0)]
     fixed = DecodingConfig(max_new_tokens=NEW_TOKENS)
     low = DecodingConfig(max_new_tokens=NEW_TOKENS, autocast=torch.bfloat16)
     models = {"plain": small_t5(), "unlearned": small_t5(CODES, DELETED)}

@@ -29,7 +29,7 @@ def main(folder: str, word: str) -> None:
     print(f"{len(found.forget_set)} codes belong to {word!r}.")
 
     # Inside the block the codes are deleted; behind it the model is as before.
-    sentences = [pair.source for pair in sets.forget[:4]] + [pair.source for pair in sets.retain[:4]]
+    sentences = [pair.prompt for pair in sets.forget[:4]] + [pair.prompt for pair in sets.retain[:4]]
     before = translate(model, tokenizer, sentences)
     with forgetting(model, found.forget_set):
         after = translate(model, tokenizer, sentences)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from codeunlearn.codebook import find_bottleneck, load_model
-from codeunlearn.evaluation.protocol import TopicEvaluation
-from codeunlearn.evaluation.sweep import Sweep
-from codeunlearn.evaluation.tradeoff import TradeOff
+from codeunlearn.evaluation.curve import Curve
+from codeunlearn.evaluation.curves import Curves
+from codeunlearn.evaluation.scores import Scores
 from codeunlearn.unlearning import ForgetSet
 
 
@@ -44,13 +44,13 @@ def test_a_topic_is_forgotten_and_the_rest_is_kept(work: Path) -> None:
         "--forget", work / "dog.json", "--bypass", "--plain", BASE,
         "--json", work / "scores.json", "--report", work / "report",
     )  # fmt: skip
-    scores = TopicEvaluation.load(work / "scores.json")
-    before, after = (scores.score(system, "forget", "topic_word_recall") for system in ("codebook", "unlearned"))
-    retained_before, retained_after = (scores.score(s, "retain", "chrf") for s in ("codebook", "unlearned"))
+    scores = Scores.load(work / "scores.json")
+    before, after = (scores.value(system, "forget", "topic_word_recall") for system in ("codebook", "unlearned"))
+    retained_before, retained_after = (scores.value(s, "retain", "chrf") for s in ("codebook", "unlearned"))
     assert before > 50
     assert after < before / 2
     assert retained_after > retained_before - 10
-    assert scores.score("plain", "retain", "chrf") > 20
+    assert scores.value("plain", "retain", "chrf") > 20
     assert (work / "report" / "index.html").read_text(encoding="utf-8").count("data:image/png;base64") >= 1
     cost = scores.details["token_cost"]
     assert set(cost) == {"codebook", "unlearned", "plain", "bypass"}
@@ -68,14 +68,16 @@ def test_one_command_trains_a_plain_model_and_then_one_with_a_codebook(tmp_path:
 
 def test_a_sweep_goes_on_where_it_stopped_and_only_with_the_same_settings(work: Path) -> None:
     options = ("--data", "tatoeba", "--eval-size", 10, "--minimum", 5, "--s-primes", "2,8", "--out", work / "sweep")
-    codeunlearn("sweep", MODEL, "--topics", "dog", "--limit", 8000, *options)
-    (first, second) = Sweep.load(work / "sweep").rows
-    assert [first.s_prime, second.s_prime] == [2, 8]
+    sweep = ("sweep", MODEL, "--topics", "dog", "--preset", "paper")
+    codeunlearn(*sweep, "--limit", 8000, *options)
+    (curve,) = Curves.load(work / "sweep").curves
+    first, second = curve.points
+    assert [first.size, second.size] == [2, 8]
     assert first.codes < second.codes
-    assert first.recall_before == second.recall_before > first.recall_after
-    again = codeunlearn("sweep", MODEL, "--topics", "dog", "--limit", 8000, *options)
-    assert "values of S' done" not in again.stderr
-    refused = codeunlearn("sweep", MODEL, "--topics", "dog", "--limit", 7000, *options, fails=True)
+    assert curve.recall_before > first.recall
+    again = codeunlearn(*sweep, "--limit", 8000, *options)
+    assert "steps done" not in again.stderr
+    refused = codeunlearn(*sweep, "--limit", 7000, *options, fails=True)
     assert "was made with another data" in " ".join(refused.stderr.split())
 
 
@@ -94,7 +96,7 @@ def test_the_paper_deletes_more_codes_for_no_less_of_the_topic(work: Path) -> No
 def test_a_budget_shortens_the_set_and_keeps_the_curve(work: Path) -> None:
     budget = ("--retain-budget", 100, "--max-codes", 6)
     done = codeunlearn("forget", MODEL, *SEARCH, *budget, "--out", work / "budget.json")
-    curve, kept = TradeOff.load(work / "budget.curve.json"), ForgetSet.load(work / "budget.json")
+    curve, kept = Curve.load(work / "budget.curve.json"), ForgetSet.load(work / "budget.json")
     sizes = [point.codes for point in curve.points]
     assert sizes == [*(2**power for power in range(len(sizes) - 1)), sizes[-1]]
     assert len(kept) in sizes

@@ -319,17 +319,17 @@ def _read_set(target: Path) -> Any:
 
 
 def _read_sweep(target: Path) -> Any:
-    from codeunlearn.evaluation.sweep import Sweep
+    from codeunlearn.evaluation.curves import Curves
 
     if not (target / "sweep.json").exists():
         raise FileNotFoundError
-    return [repr(row) for row in Sweep.load(target).rows]
+    return [repr(row) for row in Curves.load(target).curves]
 
 
 def _rows_of(target: Path) -> dict[str, Any]:
     """Topics that are finished: a sweep that goes on does not search them again, which only their times would tell."""
     path = target / "sweep.json"
-    return {"rows of the first topic": json.dumps(json.loads(path.read_text())["rows"][:2])} if path.exists() else {}
+    return {"the first topic": json.dumps(json.loads(path.read_text())["curves"][:1])} if path.exists() else {}
 
 
 def _read_stages(target: Path) -> Any:

@@ -206,10 +206,10 @@ def loads(kind: str, make: Callable[[World], Path], spoil: Spoil) -> Callable[[P
 
 def _reader(kind: str) -> Callable[[Path], Any]:
     from codeunlearn.corpus.topic_sets import TopicSets
-    from codeunlearn.evaluation.protocol import TopicEvaluation
-    from codeunlearn.evaluation.tradeoff import TradeOff
+    from codeunlearn.evaluation.curve import Curve
+    from codeunlearn.evaluation.scores import Scores
 
-    return {"scores": TopicEvaluation.load, "sets": TopicSets.load, "curve": TradeOff.load}[kind]
+    return {"scores": Scores.load, "sets": TopicSets.load, "curve": Curve.load}[kind]
 
 
 # Ways to spoil.
@@ -264,10 +264,11 @@ def same_model(_outcome: Outcome, place: Place) -> bool:
 
 
 def same_sweep(_outcome: Outcome, place: Place) -> bool:
-    from codeunlearn.evaluation.sweep import Sweep
+    from codeunlearn.evaluation.curves import Curves
 
-    one, other = Sweep.load(place.path / "out"), Sweep.load(sweep_of(place.world))
-    return [row.s_prime for row in one.rows] == [2, 4] and one.rows == other.rows
+    one, other = Curves.load(place.path / "out"), Curves.load(sweep_of(place.world))
+    (curve,) = one.curves
+    return [point.size for point in curve.points] == [2, 4] and one.curves == other.curves
 
 
 def same_stages(outcome: Outcome, _place: Place) -> bool:
@@ -305,9 +306,9 @@ CASES = [
     *some(Case(f"sweep.json: {what}", sweeps_on(of("sweep.json", content)), either("sweep.json", same_sweep)) for what, content in NOT_JSON.items()),
     *some(
         Case(f"sweep.json: {keys} = {value!r}", sweeps_on(put("sweep.json", *keys, value=value)), either("sweep.json", same_sweep))
-        for keys, value in ((("rows",), 5), (("rows",), [5]), (("rows",), [{}]), (("rows", 0, "s_prime"), "2"), (("rows", 0, "topic"), None), (("rows", 0, "recall_after"), "x"), (("rows", 0, "colour"), 1), (("details",), 5), (("details",), {}), (("details", "seed"), "0"))
+        for keys, value in ((("rows",), 5), (("rows",), [5]), (("rows",), [{}]), (("curves",), 5), (("curves",), [5]), (("curves",), [{}]), (("curves", 0, "points", 0, "size"), "2"), (("curves", 0, "topic"), None), (("curves", 0, "points", 0, "recall"), "x"), (("curves", 0, "colour"), 1), (("details",), 5), (("details",), {}), (("details", "seed"), "0"))
     ),
-    Case("sweep.json with one row gone", sweeps_on(put("sweep.json", "rows", value=[])), either("sweep.json", same_sweep)),
+    Case("sweep.json with the curve gone", sweeps_on(put("sweep.json", "curves", value=[])), either("sweep.json", same_sweep)),
     Case("sweep.json with half a topic", sweeps_on(lambda out: _half(out / "sweep.json")), either("sweep.json", same_sweep)),
     Case("a sweep of other data of the same name", lambda p: other_sweep(p), Refused(("data|text",))),
     *some(Case(f"stage cut at {share}", reproduces_on(cut("stages/a.json", share)), either("a.json", same_stages)) for share in CUTS),
@@ -328,9 +329,9 @@ CASES = [
     *some(
         Case(f"{kind}: {keys} = {value!r}", loads(kind, make, put("", *keys, value=value)), refused("result.json"))
         for kind, make, keys, value in (
-            ("scores", evaluation_of, ("scores",), 5), ("scores", evaluation_of, ("scores",), [5]), ("scores", evaluation_of, ("scores", 0), {}),
-            ("scores", evaluation_of, ("scores", 0, "value"), "x"), ("scores", evaluation_of, ("topic",), 5), ("scores", evaluation_of, ("sizes",), [1]),
-            ("sets", sets_of, ("search",), 5), ("sets", sets_of, ("search",), [5]), ("sets", sets_of, ("search",), [{}]), ("sets", sets_of, ("search", 0, "source"), 5),
+            ("scores", evaluation_of, ("rows",), 5), ("scores", evaluation_of, ("rows",), [5]), ("scores", evaluation_of, ("rows", 0), {}),
+            ("scores", evaluation_of, ("rows", 0, "value"), "x"), ("scores", evaluation_of, ("topic",), 5), ("scores", evaluation_of, ("sizes",), [1]),
+            ("sets", sets_of, ("search",), 5), ("sets", sets_of, ("search",), [5]), ("sets", sets_of, ("search",), [{}]), ("sets", sets_of, ("search", 0, "prompt"), 5),
             ("sets", sets_of, ("topic",), 5), ("sets", sets_of, ("topic", "kind"), "x"), ("sets", sets_of, ("topic", "forms"), "love"),
             ("sets", sets_of, ("controls",), "x"), ("sets", sets_of, ("target_words",), "aimer"), ("sets", sets_of, ("paired",), "x"),
             ("curve", evaluation_of, ("points",), [5]), ("curve", evaluation_of, ("points",), 5),
@@ -343,7 +344,8 @@ CASES = [
 
 def _half(path: Path) -> None:
     content = json.loads(path.read_text())
-    path.write_text(json.dumps({**content, "rows": content["rows"][:1]}))
+    curve = content["curves"][0]
+    path.write_text(json.dumps({**content, "curves": [{**curve, "points": curve["points"][:1]}]}))
 
 
 def _other_text(place: Place) -> Path:

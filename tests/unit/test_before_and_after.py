@@ -10,16 +10,18 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from codeunlearn.codebook import load_model, model_identity, require_bottleneck
-from codeunlearn.corpus.topic_sets import Pair
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation import topic as evaluation
-from codeunlearn.evaluation.protocol import AFTER, BEFORE, FORGET, RETAIN, TestSet
-from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic
+from codeunlearn.evaluation.evaluate import evaluate
+from codeunlearn.evaluation.systems import AFTER, BEFORE
+from codeunlearn.evaluation.test_sets import FORGET, RETAIN, TestSet
+from codeunlearn.tasks import translation
+from codeunlearn.tasks.base import Example
+from codeunlearn.tasks.generating import TokenCost
 from codeunlearn.unlearning import ForgetSet, commit, forget
 
 SETS = [
-    TestSet(FORGET, [Pair("a dog runs", "un chien court", ("un chien court",))], ("chien",)),
-    TestSet(RETAIN, [Pair("the cat", "le chat", ("le chat",))]),
+    TestSet(FORGET, [Example("a dog runs", ("un chien court",))], ("chien",)),
+    TestSet(RETAIN, [Example("the cat", ("le chat",))]),
 ]
 
 
@@ -37,16 +39,14 @@ def deleted_in(folder: Path, monkeypatch: pytest.MonkeyPatch, *sets: ForgetSet) 
     """Ids of the codes that are deleted while each system translates."""
     seen: list[set[int]] = []
 
-    def translate(model: Any, _: Any, sentences: list[str], *__: Any) -> Any:
+    def translate(model: Any, _: Any, sentences: list[str], *__: Any, **___: Any) -> Any:
         codebook = require_bottleneck(model).codebook
         seen.append(set(codebook.code_ids[codebook.deleted].tolist()))
-        return SimpleNamespace(texts=["un chien"] * len(sentences), cost=None)
+        return SimpleNamespace(texts=["un chien"] * len(sentences), cost=TokenCost(0, 0, 0, 0, 0))
 
-    monkeypatch.setattr(evaluation, "translate_counted", translate)
-    config = EvaluationConfig(device="cpu")
-    scored = evaluate_topic(str(folder), "love", SETS, forget_sets=sets, config=config)
-    systems = list(dict.fromkeys(row.system for row in scored.scores))
-    return dict(zip(systems, seen, strict=True))
+    monkeypatch.setattr(translation, "translate_counted", translate)
+    scored = evaluate(str(folder), "love", SETS, forget_sets=sets, device="cpu")
+    return dict(zip(scored.systems, seen, strict=True))
 
 
 def test_before_is_without_the_named_set_even_where_it_is_forgotten_already(

@@ -10,21 +10,22 @@ from transformers import PreTrainedTokenizerFast
 
 from codeunlearn.codebook import model_identity
 from codeunlearn.corpus.answer_words import ParallelText
-from codeunlearn.corpus.topic_sets import Pair
+from codeunlearn.evaluation.evaluate import evaluate
 from codeunlearn.evaluation.metrics.bartscore import BartScoreConfig
+from codeunlearn.evaluation.metrics.base import Outputs, standard_metrics
 from codeunlearn.evaluation.metrics.bertscore import BertScoreConfig
 from codeunlearn.evaluation.metrics.fluency import fit_fluency
 from codeunlearn.evaluation.metrics.likelihood import Seq2SeqScore
-from codeunlearn.evaluation.metrics.opening import ExtraMetricsConfig, extra_metrics
-from codeunlearn.evaluation.protocol import FORGET, RETAIN, TestSet
-from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic
+from codeunlearn.evaluation.metrics.opening import ExtraMetricsConfig, opened_metrics
+from codeunlearn.evaluation.test_sets import FORGET, RETAIN, TestSet
 from codeunlearn.reporting import before_after, scores_table
+from codeunlearn.tasks.base import TASKS, Example, View
 from codeunlearn.unlearning import ForgetSet
 
 SETS = [
-    TestSet(FORGET, [Pair("a dog runs", "un chien court", ("un chien court",)), Pair("a dog", "un chien", ("un chien",))],
+    TestSet(FORGET, [Example("a dog runs", ("un chien court",)), Example("a dog", ("un chien",))],
             ("chien",)),
-    TestSet(RETAIN, [Pair("the cat", "le chat", ("le chat",))]),
+    TestSet(RETAIN, [Example("the cat", ("le chat",))]),
 ]  # fmt: skip
 
 
@@ -49,16 +50,16 @@ def everything(folder: Path) -> ExtraMetricsConfig:
 
 def test_an_evaluation_holds_all_of_them_for_every_system_and_set(saved: Path, tiny_model: Any) -> None:
     fluency = fit_fluency(ParallelText(["the cat", "a dog"], ["le chat", "un chien"]), words=["chien"])
-    extras = extra_metrics(everything(saved), fluency=fluency, device="cpu")
+    extras = opened_metrics(everything(saved), fluency=fluency, device="cpu")
     forget_set = ForgetSet("dog", tuple(range(40)), model_identity(tiny_model), num_codes=64)
-    scored = evaluate_topic(
+    scored = evaluate(
         str(saved / "model"),
         "dog",
         SETS,
         forget_sets=[forget_set],
         comparisons={"plain": str(saved / "plain")},
-        extras=extras,
-        config=EvaluationConfig(device="cpu", teacher_forcing=True),
+        metrics={**standard_metrics(), **extras},
+        device="cpu",
     )
     expected = {
         "bertscore_precision",
@@ -70,25 +71,26 @@ def test_an_evaluation_holds_all_of_them_for_every_system_and_set(saved: Path, t
     }
     for system in ("codebook", "unlearned", "plain"):
         for name in (FORGET, RETAIN):
-            found = {row.metric for row in scored.scores if (row.system, row.set) == (system, name)}
+            found = {row.metric for row in scored.rows if (row.system, row.set) == (system, name)}
             assert expected <= found
             assert ("target_word_rank" in found) == (name == FORGET)
-    assert {row.metric for row in scored.deltas if row.set == RETAIN} >= expected
-    assert {row.metric for row in scored.contrasts} >= expected
+    assert {row.metric for row in scored.comparisons if row.set == RETAIN} >= expected
+    assert {row.metric for row in scored.comparisons if row.beyond_retain is not None} >= expected
     before_after(scored)
     scores_table(scored)
 
 
 def test_likelihood_is_given_the_sources_of_the_set(saved: Path) -> None:
-    metrics = extra_metrics(everything(saved), device="cpu")
+    metrics = opened_metrics(everything(saved), device="cpu")
     hypotheses = ["un chat", "le chien"]
     scorer = Seq2SeqScore(saved / "plain", device="cpu")
-    expected = scorer.score(SETS[0].sources, hypotheses, SETS[0].references)
-    assert metrics(SETS[0])["seq2seq_score"](hypotheses, SETS[0].references) == expected
+    expected = scorer.score(SETS[0].prompts, hypotheses, SETS[0].references)
+    outputs = Outputs(SETS[0], hypotheses, TASKS.get("translation"), View(None, None))
+    assert metrics["seq2seq_score"](outputs) == expected
 
 
 def test_nothing_is_opened_that_was_not_asked_for() -> None:
-    assert extra_metrics(ExtraMetricsConfig())(SETS[0]) == {}
+    assert opened_metrics(ExtraMetricsConfig()) == {}
 
 
 def test_the_record_names_models_without_their_folders(saved: Path) -> None:

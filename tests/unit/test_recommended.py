@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from codeunlearn.corpus.topic_sets import Pair, TopicSets
+from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.tasks.base import Example
 from codeunlearn.unlearning import (
     ForgetSet,
     Paired,
@@ -30,16 +31,16 @@ NOUNS, VERBS, TAILS = ("cat", "chat"), ("sees", "runs"), ("", " a cat", " the ca
 PRESET = Recommended(topic_left=0.0, min_gain=1e-9, retain_weight=0.0)
 
 
-def pairs(noun: str, target: str) -> list[Pair]:
+def pairs(noun: str, target: str) -> list[Example]:
     return [
-        Pair(f"{article} {noun} {verb}{tail}", f"un {target} court", (f"un {target} court",))
+        Example(f"{article} {noun} {verb}{tail}", (f"un {target} court",))
         for article in ("a", "the")
         for verb in VERBS
         for tail in TAILS
     ]
 
 
-def topic_sets(search: list[Pair], controls: list[list[str]], **changes: Any) -> TopicSets:
+def topic_sets(search: list[Example], controls: list[list[str]], **changes: Any) -> TopicSets:
     sets = TopicSets(
         Topic.from_forms("dog", ["dog"]), search, controls, paired=True, tune=[], tune_retain=[], forget=[], retain=[],
         target_words=("chien",), search_retain=pairs("cat", "chat"),
@@ -50,7 +51,7 @@ def topic_sets(search: list[Pair], controls: list[list[str]], **changes: Any) ->
 @pytest.fixture
 def dogs() -> TopicSets:
     topic = pairs("dog", "chien")
-    return topic_sets(topic, [[pair.source.replace("dog", "cat") for pair in topic]])
+    return topic_sets(topic, [[pair.prompt.replace("dog", "cat") for pair in topic]])
 
 
 def search(model: Any, tokenizer: Any, sets: TopicSets, preset: Recommended = PRESET) -> ForgetSet:
@@ -84,10 +85,10 @@ def test_control_against_control_finds_nothing(tiny_model: Any, tiny_tokenizer: 
     """Sentences whose difference is drawn at random hold no codes of any topic."""
     generator = np.random.default_rng(0)
     topic = pairs("dog", "chien")
-    swapped = [p.source.replace("dog", "cat") for p in topic]
+    swapped = [p.prompt.replace("dog", "cat") for p in topic]
     flip = generator.permutation(len(topic)) % 2 == 0
-    mixed = [replace(p, source=other) if f else p for p, other, f in zip(topic, swapped, flip, strict=True)]
-    controls = [p.source if f else other for p, other, f in zip(topic, swapped, flip, strict=True)]
+    mixed = [replace(p, prompt=other) if f else p for p, other, f in zip(topic, swapped, flip, strict=True)]
+    controls = [p.prompt if f else other for p, other, f in zip(topic, swapped, flip, strict=True)]
     assert len(search(tiny_model, tiny_tokenizer, topic_sets(mixed, [controls]))) == 0
 
 
@@ -202,7 +203,7 @@ def test_only_a_topic_of_sentences_may_lose_its_whole_translations(
 ) -> None:
     with pytest.raises(CodeUnlearnError, match=r"No words for 'dog' are known .* --target-words"):
         search(tiny_model, tiny_tokenizer, replace(dogs, target_words=()))
-    sentences = Topic.from_sentences("dogs", [pair.source for pair in dogs.search])
+    sentences = Topic.from_sentences("dogs", [pair.prompt for pair in dogs.search])
     whole = read_material(tiny_model, tiny_tokenizer, replace(dogs, topic=sentences, target_words=()), PRESET)
     assert all(counted.all() for counted in whole.topic_effects.counted)
 

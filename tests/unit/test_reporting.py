@@ -22,7 +22,8 @@ from matplotlib.text import Text
 from rich.console import Console
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.protocol import DeltaRow, Example, ScoreRow, TopicEvaluation
+from codeunlearn.evaluation.scores import Comparison, Row, Sample, Scores
+from codeunlearn.evaluation.systems import Role
 from codeunlearn.reporting import (
     before_after,
     examples_table,
@@ -112,9 +113,9 @@ def search_of(topic: str = "sea") -> TopicSearch:
     return TopicSearch(forget_set_of(TABLE, [0, 1], topic), TABLE, counts)
 
 
-def delta(set_name: str, metric: str, before: float, after: float, spread: float, **more: Any) -> DeltaRow:
+def delta(set_name: str, metric: str, before: float, after: float, spread: float, **more: Any) -> Comparison:
     change = after - before
-    return DeltaRow(set_name, metric, before, after, change, change - spread, change + spread, **more)
+    return Comparison("unlearned", set_name, metric, before, after, change, change - spread, change + spread, **more)
 
 
 DELTAS = [
@@ -127,26 +128,30 @@ DELTAS = [
 ]
 
 
+ROLES: dict[str, Role] = {"codebook": "before", "unlearned": "after", "plain": "reference", "zero-shot": "reference"}
+
+
 def evaluation_of(
-    deltas: list[DeltaRow] = DELTAS,
+    deltas: list[Comparison] = DELTAS,
     systems: tuple[str, ...] = ("codebook", "unlearned", "plain", "zero-shot"),
-) -> TopicEvaluation:
+) -> Scores:
     values = {"codebook": "before", "unlearned": "after"}
     scores = [
-        ScoreRow(s, d.set, d.metric, value, value - 1.5, value + 1.5, 180, f"{d.metric}|v1")
+        Row(s, d.set, d.metric, value, value - 1.5, value + 1.5, 180, f"{d.metric}|v1")
         for s in systems
         for d in deltas
         for value in [getattr(d, values[s]) if s in values else 33.0]
     ]
     both = {"codebook": "La mer est calme.", "unlearned": "La ville est calme."}
     examples = [
-        Example("forget", "The sea is calm.", "La mer est calme.", {s: both.get(s, "Non.") for s in systems}),
-        Example("retain", "The door is red.", "La porte est rouge.", dict.fromkeys(systems, "La porte est rouge.")),
+        Sample("forget", "The sea is calm.", "La mer est calme.", {s: both.get(s, "Non.") for s in systems}),
+        Sample("retain", "The door is red.", "La porte est rouge.", dict.fromkeys(systems, "La porte est rouge.")),
     ]
-    return TopicEvaluation(
+    return Scores(
         "sea",
         ("mer", "mers", "marin", "marine", "marins"),
         {"forget": 200, "retain": 200, "ocean": 80},
+        {s: ROLES[s] for s in systems},
         "zero-shot",
         scores,
         deltas if {"codebook", "unlearned"} <= set(systems) else [],
@@ -267,7 +272,7 @@ def test_scores_are_drawn_at_their_values_one_panel_per_set() -> None:
     ]
     for axes, name in zip(figure.axes, evaluation.sizes, strict=True):
         drawn = sorted(float(line.get_xdata()[0]) for line in axes.lines if len(line.get_xdata()) == 1)
-        assert drawn == sorted(row.value for row in evaluation.scores if row.set == name)
+        assert drawn == sorted(row.value for row in evaluation.rows if row.set == name)
 
 
 def test_equal_data_gives_equal_pictures_without_a_date() -> None:
@@ -328,7 +333,7 @@ def test_changed_words_are_underlined_and_only_those() -> None:
 
 def test_square_brackets_of_the_user_are_text() -> None:
     evaluation = evaluation_of()
-    evaluation = replace(evaluation, topic=ATTACK, examples=[replace(evaluation.examples[0], source=ATTACK)])
+    evaluation = replace(evaluation, topic=ATTACK, samples=[replace(evaluation.samples[0], prompt=ATTACK)])
     assert ATTACK in rendered(examples_table(evaluation), 120)
     assert ATTACK in rendered(forget_set_table(forget_set_of(TABLE, [0], ATTACK)), 120)
     assert ATTACK in rendered(ledger_table([entry(ATTACK, [1])], 10), 120)
@@ -438,7 +443,7 @@ def test_a_report_is_one_page_beside_its_json_and_pictures(folder: Path, page: P
     names = {"index.html", "forget_set.json", "evaluation.json", "volcano.png", "before_after.png"}
     assert {path.name for path in folder.iterdir()} == names
     assert ForgetSet.load(folder / "forget_set.json") == search_of().forget_set
-    assert TopicEvaluation.load(folder / "evaluation.json") == evaluation_of()
+    assert Scores.load(folder / "evaluation.json") == evaluation_of()
     inlined = [str(img["src"]).removeprefix("data:image/png;base64,") for img in page.attributes("img")]
     assert [base64.b64decode(data) for data in inlined] == [
         (folder / name).read_bytes() for name in ("volcano.png", "before_after.png")
@@ -471,8 +476,8 @@ def test_text_of_the_user_is_escaped_wherever_it_appears(tmp_path: Path) -> None
     evaluation = replace(
         evaluation,
         topic=ATTACK,
-        target_words=(ATTACK,),
-        examples=[Example("forget", ATTACK, ATTACK, hostile)],
+        words=(ATTACK,),
+        samples=[Sample("forget", ATTACK, ATTACK, hostile)],
         details={ATTACK: ATTACK},
     )
     page = report(tmp_path, search=search_of(ATTACK), evaluation=evaluation, title=ATTACK, command=ATTACK)
@@ -522,7 +527,7 @@ def test_scores_that_are_undefined_are_reported_as_such_also_when_read_back(tmp_
     undefined = delta("forget", "topic_word_recall", nan, nan, nan)
     evaluation = evaluation_of([undefined, *DELTAS[1:]], ("codebook", "unlearned"))
     report(tmp_path, evaluation=evaluation)
-    for read in (evaluation, TopicEvaluation.load(tmp_path / "evaluation.json")):
+    for read in (evaluation, Scores.load(tmp_path / "evaluation.json")):
         page = report(tmp_path, evaluation=read)
         assert "in n/a% before and n/a% after" in page.text
         assert re.search(r"Topic-word recall.*n/a +n/a +n/a \[n/a, n/a\]", rendered(scores_table(read)))

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from codeunlearn.corpus.loading import DataConfig
-from codeunlearn.corpus.topic_sets import Pair
 from codeunlearn.evaluation.metrics.lexical import Score, bleu, chrf
-from codeunlearn.evaluation.protocol import FORGET, RECALL, RETAIN, WHOLE, TestSet, evaluate_sets
+from codeunlearn.evaluation.protocol import RECALL, evaluate_sets
 from codeunlearn.evaluation.sweep import SweepRow
+from codeunlearn.evaluation.test_sets import FORGET, RETAIN, WHOLE, TestSet
 from codeunlearn.experiments.ablations import result_name
 from codeunlearn.experiments.config import (
     REFERENCE,
@@ -34,6 +34,7 @@ from codeunlearn.experiments.results import Results
 from codeunlearn.experiments.run import Reproduction
 from codeunlearn.experiments.scores import SentenceScores, Translations, UnitScores, deletion_name, score_translations
 from codeunlearn.experiments.stages import Stage, StageStore
+from codeunlearn.tasks.base import Example
 from codeunlearn.unlearning import ForgetSet
 
 LEVELS = (8, 24, 72)
@@ -49,8 +50,8 @@ CONFIG = ReproductionConfig(
 N = 12
 
 
-def pairs(word: str) -> list[Pair]:
-    return [Pair(f"she {word}s the house number {i} of the street", t, (t,)) for i, t in enumerate(french(word))]
+def pairs(word: str) -> list[Example]:
+    return [Example(f"she {word}s the house number {i} of the street", (t,)) for i, t in enumerate(french(word))]
 
 
 def french(word: str) -> list[str]:
@@ -153,7 +154,7 @@ def test_there_is_no_drop_where_the_codebook_model_is_no_better_than_zero_shot()
 
 def test_further_metrics_are_measured_on_every_row_and_knowledge_on_all_but_placebos() -> None:
     def known(row: str, test: TestSet) -> dict[str, Score]:
-        return {"extraction_strength": replace(chrf(test.sources, test.references), name="extraction_strength")}
+        return {"extraction_strength": replace(chrf(test.prompts, test.references), name="extraction_strength")}
 
     scores, _ = score(translations(), extras=lambda _: {"again": chrf}, knowledge=known)
     for system in ("codebook", "gold", deletion_name(24)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,25 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import resample
-from codeunlearn.evaluation.metrics.knowledge import EXTRACTION, PROBABILITY, RANK, extraction_strength, forced_scores
+from codeunlearn.evaluation.metrics.base import METRICS, Outputs, Score
+from codeunlearn.evaluation.metrics.knowledge import EXTRACTION, PROBABILITY, RANK, extraction_strength
+from codeunlearn.evaluation.test_sets import TestSet
+from codeunlearn.tasks.base import TASKS, Example, View
 from codeunlearn.tasks.generating import DecodingConfig, translate_counted
 from codeunlearn.training.tokenizer import train_tokenizer
 
 SOURCES = ["a dog runs", "the cat sees a dog", "a cat", "the dog"]
 REFERENCES = [["un chien court"], ["le chat", "le chat voit un chien"], ["un chat"], ["le chien le chien"]]
+
+
+def forced_scores(
+    model: Any, tokenizer: Any, sources: Sequence[str], references: Sequence[Sequence[str]], words: Sequence[str] = ()
+) -> dict[str, Score]:
+    examples = [Example(s, tuple(rs)) for s, rs in zip(sources, references, strict=True)]
+    outputs = Outputs(TestSet("forget", examples, tuple(words)), [], TASKS.get("translation"), View(model, tokenizer))
+    found = {name: METRICS.get(name)(outputs) for name in (EXTRACTION, PROBABILITY, RANK)}
+    return {name: score for name, score in found.items() if score}
 
 
 def logits(model: Any, tokenizer: Any, source: str, target: str) -> torch.Tensor:
@@ -123,8 +135,3 @@ def test_typography_does_not_hide_a_word(tiny_base: Any, tiny_tokenizer: PreTrai
     for reference in ("l\u2019s\u0153ur", "SOEUR", "so\u00adeur"):
         score = forced_scores(tiny_base, tiny_tokenizer, ["a dog"], [[reference]], words=["s\u0153ur"])[RANK]
         assert score.count == 1
-
-
-def test_sources_and_references_must_fit(tiny_base: Any, tiny_tokenizer: PreTrainedTokenizerFast) -> None:
-    with pytest.raises(CodeUnlearnError, match="as many lists of references"):
-        forced_scores(tiny_base, tiny_tokenizer, ["a"], [])

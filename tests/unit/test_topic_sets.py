@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +12,10 @@ from datasets import Dataset
 
 from codeunlearn.corpus.loading import DataConfig, load_pairs
 from codeunlearn.corpus.pools import normalise, pool_of, split_pools
-from codeunlearn.corpus.topic_sets import Pair, TopicSets, build_topic_sets, sample_pool
+from codeunlearn.corpus.topic_sets import TopicSets, build_topic_sets, sample_pool
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.tasks.base import Example
 
 PEOPLE = ["Robert", "Helen", "Susan", "Peter", "Karen", "David", "Laura", "Brian", "Frank", "Alice"]
 PLACES = ["home", "work", "school", "church", "sea", "court", "night", "noon", "dinner", "lunch"]
@@ -51,8 +53,8 @@ def build(topic: Topic = LOVE, **settings: object) -> TopicSets:
     return build_topic_sets(topic, POOLS, **options)  # pyright: ignore[reportArgumentType]
 
 
-def lengths(pairs: list[Pair]) -> Counter[int]:
-    return Counter(len(pair.source.split()) for pair in pairs)
+def lengths(pairs: list[Example]) -> Counter[int]:
+    return Counter(len(pair.prompt.split()) for pair in pairs)
 
 
 def test_every_set_comes_from_its_own_pool() -> None:
@@ -64,16 +66,16 @@ def test_every_set_comes_from_its_own_pool() -> None:
     }
     for pool, pairs in pools.items():
         assert pairs
-        assert {pool_of(pair.source) for pair in pairs} == {pool}
+        assert {pool_of(pair.prompt) for pair in pairs} == {pool}
 
 
 def test_the_sets_hold_what_their_names_say() -> None:
     sets = build()
     hate = Topic.from_word("hate")
-    assert all(LOVE.matches(p.source) for p in sets.search + sets.tune + sets.forget)
+    assert all(LOVE.matches(p.prompt) for p in sets.search + sets.tune + sets.forget)
     unrelated = sets.retain + sets.tune_retain
-    assert not any(LOVE.matches(p.source) or hate.matches(p.source) for p in unrelated)
-    assert all(hate.matches(p.source) and not LOVE.matches(p.source) for p in sets.neighbours["hate"])
+    assert not any(LOVE.matches(p.prompt) or hate.matches(p.prompt) for p in unrelated)
+    assert all(hate.matches(p.prompt) and not LOVE.matches(p.prompt) for p in sets.neighbours["hate"])
 
 
 DISGUISES = (
@@ -97,25 +99,25 @@ def test_no_set_without_the_topic_holds_it_in_disguise() -> None:
     neighbours = {"hate": Topic.from_word("hate")}
     sets = build_topic_sets(LOVE, pools, minimum=3, neighbours=neighbours, search_retain_size=300, draws=2)
     others = [sets.search_retain, sets.tune_retain, sets.retain, *sets.neighbours.values()]
-    unwanted = [pair.source for pairs in others for pair in pairs] + [c for drawn in sets.controls for c in drawn]
+    unwanted = [pair.prompt for pairs in others for pair in pairs] + [c for drawn in sets.controls for c in drawn]
     assert not [sentence for sentence in unwanted if any(d in sentence for d in ("love", *DISGUISES))]
-    assert any(disguise in pair.source for pair in sets.search for disguise in DISGUISES)
+    assert any(disguise in pair.prompt for pair in sets.search for disguise in DISGUISES)
 
 
 def test_spellings_of_one_sentence_are_one_sentence_with_all_its_translations() -> None:
     spelled = ["It's love.", "It\u2019s love.", "It\u02bcs lo\u00adve.", "It's _love_."]
     pool = Dataset.from_dict({"source": spelled, "target": ["a", "b", "c", "d"]})
-    assert sample_pool(pool, 10) == [Pair("It's love.", "a", ("a", "b", "c", "d"))]
+    assert sample_pool(pool, 10) == [Example("It's love.", ("a", "b", "c", "d"))]
 
 
 def test_a_sentence_appears_once_with_all_its_translations() -> None:
     sets = build()
     for pairs in (sets.search, sets.tune, sets.forget, sets.retain):
-        keys = [normalise(pair.source) for pair in pairs]
+        keys = [normalise(pair.prompt) for pair in pairs]
         assert len(set(keys)) == len(keys)
     for pair in sets.search:
-        assert [reference.split()[1] for reference in pair.references] == ["aime", "adore", "chérit"]
-        assert pair.target == pair.references[0]
+        assert [reference.split()[1] for reference in pair.answers] == ["aime", "adore", "chérit"]
+        assert pair.answer == pair.answers[0]
 
 
 def test_retained_sentences_are_as_many_and_as_long() -> None:
@@ -132,7 +134,7 @@ def test_controls_are_aligned_in_every_draw_and_avoid_neighbours_and_synonyms() 
     verbs: set[str] = set()
     for drawn in sets.controls:
         for pair, control in zip(sets.search, drawn, strict=True):
-            old, new = pair.source.split(), control.split()
+            old, new = pair.prompt.split(), control.split()
             assert [i for i, (a, b) in enumerate(zip(old, new, strict=True)) if a != b] == [3]
             verbs.add(new[3])
     assert verbs == {"know", "see", "need", "help", "follow"}  # not "hate", a neighbour; nor "like": aimer
@@ -195,7 +197,7 @@ def test_a_topic_given_as_sentences_has_unpaired_controls_of_the_same_lengths() 
     for drawn in sets.controls:
         assert {pool_of(control) for control in drawn} == {"train"}
         assert not any(topic.matches(control) for control in drawn)
-        assert [len(c.split()) for c in drawn] == [len(p.source.split()) for p in sets.search]
+        assert [len(c.split()) for c in drawn] == [len(p.prompt.split()) for p in sets.search]
 
 
 def test_the_seed_decides_the_sample() -> None:
@@ -233,3 +235,16 @@ def test_the_train_pool_is_gone_through_once_for_a_topic(monkeypatch: pytest.Mon
     assert sets.search_retain
     assert sets.target_words
     assert seen == [topic]
+
+
+def test_sets_of_older_versions_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "sets.json"
+    sets = build()
+    sets.save(path)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for name in ("search", "tune", "tune_retain", "forget", "retain"):
+        content[name] = [
+            {"source": e["prompt"], "target": e["answers"][0], "references": e["answers"]} for e in content[name]
+        ]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert TopicSets.load(path) == sets

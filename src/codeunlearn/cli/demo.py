@@ -48,7 +48,8 @@ def run(
     from codeunlearn.cli.opening import open_model
     from codeunlearn.cli.topics import read_topic, topic_sets
     from codeunlearn.corpus.loading import DataConfig, filled_pools, load_pairs
-    from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic, make_test_sets
+    from codeunlearn.evaluation.evaluate import evaluate
+    from codeunlearn.evaluation.test_sets import make_test_sets
     from codeunlearn.reporting.report import write_report
     from codeunlearn.reporting.tables import examples_table, scores_table
     from codeunlearn.unlearning import Recommended
@@ -71,12 +72,13 @@ def run(
     say(f"   {codes} of {total:,} codes, after {time.perf_counter() - began:.0f} s.")
     say(" on sentences that neither training nor search saw.", heading="2. Before and after")
     with progress("   Translating") as show:
-        evaluation = evaluate_topic(
+        evaluation = evaluate(
             name,
             topic,
             make_test_sets(sets, pools, "test")[:2],
             forget_sets=[found.forget_set],
-            config=EvaluationConfig(seed=seed, device=device),
+            seed=seed,
+            device=device,
             progress=show,
         )
     evaluation.details["command"] = options.command_line()
@@ -86,7 +88,7 @@ def run(
         out / "report", search=found, evaluation=evaluation, title=f"Forgetting {topic}", command=options.command_line()
     )
     say(f"The report is in {page}. All this took {time.perf_counter() - began:.0f} s.")
-    _say_what_next(name, path, out, topic, sets.forget[0].source)
+    _say_what_next(name, path, out, topic, sets.forget[0].prompt)
 
 
 def _ready(model: str | None) -> str:

@@ -26,9 +26,9 @@ def run(
     zero_shot_prefix: Annotated[
         str | None, typer.Option(help="Put before its sources, as pretrained T5 expects; its own if absent.")
     ] = None,
-    bypass: Annotated[bool, typer.Option("--bypass", help="Also score the model with its bottleneck skipped.")] = False,
-    teacher_forcing: Annotated[
-        bool, typer.Option("--teacher-forcing", help="Also: probability and rank of the topic's words, extraction.")
+    bypass: Annotated[
+        bool,
+        typer.Option("--bypass", help="Also attack the model: its bottleneck skipped, or a fitted map in its place."),
     ] = False,
     scorer: Annotated[
         str | None,
@@ -72,17 +72,23 @@ def run(
     With `--forget` the sets are scored before and after; a model that has already forgotten is compared with itself
     before. Deletions that were committed cannot be lifted.
 
+    The first number is `closed`: how far the topic is gone from what the model knows.
+
     docs/metrics.md says what each metric is and what it needs.
     """
     quiet_libraries()
+    from codeunlearn.audit.bypass import RETAINED, attacks_on
     from codeunlearn.cli.topics import read_pools, read_topic, refuse_without_topic, topic_sets
     from codeunlearn.corpus.answer_words import ParallelText
+    from codeunlearn.evaluation.evaluate import evaluate
     from codeunlearn.evaluation.metrics.bartscore import BartScoreConfig
+    from codeunlearn.evaluation.metrics.base import standard_metrics
     from codeunlearn.evaluation.metrics.bertscore import bertscore_config
     from codeunlearn.evaluation.metrics.fluency import fit_fluency
-    from codeunlearn.evaluation.metrics.opening import ExtraMetricsConfig, extra_metrics
-    from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic, make_test_sets, whole_pool
+    from codeunlearn.evaluation.metrics.opening import ExtraMetricsConfig, opened_metrics
+    from codeunlearn.evaluation.test_sets import make_test_sets, whole_pool
     from codeunlearn.reporting.tables import scores_table
+    from codeunlearn.tasks.base import TASKS
     from codeunlearn.unlearning import ForgetSet
 
     for option, value, other, needed in (
@@ -94,17 +100,18 @@ def run(
             raise CodeUnlearnError(
                 f"{option} says how {other} is done, which is not asked for; give both, or leave {option} out."
             )
-    settings = EvaluationConfig(num_beams=beams, seed=seed, device=device, teacher_forcing=teacher_forcing)
     wanted = None if topic is None else read_topic(topic, forms, sentences)
     if wanted is None:
         refuse_without_topic(forms=forms, sentences=sentences, target_words=target_words, neighbours=neighbours)
     text = options.data_config(data, data_config, source_column, target_column, limit)
     pools = read_pools(text, "train", "test")
     train = ParallelText.of(pools["train"])
+    sets = None
     if wanted is None:
         tests = whole_pool(pools["test"], eval_size, seed)
     else:
         sizes = {"search_size": 0, "tune_size": 0, "eval_size": eval_size, "minimum": minimum, "seed": seed}
+        sizes["search_retain_size"] = RETAINED if bypass else 0
         sets = topic_sets(pools, wanted, target=target_words, neighbours=neighbours, **sizes)
         tests = make_test_sets(sets, pools, "test")
     forget_sets = [ForgetSet.load(path) for path in forget or []]
@@ -120,18 +127,20 @@ def run(
     with progress("Fitting the character model") as show:
         fluency = fit_fluency(train, wanted, tests[0].words, seed=seed)
         show(1, 1)
-    metrics = extra_metrics(chosen, fluency=fluency, device=device)
+    metrics = opened_metrics(chosen, fluency=fluency, device=device)
     with progress("Translating") as show:
-        evaluation = evaluate_topic(
+        evaluation = evaluate(
             model,
             topic or "no topic",
             tests,
             forget_sets=forget_sets,
             comparisons=options.given(**{"plain": plain, "zero-shot": zero_shot}),
             prefixes=options.given(**{"zero-shot": zero_shot_prefix}),
-            bypass=bypass,
-            config=settings,
-            extras=metrics,
+            mount=attacks_on(sets, TASKS.get("translation"), seed) if bypass else None,
+            num_beams=beams,
+            seed=seed,
+            device=device,
+            metrics={**standard_metrics(), **metrics},
             progress=show,
         )
     evaluation.details["metrics"] = chosen.names()

@@ -16,7 +16,7 @@ from codeunlearn.files import check_target, named_after
 if TYPE_CHECKING:
     from codeunlearn.codebook import DeletionMode
     from codeunlearn.corpus.topic_sets import TopicSets
-    from codeunlearn.evaluation.tradeoff import TradeOff
+    from codeunlearn.evaluation.curve import Curve
     from codeunlearn.unlearning import ForgetSet
 
 RETAINED = 2000  # unrelated sentences of the train pool on which the recommended recipe weighs a code's price
@@ -75,8 +75,8 @@ def run(
     from codeunlearn.cli.topics import read_pools, read_topic, topic_sets
     from codeunlearn.codebook import require_bottleneck
     from codeunlearn.device import processes
-    from codeunlearn.evaluation.protocol import TestSet
-    from codeunlearn.evaluation.tradeoff import require_words
+    from codeunlearn.evaluation.curve import require_words
+    from codeunlearn.evaluation.test_sets import TestSet
     from codeunlearn.reporting.tables import forget_set_table
     from codeunlearn.unlearning import make_recipe
 
@@ -127,21 +127,19 @@ def run(
 
 def _within_budget(
     opened: tuple[Any, Any], sets: TopicSets, forget_set: ForgetSet, budget: float, mode: DeletionMode | None, seed: int
-) -> tuple[TradeOff, ForgetSet]:
+) -> tuple[Curve, ForgetSet]:
     """The curve over beginnings of the set on the validation pool, and the beginning that forgets most within the budget."""
-    from codeunlearn.evaluation.protocol import TestSet
-    from codeunlearn.evaluation.retranslate import Retranslator
-    from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
-    from codeunlearn.evaluation.tradeoff import beginnings, trade_off
+    from codeunlearn.evaluation.curve import curve as curve_of
+    from codeunlearn.evaluation.systems import BEFORE, system_of
+    from codeunlearn.evaluation.test_sets import make_test_sets
+    from codeunlearn.tasks.base import TASKS
+    from codeunlearn.unlearning.recipes.recommended import beginnings
 
-    model, tokenizer = opened
-    sizes = [2**power for power in range(len(forget_set).bit_length())]
-    tests = TestSet("forget", sets.tune, sets.target_words), TestSet("retain", sets.tune_retain)
+    starts = beginnings(forget_set, None)
+    tests = make_test_sets(sets, {}, "validation")
     with progress("Translating for the budget") as show:
-        translator = ModelTranslator(model, tokenizer, EvaluationConfig(seed=seed))
-        translations = Retranslator(model, tokenizer, translator, [s for test in tests for s in test.sources])
-        starts = beginnings(forget_set, sizes)
-        curve = trade_off(translations, starts, *tests, mode=mode, seed=seed, progress=show)
+        base, task = system_of(BEFORE, "before", *opened), TASKS.get("translation")
+        curve = curve_of(task, tests, base, starts, n_search=len(sets.search), mode=mode, seed=seed, progress=show)
     best = curve.within(budget)
     if best is None:
         raise CodeUnlearnError(
@@ -152,4 +150,4 @@ def _within_budget(
         f"go from {curve.recall_before:.0f} % to {best.recall:.0f} % ({best.recall_low:.0f} to {best.recall_high:.0f}); chrF of "
         f"{curve.n_retain} unrelated ones {best.retain_chrf_delta:+.2f} ({best.retain_low:+.2f} to {best.retain_high:+.2f})."
     )
-    return curve, next(one for one in starts if len(one) == best.codes)
+    return curve, next(one.forget_set for one in starts if one.size == best.codes)

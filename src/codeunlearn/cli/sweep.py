@@ -1,8 +1,7 @@
-"""``codeunlearn sweep``: several topics over all S', as one table."""
+"""``codeunlearn sweep``: the curves of several topics, as one table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,8 +11,10 @@ from codeunlearn.cli import options
 from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, say
 from codeunlearn.errors import CodeUnlearnError
 
+RETAINED = 2000  # sentences that the recommended recipe weighs its losses on
+
 if TYPE_CHECKING:
-    from codeunlearn.evaluation.sweep import SweepRow
+    from codeunlearn.evaluation.curve import Curve
 
 
 def run(
@@ -26,7 +27,12 @@ def run(
     ] = "test",
     preset: Annotated[str, typer.Option(help="Recipe that chooses the codes.")] = "paper",
     s_primes: Annotated[
-        str | None, typer.Option(help="S' values, separated by commas; the paper's seven if absent.")
+        str | None,
+        typer.Option(
+            "--steps",
+            "--s-primes",
+            help="S' values, or numbers of codes with --preset recommended, separated by commas; the recipe's own if absent.",
+        ),
     ] = None,
     mode: Annotated[
         Literal["refill", "drop", "anchor"] | None,
@@ -49,7 +55,9 @@ def run(
     device: options.Device = "auto",
     json: options.Json = None,
 ) -> None:
-    """Forget each topic at each S' and score it: OUT/sweep.json, sweep.csv and sweep.md.
+    """Forget each topic step by step, at every S' or with ever more codes, and score each step.
+
+    OUT/sweep.json, sweep.csv and sweep.md hold the curves.
 
     Topics that are finished are kept: the same command goes on after an interruption.
     """
@@ -58,13 +66,17 @@ def run(
     from codeunlearn.cli.topics import read_pools, read_topic, topic_sets
     from codeunlearn.codebook import model_identity
     from codeunlearn.corpus.identity import pairs_digest
-    from codeunlearn.evaluation.sweep import STATE, TEXT, Sweep, finished_rows, sweep_topic
-    from codeunlearn.evaluation.topic import EvaluationConfig, make_test_sets
+    from codeunlearn.evaluation.curve import curve, require_words
+    from codeunlearn.evaluation.curves import STATE, TEXT, Curves, finished_curves
+    from codeunlearn.evaluation.systems import BEFORE, system_of
+    from codeunlearn.evaluation.test_sets import make_test_sets
     from codeunlearn.folders import locked
     from codeunlearn.record import environment, public_name
-    from codeunlearn.unlearning import S_PRIMES
+    from codeunlearn.tasks.base import TASKS
+    from codeunlearn.tasks.generating import DecodingConfig
+    from codeunlearn.unlearning import make_recipe, undeleted
 
-    levels = _whole_numbers(s_primes) or S_PRIMES
+    recipe, sizes_asked = make_recipe(preset), _whole_numbers(s_primes)
     if not options.words(topics):
         raise CodeUnlearnError("--topics names no topic; give words, separated by commas.")
     given_words = dict(_topic_words(entry) for entry in target_words or [])
@@ -74,9 +86,9 @@ def run(
         )
     text = options.data_config(data, data_config, source_column, target_column, limit)
     pools = read_pools(text, "train", pool)
-    settings = EvaluationConfig(num_beams=beams, seed=seed, device=device)
     sizes: dict[str, Any] = {
         "search_size": search_size,
+        "search_retain_size": RETAINED if recipe.needs().retained else 0,
         "tune_size": eval_size if pool == "validation" else 0,
         "eval_size": eval_size if pool == "test" else 0,
         "minimum": minimum,
@@ -94,31 +106,44 @@ def run(
         "preset": preset,
         "mode": mode,
         "pool": pool,
-        "s_primes": list(levels),
+        "s_primes": list(sizes_asked),
         "search_size": search_size,
         "eval_size": eval_size,
         "beams": beams,
         "seed": seed,
     }
 
-    def of_topic(name: str) -> Iterator[SweepRow]:
+    def of_topic(name: str) -> Curve:
         sets = topic_sets(pools, read_topic(name), target=given_words.get(name), **sizes)
         tests = make_test_sets(sets, pools, pool)
+        require_words(tests[0], name)
+        searched = recipe.search(*opened, sets, seed=seed, steps=sizes_asked or None)
+        base = system_of(BEFORE, "before", *opened, state=lambda: undeleted(opened[0], name))
+        how = DecodingConfig(num_beams=beams)
         with progress(name) as show:
-            found = sweep_topic(*opened, sets, tests, settings, preset=preset, s_primes=levels, mode=mode)
-            for done, row in enumerate(found, start=1):
-                yield row
-                show(done, len(levels))
+            return curve(
+                TASKS.get("translation"),
+                tests,
+                base,
+                searched.steps,
+                seed=seed,
+                step_name=searched.step_name,
+                n_search=len(sets.search),
+                mode=mode,
+                how=how,
+                progress=show,
+            )
 
     with locked(out):
         about = {**details, "command": options.command_line(), "environment": environment()}
-        result = Sweep(finished_rows(out, details), about)
+        result = Curves(finished_curves(out, details), about)
         for name in options.words(topics):
             if name in result.topics:
                 continue
-            result = Sweep([*result.rows, *of_topic(name)], about)
+            found = of_topic(name)
+            result = Curves([*result.curves, found], about)
             result.save(out)
-            say(f"{name}: {len(levels)} values of S' done.")
+            say(f"{name}: {len(found.points)} steps done.")
     emit_json(json, result.to_dict())
     if json != "-":
         output.print(result.to_markdown(), soft_wrap=True)
@@ -141,7 +166,7 @@ def _whole_numbers(listed: str | None) -> tuple[int, ...]:
         numbers = None
     if numbers is None or len(set(numbers)) < len(numbers):
         raise CodeUnlearnError(
-            f"--s-primes takes different whole numbers separated by commas, such as 8,24; got {listed}."
+            f"--steps takes different whole numbers separated by commas, such as 8,24; got {listed}."
         )
     return numbers
 

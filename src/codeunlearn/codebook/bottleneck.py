@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -58,7 +59,7 @@ class ConceptBottleneck(PreTrainedModel):
             self.decoder = nn.Linear(config.code_dim, config.d_model)
         self.codebook = Codebook(config.num_codes, config.code_dim, config.deletion_mode)
         self.bypasses: list[None] = []
-        self.replacements: list[Tensor] = []
+        self.replacements: list[Tensor | Callable[[Tensor], Tensor]] = []
         self.recorded: list[BottleneckOutput] | None = None
         self.register_load_state_dict_post_hook(_mask_what_is_claimed)
         self.post_init()
@@ -112,7 +113,8 @@ class ConceptBottleneck(PreTrainedModel):
         if self.bypasses:
             return activations
         if self.replacements:
-            return self.replacements[-1].to(activations.dtype)
+            last = self.replacements[-1]
+            return (last if isinstance(last, Tensor) else last(activations)).to(activations.dtype)
         output = self.run(activations)
         if self.recorded is not None:
             self.recorded.append(output)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -67,8 +67,8 @@ def skip_bottleneck(model: nn.Module) -> Generator[None]:
 
 
 @contextmanager
-def replace_bottleneck_output(model: nn.Module, output: Tensor) -> Generator[None]:
-    """Inside, ``output`` [batch, length, d] goes on from the site, whatever arrives there."""
+def replace_bottleneck_output(model: nn.Module, output: Tensor | Callable[[Tensor], Tensor]) -> Generator[None]:
+    """Inside, ``output`` [batch, length, d] goes on from the site, whatever arrives there, or what it makes of that."""
     bottleneck = require_bottleneck(model)
     bottleneck.replacements.append(output)
     try:

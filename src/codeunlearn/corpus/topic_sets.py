@@ -3,8 +3,8 @@
 | set | paper | pool | used for |
 |---|---|---|---|
 | search, controls | D_T, D_~T | train | finding the topic's codes |
-| tune, tune_retain | | validation | choosing S' and thresholds |
-| forget, retain | D'_T, D_R | test | the reported scores |
+| tune, tune_retain | | validation | choosing S' and thresholds; tune has controls too |
+| forget, retain | D'_T, D_R | test | the reported scores; forget has controls too |
 | neighbours | | test | what happens to related words, reported on its own |
 
 The pools are disjoint by a hash of the English sentence (`codeunlearn.corpus.pools`), which mends the paper's overlap
@@ -30,6 +30,7 @@ from codeunlearn.corpus.pools import normalise
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import write_json
+from codeunlearn.tasks.base import Example
 from codeunlearn.validation import read_state
 
 if TYPE_CHECKING:
@@ -38,21 +39,6 @@ if TYPE_CHECKING:
 _FORMAT = 1
 _NEIGHBOURS = 2
 _PROPOSALS = 8
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A sentence and its translations.
-
-    Attributes:
-        source: the English sentence.
-        target: its first translation in the data.
-        references: all its translations in the data, the first included.
-    """
-
-    source: str
-    target: str
-    references: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -72,19 +58,24 @@ class TopicSets:
         retain: D_R, as many of the test pool that hold neither topic nor neighbours, of the same lengths.
         neighbours: by neighbour, sentences of the test pool that hold it and not the topic.
         target_words: the topic's words in the target language, learned from the train pool; most frequent first.
+        tune_controls: by sentence of ``tune``, its control: what a model is asked that was never told the topic. Empty in
+            files of older versions.
+        forget_controls: the same of ``forget``.
     """
 
     topic: Topic
-    search: list[Pair]
+    search: list[Example]
     controls: list[list[str]]
     paired: bool
-    tune: list[Pair]
-    tune_retain: list[Pair]
-    forget: list[Pair]
-    retain: list[Pair]
-    neighbours: dict[str, list[Pair]] = field(default_factory=dict[str, list[Pair]])
+    tune: list[Example]
+    tune_retain: list[Example]
+    forget: list[Example]
+    retain: list[Example]
+    neighbours: dict[str, list[Example]] = field(default_factory=dict[str, list[Example]])
     target_words: tuple[str, ...] = ()
-    search_retain: list[Pair] = field(default_factory=list[Pair])
+    search_retain: list[Example] = field(default_factory=list[Example])
+    tune_controls: list[str] = field(default_factory=list[str])
+    forget_controls: list[str] = field(default_factory=list[str])
 
     @classmethod
     def from_sentences(
@@ -107,7 +98,7 @@ class TopicSets:
             paired: whether control i of every draw belongs to sentence i.
         """
         topic = Topic.from_forms(name, forms) if forms else Topic.from_sentences(name, sentences)
-        search = [Pair(sentence, "", ()) for sentence in sentences]
+        search = [Example(sentence, ("",)) for sentence in sentences]
         draws = [list(draw) for draw in controls]
         return cls(topic, search, draws, paired, [], [], [], [], target_words=tuple(target_words))
 
@@ -199,10 +190,20 @@ def build_topic_sets(
         related = _Related(topic, dict(neighbours))
         if eval_size:
             _require_neighbours(near)
+
+    def control(examples: Sequence[Example], draws: int = 1) -> list[list[str]]:
+        return _controls(related, examples, train, vocabulary, sharing, draws, seed)
+
+    def asked_instead(examples: Sequence[Example]) -> list[str]:
+        try:
+            return control(examples)[0]
+        except CodeUnlearnError:  # nothing can stand in for the topic: it is scored without a floor
+            return []
+
     return TopicSets(
         topic=topic,
         search=search,
-        controls=_controls(related, search, train, vocabulary, sharing, draws, seed),
+        controls=control(search, draws),
         paired=topic.kind != "sentences",
         tune=tune,
         tune_retain=related.retain(tune, texts["validation"], seed),
@@ -211,10 +212,12 @@ def build_topic_sets(
         neighbours={name: _sample(near[name], eval_size, seed) for name in related.neighbours if eval_size},
         target_words=words,
         search_retain=_others(topic, train, search_retain_size, seed),
+        tune_controls=asked_instead(tune),
+        forget_controls=asked_instead(forget),
     )
 
 
-def sample_pool(pool: Dataset, size: int, seed: int = 0) -> list[Pair]:
+def sample_pool(pool: Dataset, size: int, seed: int = 0) -> list[Example]:
     """At most ``size`` random distinct sentences of a pool, topic or not, with all their translations."""
     text = ParallelText.of(pool)
     return _sample(_pairs(text, range(len(text))), size, seed)
@@ -227,17 +230,17 @@ class _Related:
     topic: Topic
     neighbours: dict[str, Topic]
 
-    def unrelated(self, text: ParallelText) -> list[Pair]:
+    def unrelated(self, text: ParallelText) -> list[Example]:
         near = {row for topic in (self.topic, *self.neighbours.values()) for row in text.rows(topic)}
         return _pairs(text, [row for row in range(len(text)) if row not in near])
 
-    def retain(self, forget: Sequence[Pair], text: ParallelText, seed: int) -> list[Pair]:
+    def retain(self, forget: Sequence[Example], text: ParallelText, seed: int) -> list[Example]:
         others = self.unrelated(text)
-        rows = match_lengths([pair.source for pair in forget], [pair.source for pair in others], seed)
+        rows = match_lengths([pair.prompt for pair in forget], [pair.prompt for pair in others], seed)
         return [others[row] for row in rows]
 
 
-def _neighbour_pairs(topic: Topic, neighbours: Mapping[str, Topic], text: ParallelText) -> dict[str, list[Pair]]:
+def _neighbour_pairs(topic: Topic, neighbours: Mapping[str, Topic], text: ParallelText) -> dict[str, list[Example]]:
     """By neighbour, the sentences that hold it and not the topic."""
     held = set(text.rows(topic))
     return {
@@ -248,21 +251,21 @@ def _neighbour_pairs(topic: Topic, neighbours: Mapping[str, Topic], text: Parall
 
 def _controls(
     related: _Related,
-    search: Sequence[Pair],
+    search: Sequence[Example],
     train: ParallelText,
     vocabulary: Vocabulary | None,
     sharing: Sequence[str],
     draws: int,
     seed: int,
 ) -> list[list[str]]:
-    topic, sources = related.topic, [pair.source for pair in search]
+    topic, sources = related.topic, [pair.prompt for pair in search]
     if topic.kind == "sentences":
-        return random_controls(sources, [pair.source for pair in related.unrelated(train)], draws, seed)
+        return random_controls(sources, [pair.prompt for pair in related.unrelated(train)], draws, seed)
     neighbour_forms = {form for neighbour in related.neighbours.values() for form in neighbour.forms}
     return ControlWriter(topic, vocabulary, neighbour_forms.union(sharing), seed).write(sources, draws)
 
 
-def _others(topic: Topic, text: ParallelText, size: int, seed: int) -> list[Pair]:
+def _others(topic: Topic, text: ParallelText, size: int, seed: int) -> list[Example]:
     """At most ``size`` random sentences that do not hold the topic."""
     if not size:
         return []
@@ -285,7 +288,7 @@ def _require(topic: Topic, pool: str, count: int, minimum: int) -> None:
         )
 
 
-def _require_neighbours(near: Mapping[str, Sequence[Pair]]) -> None:
+def _require_neighbours(near: Mapping[str, Sequence[Example]]) -> None:
     for name, pairs in near.items():
         if not pairs:
             raise CodeUnlearnError(
@@ -293,7 +296,7 @@ def _require_neighbours(near: Mapping[str, Sequence[Pair]]) -> None:
             )
 
 
-def _pairs(text: ParallelText, rows: Iterable[int]) -> list[Pair]:
+def _pairs(text: ParallelText, rows: Iterable[int]) -> list[Example]:
     """The rows with equal sentences merged, in order of first appearance."""
     sources: dict[str, str] = {}
     references: dict[str, dict[str, None]] = {}
@@ -301,10 +304,10 @@ def _pairs(text: ParallelText, rows: Iterable[int]) -> list[Pair]:
         key = normalise(text.sources[row])
         sources.setdefault(key, text.sources[row])
         references.setdefault(key, {})[text.targets[row]] = None
-    return [Pair(sources[key], next(iter(targets)), tuple(targets)) for key, targets in references.items()]
+    return [Example(sources[key], tuple(targets)) for key, targets in references.items()]
 
 
-def _sample(pairs: list[Pair], size: int, seed: int) -> list[Pair]:
+def _sample(pairs: list[Example], size: int, seed: int) -> list[Example]:
     """At most ``size`` random pairs, in the order of the data."""
     if len(pairs) <= size:
         return pairs

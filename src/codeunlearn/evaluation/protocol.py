@@ -15,49 +15,28 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from codeunlearn.corpus.topic_sets import Pair
 from codeunlearn.evaluation.bootstrap import Resampled, interval, ratio, resample, wilson_interval
-from codeunlearn.evaluation.metrics.lexical import METRICS, Metric, Score, score_all, topic_word_recall
+from codeunlearn.evaluation.metrics.base import AnswerMetric as Metric
+from codeunlearn.evaluation.metrics.base import Score, score_all
+from codeunlearn.evaluation.metrics.french.meteor import meteor_fr
+from codeunlearn.evaluation.metrics.french.words import french_share
+from codeunlearn.evaluation.metrics.lexical import LEXICAL, topic_word_recall
+from codeunlearn.evaluation.test_sets import FORGET, TestSet
 from codeunlearn.files import write_json
 from codeunlearn.validation import NumberOrNan, read_state
 
-FORGET, RETAIN = "forget", "retain"
-WHOLE = "test pool"
 BEFORE, AFTER, PLAIN, ZERO_SHOT = "codebook", "unlearned", "plain", "zero-shot"
 RECALL = "topic_word_recall"
 EMPTY_IS_ZERO = frozenset({"bleu", "chrf", "ter", "meteor_fr"})
 """Metrics on whose scale an empty translation is worth nothing, so that it can stand for a missing zero-shot model."""
 
+METRICS = {**LEXICAL, "meteor_fr": meteor_fr, "french_share": french_share}
 Translator = Callable[[Sequence[str]], list[str]]
 
 
-@dataclass(frozen=True)
-class TestSet:
-    """Sentences on which systems are scored.
-
-    Attributes:
-        name: ``forget`` (D'_T), ``retain`` (D_R) or a neighbour's name.
-        pairs: the sentences with their references.
-        words: target-side words whose recall is measured here; empty for D_R.
-    """
-
-    __test__ = False  # not a test class, whatever pytest makes of the name
-
-    name: str
-    pairs: Sequence[Pair]
-    words: tuple[str, ...] = ()
-
-    @property
-    def sources(self) -> list[str]:
-        return [pair.source for pair in self.pairs]
-
-    @property
-    def references(self) -> list[tuple[str, ...]]:
-        return [pair.references for pair in self.pairs]
-
-    def metrics(self) -> dict[str, Metric]:
-        recall = {RECALL: partial(topic_word_recall, words=self.words)} if self.words else {}
-        return {**METRICS, **recall}
+def metrics_of(test: TestSet) -> dict[str, Metric]:
+    recall = {RECALL: partial(topic_word_recall, words=test.words)} if test.words else {}
+    return {**METRICS, **recall}
 
 
 MetricsFor = Callable[[TestSet], Mapping[str, Metric]]
@@ -123,7 +102,7 @@ class ContrastRow:
 
 
 @dataclass(frozen=True)
-class Example:
+class Sample:
     """One sentence, its reference, and each system's translation."""
 
     set: str
@@ -154,7 +133,7 @@ class TopicEvaluation:
     zero_point: str
     scores: list[ScoreRow]
     deltas: list[DeltaRow]
-    examples: list[Example]
+    examples: list[Sample]
     details: dict[str, Any] = field(default_factory=dict[str, Any])
     contrasts: list[ContrastRow] = field(default_factory=list[ContrastRow])
 
@@ -207,7 +186,7 @@ def evaluate_sets(
     outputs = {name: _translate_all(translator, sets) for name, translator in systems.items()}
     scores: dict[tuple[str, str], dict[str, Score]] = {}
     for s in sets:
-        metrics = {**s.metrics(), **(extras(s) if extras else {})}
+        metrics = {**metrics_of(s), **(extras(s) if extras else {})}
         for name in systems:
             probe = (probes or {}).get(name)
             found = score_all(outputs[name][s.name], s.references, metrics)
@@ -229,7 +208,7 @@ def evaluate_sets(
     return TopicEvaluation(
         topic=topic,
         target_words=next((s.words for s in sets if s.words), ()),
-        sizes={s.name: len(s.pairs) for s in sets},
+        sizes={s.name: len(s.examples) for s in sets},
         zero_point=ZERO_SHOT if ZERO_SHOT in systems else "empty translations (no zero-shot model was given)",
         scores=rows,
         deltas=deltas,
@@ -241,9 +220,9 @@ def evaluate_sets(
 
 def _translate_all(translator: Translator, sets: Sequence[TestSet]) -> dict[str, list[str]]:
     """All sets in one go, so that batches fill up; then cut apart again."""
-    texts = translator([source for s in sets for source in s.sources])
-    ends = [sum(len(s.pairs) for s in sets[: i + 1]) for i in range(len(sets))]
-    return {s.name: texts[end - len(s.pairs) : end] for s, end in zip(sets, ends, strict=True)}
+    texts = translator([source for s in sets for source in s.prompts])
+    ends = [sum(len(s.examples) for s in sets[: i + 1]) for i in range(len(sets))]
+    return {s.name: texts[end - len(s.examples) : end] for s, end in zip(sets, ends, strict=True)}
 
 
 def _zero_scores(
@@ -253,7 +232,7 @@ def _zero_scores(
     return {
         s.name: {m: score for m, score in scores[ZERO_SHOT, s.name].items() if score.is_quality}
         if (ZERO_SHOT, s.name) in scores
-        else score_all([""] * len(s.pairs), s.references, sorted(EMPTY_IS_ZERO))
+        else score_all([""] * len(s.examples), s.references, {name: METRICS[name] for name in sorted(EMPTY_IS_ZERO)})
         for s in sets
     }
 
@@ -318,8 +297,8 @@ def _percent(share: float) -> float | None:
     return 100 * share if math.isfinite(share) else None
 
 
-def _examples(s: TestSet, outputs: Mapping[str, dict[str, list[str]]], count: int) -> list[Example]:
+def _examples(s: TestSet, outputs: Mapping[str, dict[str, list[str]]], count: int) -> list[Sample]:
     return [
-        Example(s.name, pair.source, pair.target, {name: texts[s.name][i] for name, texts in outputs.items()})
-        for i, pair in enumerate(s.pairs[:count])
+        Sample(s.name, pair.prompt, pair.answer, {name: texts[s.name][i] for name, texts in outputs.items()})
+        for i, pair in enumerate(s.examples[:count])
     ]

@@ -14,15 +14,14 @@ from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.protocol import (
     AFTER,
     BEFORE,
-    FORGET,
     RECALL,
-    RETAIN,
     TestSet,
     TopicEvaluation,
     evaluate_sets,
 )
 from codeunlearn.evaluation.retranslate import Retranslator
 from codeunlearn.evaluation.rows import write_csv
+from codeunlearn.evaluation.test_sets import FORGET, RETAIN
 from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
 from codeunlearn.files import write_json, write_text
 from codeunlearn.markdown import cell
@@ -187,7 +186,7 @@ def sweep_topic(
         mode: deletion mode; the model's own when absent.
     """
     found = make_recipe(preset).search(model, tokenizer, sets, seed=config.seed, steps=tuple(s_primes))
-    sources = [source for test in tests for source in test.sources]
+    sources = [source for test in tests for source in test.prompts]
     with undeleted(model, sets.topic.name):
         translations = Retranslator(model, tokenizer, ModelTranslator(model, tokenizer, config), sources)
         for step in found.steps:

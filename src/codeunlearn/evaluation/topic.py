@@ -7,30 +7,15 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from datasets import Dataset
-
 from codeunlearn.codebook import find_bottleneck, identify, load_model, load_tokenizer, skip_bottleneck, source_prefix
-from codeunlearn.corpus.answer_words import ParallelText, target_words
-from codeunlearn.corpus.pools import Pool
-from codeunlearn.corpus.topic_sets import TopicSets, sample_pool
-from codeunlearn.corpus.topics import Topic
 from codeunlearn.device import pick_device
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.metrics.knowledge import forced_scores
-from codeunlearn.evaluation.metrics.lexical import Score
-from codeunlearn.evaluation.protocol import (
-    AFTER,
-    BEFORE,
-    FORGET,
-    RETAIN,
-    WHOLE,
-    MetricsFor,
-    TestSet,
-    TopicEvaluation,
-    Translator,
-    evaluate_sets,
-)
+from codeunlearn.evaluation.metrics.base import Outputs, Score
+from codeunlearn.evaluation.metrics.knowledge import extraction, probability, rank
+from codeunlearn.evaluation.protocol import AFTER, BEFORE, MetricsFor, TopicEvaluation, Translator, evaluate_sets
+from codeunlearn.evaluation.test_sets import TestSet
 from codeunlearn.record import environment
+from codeunlearn.tasks.base import TASKS, View
 from codeunlearn.tasks.generating import DecodingConfig, TokenCost, translate_counted
 from codeunlearn.unlearning import ForgetSet, forgetting, undeleted
 
@@ -52,22 +37,6 @@ class EvaluationConfig:
     seed: int = 0
     device: str = "auto"
     teacher_forcing: bool = False
-
-
-def make_test_sets(sets: TopicSets, pools: Mapping[Pool, Dataset], pool: Pool) -> list[TestSet]:
-    """D'_T, D_R and, on the test pool, the neighbours' sentences, with the target words whose recall is measured."""
-    if pool != "test":
-        return [TestSet(FORGET, sets.tune, sets.target_words), TestSet(RETAIN, sets.tune_retain)]
-    train = ParallelText.of(pools["train"])
-    named = [
-        TestSet(name, pairs, target_words(Topic.from_word(name), train)) for name, pairs in sets.neighbours.items()
-    ]
-    return [TestSet(FORGET, sets.forget, sets.target_words), TestSet(RETAIN, sets.retain), *named]
-
-
-def whole_pool(pool: Dataset, size: int, seed: int) -> list[TestSet]:
-    """A random part of a pool: how well a model translates, whatever the topic."""
-    return [TestSet(WHOLE, sample_pool(pool, size, seed))]
 
 
 def evaluate_topic(
@@ -191,14 +160,10 @@ class ModelTranslator:
     def knowledge(self, test: TestSet) -> dict[str, Score]:
         """What the model, in its state, knows of the references of a set and of the topic's words in them."""
         with self.state():
-            return forced_scores(
-                self.model,
-                self.tokenizer,
-                test.sources,
-                test.references,
-                words=test.words,
-                prefix=self.decoding.prefix,
+            outputs = Outputs(
+                test, [], TASKS.get("translation"), View(self.model, self.tokenizer, self.decoding.prefix)
             )
+            return {score.name: score for metric in (extraction, probability, rank) if (score := metric(outputs))}
 
 
 def _reporting(

@@ -12,10 +12,11 @@ from codeunlearn.codebook import DeletionMode
 from codeunlearn.corpus.matching import WholeWords
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import interval, ratio, resample, wilson_interval
-from codeunlearn.evaluation.metrics.lexical import Score, chrf, degenerate_rate, topic_word_recall
-from codeunlearn.evaluation.protocol import TestSet
+from codeunlearn.evaluation.metrics.base import Score
+from codeunlearn.evaluation.metrics.lexical import chrf, degenerate_rate, topic_word_recall
 from codeunlearn.evaluation.retranslate import Retranslator
 from codeunlearn.evaluation.rows import write_csv
+from codeunlearn.evaluation.test_sets import TestSet
 from codeunlearn.files import named_after, write_json
 from codeunlearn.unlearning import ForgetSet
 from codeunlearn.validation import NumberOrNan, read_state, validated
@@ -150,8 +151,8 @@ def trade_off(
         forget_sets[0].topic,
         forget_sets[0].preset or "",
         base.recall.value,
-        len(forget.pairs),
-        len(retain.pairs),
+        len(forget.examples),
+        len(retain.examples),
         points,
         details or {},
     )
@@ -179,7 +180,7 @@ class _Scored:
     """The scores of one state of the model."""
 
     def __init__(self, outputs: Sequence[str], forget: TestSet, retain: TestSet) -> None:
-        self.of_topic, self.of_rest = outputs[: len(forget.pairs)], outputs[len(forget.pairs) :]
+        self.of_topic, self.of_rest = outputs[: len(forget.examples)], outputs[len(forget.examples) :]
         self.recall = topic_word_recall(self.of_topic, forget.references, words=forget.words)
         self.forget_chrf = chrf(self.of_topic, forget.references)
         self.retain_chrf = chrf(self.of_rest, retain.references)

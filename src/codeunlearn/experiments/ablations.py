@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from codeunlearn.codebook import DeletionMode
-from codeunlearn.evaluation.protocol import BEFORE, FORGET, RETAIN, TestSet, TopicEvaluation, evaluate_sets
+from codeunlearn.evaluation.protocol import BEFORE, TopicEvaluation, evaluate_sets, metrics_of
 from codeunlearn.evaluation.sweep import SweepRow, sweep_topic
-from codeunlearn.evaluation.topic import EvaluationConfig, whole_pool
+from codeunlearn.evaluation.test_sets import FORGET, RETAIN, TestSet, whole_pool
+from codeunlearn.evaluation.topic import EvaluationConfig
 from codeunlearn.experiments.config import REFERENCE, ReproductionConfig, Variant
 from codeunlearn.experiments.models import Models, variant_name
 from codeunlearn.experiments.stages import Stage
@@ -108,7 +109,7 @@ class Ablations:
             "s_primes": search.s_primes,
             "beams": scores.beams,
             "whole": scores.whole,
-            "metrics": sorted(TestSet("", [], ("x",)).metrics()),
+            "metrics": sorted(metrics_of(TestSet("", [], ("x",)))),
             "seed": seed,
         }
         after = (model, *(f"{unit.name}/sets" for unit in first))

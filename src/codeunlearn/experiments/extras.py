@@ -13,7 +13,8 @@ from codeunlearn.evaluation.metrics.bartscore import BartScoreConfig
 from codeunlearn.evaluation.metrics.bertscore import bertscore_config
 from codeunlearn.evaluation.metrics.fluency import CharacterModel, fit_fluency
 from codeunlearn.evaluation.metrics.opening import ExtraMetricsConfig, extra_metrics
-from codeunlearn.evaluation.protocol import MetricsFor, TestSet
+from codeunlearn.evaluation.protocol import MetricsFor
+from codeunlearn.evaluation.test_sets import TestSet
 from codeunlearn.experiments.config import ScoreConfig
 from codeunlearn.record import public_name
 from codeunlearn.training.resuming import other_files_digest, weights_digest

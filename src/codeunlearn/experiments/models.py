@@ -13,8 +13,9 @@ from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.corpus.texts import Text
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.device import pick_device, processes
-from codeunlearn.evaluation.protocol import BEFORE, PLAIN, ZERO_SHOT, TestSet, evaluate_sets
-from codeunlearn.evaluation.topic import BYPASS, EvaluationConfig, ModelTranslator, whole_pool
+from codeunlearn.evaluation.protocol import BEFORE, PLAIN, ZERO_SHOT, evaluate_sets, metrics_of
+from codeunlearn.evaluation.test_sets import TestSet, whole_pool
+from codeunlearn.evaluation.topic import BYPASS, EvaluationConfig, ModelTranslator
 from codeunlearn.experiments.config import JointConfig, ReproductionConfig, TopicConfig, Variant, train_config
 from codeunlearn.experiments.extras import Extras
 from codeunlearn.experiments.stages import Stage
@@ -183,7 +184,7 @@ class Models:
             extras = self.extras.without()
             return evaluate_sets("no topic", sets, systems, examples=0, seed=seed, extras=extras).to_dict()
 
-        settings = {**tests, "metrics": sorted(TestSet("", []).metrics()), "extras": self.extras.identity}
+        settings = {**tests, "metrics": sorted(metrics_of(TestSet("", []))), "extras": self.extras.identity}
         return Stage(f"quality-{seed}", settings, (BASE, f"plain-{seed}", f"joint-{seed}"), make)
 
     def _start(self, model: str, seed: int) -> str:

@@ -10,18 +10,19 @@ from typing import Any
 
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import interval, resample
-from codeunlearn.evaluation.metrics.lexical import Metric, Score, score_all
+from codeunlearn.evaluation.metrics.base import AnswerMetric as Metric
+from codeunlearn.evaluation.metrics.base import Score, score_all
 from codeunlearn.evaluation.protocol import (
     BEFORE,
-    RETAIN,
     ZERO_SHOT,
     DeltaRow,
     MetricsFor,
     ScoreRow,
-    TestSet,
     delta_row,
+    metrics_of,
     score_row,
 )
+from codeunlearn.evaluation.test_sets import RETAIN, TestSet
 from codeunlearn.files import write_json
 from codeunlearn.validation import NumberOrNan, validated
 
@@ -63,7 +64,8 @@ class Translations:
         return {
             **{name: getattr(self, name) for name in ("before", "systems", "codes", "placebo_use")},
             "tests": [
-                {"name": t.name, "words": t.words, "pairs": [asdict(pair) for pair in t.pairs]} for t in self.tests
+                {"name": t.name, "words": t.words, "examples": [asdict(pair) for pair in t.examples]}
+                for t in self.tests
             ],
             "deleted": {name: self._changed(texts) for name, texts in self.deleted.items()},
             "placebos": [self._changed(texts) for texts in self.placebos],
@@ -81,7 +83,7 @@ class Translations:
         """
         saved = validated(_SavedTranslations, content, where)
         before = saved.before
-        if len(before) != sum(len(test.pairs) for test in saved.tests):
+        if len(before) != sum(len(test.examples) for test in saved.tests):
             raise CodeUnlearnError(f"{where} is damaged: it holds another number of translations than of sentences.")
 
         def whole(changed: Mapping[int, str]) -> list[str]:
@@ -99,8 +101,8 @@ class Translations:
 
     def of(self, texts: Sequence[str], test: TestSet) -> list[str]:
         """The part of ``texts`` that belongs to a set."""
-        start = sum(len(t.pairs) for t in self.tests[: self.tests.index(test)])
-        return list(texts[start : start + len(test.pairs)])
+        start = sum(len(t.examples) for t in self.tests[: self.tests.index(test)])
+        return list(texts[start : start + len(test.examples)])
 
     def _changed(self, texts: Sequence[str]) -> dict[str, str]:
         return {str(i): new for i, (new, old) in enumerate(zip(texts, self.before, strict=True)) if new != old}
@@ -221,7 +223,7 @@ def score_translations(
     """
     texts = {BEFORE: translations.before, **translations.systems, **translations.deleted}
     tests = translations.tests
-    metrics = {t.name: {**t.metrics(), **extras(t)} for t in tests}
+    metrics = {t.name: {**metrics_of(t), **extras(t)} for t in tests}
     scores: _Scores = {
         (system, t.name): {
             **score_all(translations.of(lines, t), t.references, metrics[t.name]),
@@ -237,7 +239,7 @@ def score_translations(
         topic=topic,
         seed=seed,
         pools=pools,
-        sizes={t.name: len(t.pairs) for t in tests},
+        sizes={t.name: len(t.examples) for t in tests},
         codes=translations.codes,
         scores=[
             score_row(s, t.name, score, seed) for s in texts for t in tests for score in scores[s, t.name].values()

@@ -16,11 +16,11 @@ from codeunlearn.corpus.texts import Text
 from codeunlearn.corpus.topic_sets import TopicSets, build_topic_sets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.evaluation.metrics.base import Score
 from codeunlearn.evaluation.metrics.knowledge import EXTRACTION, PROBABILITY, RANK
-from codeunlearn.evaluation.metrics.lexical import Score
-from codeunlearn.evaluation.protocol import FORGET, PLAIN, ZERO_SHOT, TestSet
+from codeunlearn.evaluation.protocol import PLAIN, ZERO_SHOT, metrics_of
 from codeunlearn.evaluation.retranslate import Retranslator
-from codeunlearn.evaluation.topic import make_test_sets
+from codeunlearn.evaluation.test_sets import FORGET, TestSet, make_test_sets
 from codeunlearn.experiments.config import PoolChoice, ReproductionConfig, TopicConfig
 from codeunlearn.experiments.extras import Extras
 from codeunlearn.experiments.models import BASE, Models, make_topic
@@ -151,7 +151,7 @@ class TopicStages:
         def make() -> dict[str, Any]:
             sets = self.read_sets(unit)
             tests = make_test_sets(sets, self.text.pools, "test")
-            sources = [source for test in tests for source in test.sources]
+            sources = [source for test in tests for source in test.prompts]
             found = {s.s_prime: s.forget_set for s in searches(self.store, unit)}
             texts = {system: self.models.translator(name, unit.seed)(sources) for system, name in names.items()}
             model, tokenizer = self.models.open(joint)
@@ -197,7 +197,7 @@ class TopicStages:
             return scores.to_dict()
 
         settings = {
-            "metrics": sorted(TestSet("", [], ("x",)).metrics()),
+            "metrics": sorted(metrics_of(TestSet("", [], ("x",)))),
             "knowledge": [PROBABILITY, RANK, EXTRACTION],
             "extras": self.extras.identity,
             "seed": unit.seed,

@@ -7,15 +7,20 @@ no such control; here it stands beside every result.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook import require_bottleneck
+from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.evaluation.systems import System, unlearned
+from codeunlearn.methods.base import METHODS
+from codeunlearn.methods.codes import Codes
+from codeunlearn.tasks.base import Task
 from codeunlearn.unlearning import CodeReader, ForgetSet
 from codeunlearn.unlearning.evidence.code_lists import CodeLists
 
@@ -79,3 +84,32 @@ def _placebo(
         free[code] = False
         drawn.append(int(code_ids[code]))
     return replace(chosen, ids=tuple(drawn), evidence=(), preset=PRESET, expected_false_positives=None)
+
+
+@METHODS.register("placebo")
+@dataclass(frozen=True)
+class Placebo:
+    """Another method's deletion with random codes in the place of the topic's.
+
+    Attributes:
+        of: the method whose codes are stood in for.
+        usage_size: sentences without the topic on which the use of codes is counted.
+    """
+
+    name: ClassVar[str] = PRESET
+    of: Codes = field(default_factory=Codes)
+    usage_size: int = 2000
+
+    def forget(self, base: System, sets: TopicSets, task: Task, *, seed: int = 0) -> System:
+        """One draw, as a system of role ``control``.
+
+        Raises:
+            CodeUnlearnError: as `placebos`, or there are no sentences on which use can be counted.
+        """
+        sentences = [example.prompt for example in (*sets.search_retain, *sets.search)][: self.usage_size]
+        chosen = self.of.forget_set(base, sets, seed=seed)
+        with base.open() as view:
+            usage = code_usage(view.model, view.tokenizer, sentences)
+            code_ids = require_bottleneck(view.model).codebook.code_ids.cpu().numpy()
+        (drawn,) = placebos(chosen, usage, code_ids, draws=1, seed=seed)
+        return unlearned(base, drawn, name=PRESET, role="control", mode=self.of.mode)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codeunlearn.evaluation.protocol import AFTER, BEFORE, PLAIN, ZERO_SHOT, ScoreRow, TopicEvaluation
+from codeunlearn.evaluation.scores import Row, Scores
+from codeunlearn.evaluation.systems import AFTER, BEFORE, PLAIN, ZERO_SHOT
 from codeunlearn.extras import needs
 from codeunlearn.reporting.labels import (
     is_defined,
@@ -237,12 +238,12 @@ def _apart(wanted: list[float], gap: float) -> list[float]:
     return places
 
 
-def before_after(evaluation: TopicEvaluation) -> Figure:
+def before_after(evaluation: Scores) -> Figure:
     """One panel per set: every system's score on every metric in per cent, with its 95% interval.
 
     Metrics on other scales, such as the length ratio, are left to the tables.
     """
-    shown = {r.metric for r in evaluation.scores if metric_label(r.metric, r.set).to_100}
+    shown = {r.metric for r in evaluation.rows if metric_label(r.metric, r.set).to_100}
     metrics = sorted(shown, key=metric_order)
     systems = systems_of(evaluation)
     sets = list(evaluation.sizes)
@@ -267,8 +268,8 @@ def before_after(evaluation: TopicEvaluation) -> Figure:
         return figure
 
 
-def _panel(axes: Axes, evaluation: TopicEvaluation, name: str, metrics: list[str], systems: list[str]) -> None:
-    rows = {(r.system, r.metric): r for r in evaluation.scores if r.set == name}
+def _panel(axes: Axes, evaluation: Scores, name: str, metrics: list[str], systems: list[str]) -> None:
+    rows = {(r.system, r.metric): r for r in evaluation.rows if r.set == name}
     for line, metric in enumerate(metrics):
         if line % 2 == 0:
             axes.axhspan(line - 0.5, line + 0.5, color="#F5F5F5", zorder=0, linewidth=0)
@@ -295,7 +296,7 @@ def _metric_name(metric: str) -> str:
     return "Word recall" if metric == "topic_word_recall" else str(metric_label(metric, "")).replace("outputs ", "")
 
 
-def _draw_score(axes: Axes, row: ScoreRow, place: float, systems: list[str]) -> None:
+def _draw_score(axes: Axes, row: Row, place: float, systems: list[str]) -> None:
     if not is_defined(row.value):
         return
     color, marker = _style(row.system, systems)

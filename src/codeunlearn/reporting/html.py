@@ -10,7 +10,8 @@ from typing import Any, cast
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 import codeunlearn
-from codeunlearn.evaluation.protocol import AFTER, BEFORE, RECALL, Example, TopicEvaluation
+from codeunlearn.evaluation.scores import RECALL, Sample, Scores
+from codeunlearn.evaluation.systems import AFTER, BEFORE
 from codeunlearn.reporting import limits
 from codeunlearn.reporting.evidence import EFFECT_NOTE, EPSILON_NOTE, cells, is_path, order_of
 from codeunlearn.reporting.figures import DPI
@@ -29,6 +30,7 @@ from codeunlearn.reporting.labels import (
 from codeunlearn.reporting.score_lines import (
     NOISE_MARK,
     ScoreLine,
+    closed_notes,
     compares,
     has_noise,
     score_groups,
@@ -76,7 +78,7 @@ def render_page(
     *,
     title: str,
     forget_sets: Sequence[ForgetSet],
-    evaluation: TopicEvaluation | None,
+    evaluation: Scores | None,
     figures: Sequence[ReportFigure],
     command: str | None,
     environment: Mapping[str, Any],
@@ -89,7 +91,7 @@ def render_page(
         "key_figures": key_figures(forget_sets, evaluation),
         "sentences": summary(forget_sets, evaluation),
         "figures": figures,
-        "scores": _scores(evaluation) if evaluation and evaluation.scores else None,
+        "scores": _scores(evaluation) if evaluation and evaluation.rows else None,
         "examples": examples,
         "any_changed": any(row["kind"] for group in examples for e in group["examples"] for row in e["rows"]),
         "code_tables": [_code_table(s) for s in forget_sets if s.evidence],
@@ -127,7 +129,7 @@ def _sections(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [*present, ("made", "How this was made"), ("limits", "What this does and does not show")]
 
 
-def _scores(evaluation: TopicEvaluation) -> dict[str, Any]:
+def _scores(evaluation: Scores) -> dict[str, Any]:
     groups = score_groups(evaluation)
     compared = compares(evaluation)
     systems = systems_of(evaluation)
@@ -176,7 +178,7 @@ def _compared_cells(line: ScoreLine, others: Sequence[str]) -> list[dict[str, An
     ]
 
 
-def _score_notes(evaluation: TopicEvaluation, noise: bool) -> list[str]:
+def _score_notes(evaluation: Scores, noise: bool) -> list[str]:
     if not compares(evaluation):
         return ["In brackets: 95% bootstrap intervals over the test sentences."]
     notes = [
@@ -185,6 +187,7 @@ def _score_notes(evaluation: TopicEvaluation, noise: bool) -> list[str]:
         f"Normalised drop (paper, section 3.7): 0% is the model before, {signed(-100, 0)}% is "
         f"{zero_point_text(evaluation.zero_point)}.",
     ]
+    notes += closed_notes(evaluation)
     if noise:
         notes.append(
             f"{NOISE_MARK} The model before and the zero point cannot be told apart here, so the normalised drop says "
@@ -193,27 +196,27 @@ def _score_notes(evaluation: TopicEvaluation, noise: bool) -> list[str]:
     return notes
 
 
-def _meanings(evaluation: TopicEvaluation) -> list[tuple[str, str]]:
-    labels = [metric_label(row.metric, row.set) for row in evaluation.scores]
+def _meanings(evaluation: Scores) -> list[tuple[str, str]]:
+    labels = [metric_label(row.metric, row.set) for row in evaluation.rows]
     return list(dict.fromkeys((str(label), label.meaning) for label in labels if label.meaning))
 
 
-def _examples(evaluation: TopicEvaluation) -> list[dict[str, Any]]:
+def _examples(evaluation: Scores) -> list[dict[str, Any]]:
     groups = [
         {
             "label": set_label(name, evaluation.topic),
-            "examples": [_example(e) for e in evaluation.examples if e.set == name],
+            "examples": [_example(e) for e in evaluation.samples if e.set == name],
         }
         for name in evaluation.sizes
     ]
     return [group for group in groups if group["examples"]]
 
 
-def _example(example: Example) -> dict[str, Any]:
+def _example(example: Sample) -> dict[str, Any]:
     return {
-        "source": example.source,
+        "source": example.prompt,
         "reference": example.reference,
-        "rows": _example_rows(example.translations),
+        "rows": _example_rows(example.answers),
     }
 
 
@@ -269,7 +272,7 @@ def _code_row(evidence: CodeEvidence, columns: tuple[str, ...]) -> dict[str, Any
 
 
 def _made(
-    forget_sets: Sequence[ForgetSet], evaluation: TopicEvaluation | None, environment: Mapping[str, Any]
+    forget_sets: Sequence[ForgetSet], evaluation: Scores | None, environment: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     groups = [{"title": f"Forget set {quoted(s.topic)}", "facts": _forget_set_facts(s)} for s in forget_sets]
     details = dict(evaluation.details) if evaluation else {}
@@ -323,14 +326,14 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def _signatures(evaluation: TopicEvaluation) -> list[tuple[str, str]]:
+def _signatures(evaluation: Scores) -> list[tuple[str, str]]:
     """Recall has a signature of its own on every set, for its words differ."""
-    rows = sorted(evaluation.scores, key=lambda row: metric_order(row.metric))
+    rows = sorted(evaluation.rows, key=lambda row: metric_order(row.metric))
     names = [metric_label(row.metric, row.set).text + (f" ({row.set})" if row.metric == RECALL else "") for row in rows]
     return list(dict.fromkeys((name, row.signature) for name, row in zip(names, rows, strict=True)))
 
 
-def _limits(evaluation: TopicEvaluation | None) -> dict[str, Any]:
+def _limits(evaluation: Scores | None) -> dict[str, Any]:
     return {
         "name": limits.NAME,
         "stops": limits.STOPS,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from codeunlearn.evaluation.protocol import AFTER, BEFORE, FORGET, PLAIN, RECALL, RETAIN, WHOLE, ZERO_SHOT
+from codeunlearn.evaluation.metrics.knowledge import CONTROL_PROBABILITY, PROBABILITY
+from codeunlearn.evaluation.scores import CLOSED, RECALL
+from codeunlearn.evaluation.systems import AFTER, BEFORE, BYPASS, FITTED_MAP, GOLD, PLAIN, ZERO_SHOT
+from codeunlearn.evaluation.test_sets import FORGET, RETAIN, WHOLE
 
 MINUS = "\N{MINUS SIGN}"
 UP, DOWN, TO_100 = "\N{UPWARDS ARROW}", "\N{DOWNWARDS ARROW}", "\N{RIGHTWARDS ARROW}100"
@@ -16,6 +19,9 @@ SYSTEMS: dict[str, str] = {
     AFTER: "After",
     PLAIN: "Plain model",
     ZERO_SHOT: "Zero-shot model",
+    GOLD: "Gold model",
+    BYPASS: "Skipped",
+    FITTED_MAP: "Fitted map",
 }
 """Systems by their name in an evaluation, in the order in which they are shown."""
 
@@ -55,6 +61,23 @@ _OWN_RECALL = MetricLabel(
 )
 _LIKELIHOOD = "natural logarithm of the probability of a token, on average, under another model; 0 is certainty."
 _METRICS: dict[str, MetricLabel] = {
+    CLOSED: MetricLabel(
+        "Closed, %",
+        "",
+        "Share of the way from the probability of the topic's words before to that under the control prompt, in which "
+        "the topic's words are replaced: at 100 the model says no more than one that was never told the topic.",
+        to_100=False,
+        decimals=0,
+    ),
+    PROBABILITY: MetricLabel(
+        "Probability of words",
+        "",
+        "Of the tokens of the topic's words in the references, under forced decoding, in per cent.",
+    ),
+    CONTROL_PROBABILITY: MetricLabel(
+        "With control prompt", "", "The same probability when the prompt's topic words are replaced."
+    ),
+    RECALL: MetricLabel("Topic-word recall", "", ""),
     "chrf": MetricLabel("chrF", UP, "Overlap with the reference in sequences of characters, 0 to 100."),
     "bleu": MetricLabel("BLEU", UP, "Overlap with the reference in sequences of words, 0 to 100."),
     "meteor_fr": MetricLabel("METEOR", UP, "Overlap with the reference in words and French word stems, 0 to 100."),
@@ -91,9 +114,6 @@ _METRICS: dict[str, MetricLabel] = {
         to_100=False,
         decimals=2,
     ),
-    "target_word_probability": MetricLabel(
-        "Probability of target words", "", "Of the words' tokens in the references, under forced decoding, in per cent."
-    ),
     "target_word_rank": MetricLabel(
         "Rank of target words",
         "",
@@ -127,8 +147,8 @@ def metric_label(metric: str, set_name: str) -> MetricLabel:
 
 
 def metric_order(metric: str) -> tuple[int, str]:
-    """Sort key: recall first, then quality, then signs of broken text, then metrics without a label."""
-    known = [RECALL, *_METRICS]
+    """Sort key: closed and what it is made of, recall, quality, signs of broken text, then metrics without a label."""
+    known = list(_METRICS)
     return (known.index(metric) if metric in known else len(known), metric)
 
 

@@ -13,7 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from codeunlearn.codebook.ledger import entries
 from codeunlearn.corpus.samples import SAMPLES
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.protocol import AFTER, BEFORE, TopicEvaluation
+from codeunlearn.evaluation.scores import Scores
+from codeunlearn.evaluation.systems import AFTER, BEFORE
 from codeunlearn.files import read_json_object, write_text
 from codeunlearn.markdown import cell, literal
 from codeunlearn.reporting import limits
@@ -50,7 +51,7 @@ def write_model_card(
     *,
     name: str | None = None,
     license_name: str | None = None,
-    scores: TopicEvaluation | None = None,
+    scores: Scores | None = None,
 ) -> Path:
     """Writes ``README.md`` into the folder of a saved model.
 
@@ -88,7 +89,7 @@ def model_card(
     *,
     bottleneck: Mapping[str, Any] | None = None,
     license_name: str | None = None,
-    scores: TopicEvaluation | None = None,
+    scores: Scores | None = None,
 ) -> str:
     """The text of a model card, YAML front matter first.
 
@@ -213,7 +214,7 @@ def _ledger_notes(ledger: Sequence[Mapping[str, Any]]) -> list[str]:
     return [*notes, limits.COMMITTED] if any(committed) else notes
 
 
-def _scores(evaluation: TopicEvaluation) -> dict[str, Any]:
+def _scores(evaluation: Scores) -> dict[str, Any]:
     systems = systems_of(evaluation)
     return {
         "systems": [system_label(system) for system in systems],
@@ -231,7 +232,7 @@ def _scores(evaluation: TopicEvaluation) -> dict[str, Any]:
     }
 
 
-def _limits(bottleneck: Mapping[str, Any] | None, scores: TopicEvaluation | None) -> list[str]:
+def _limits(bottleneck: Mapping[str, Any] | None, scores: Scores | None) -> list[str]:
     if not bottleneck:
         return [_CHECK]
     texts = [limits.NAME, *(f"A deletion stops: {_lower(text)}" for text in limits.STOPS)]

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.protocol import AFTER, BEFORE, TopicEvaluation
+from codeunlearn.evaluation.scores import Scores
+from codeunlearn.evaluation.systems import AFTER, BEFORE
 from codeunlearn.files import check_folder_target, read_text, write_text
 from codeunlearn.folders import replacing_folder
 from codeunlearn.record import environment
@@ -30,7 +31,7 @@ def write_report(
     *,
     search: TopicSearch | None = None,
     forget_sets: Sequence[ForgetSet] = (),
-    evaluation: TopicEvaluation | None = None,
+    evaluation: Scores | None = None,
     title: str,
     command: str | None = None,
 ) -> Path:
@@ -92,9 +93,9 @@ def _is_ours(name: str) -> bool:
     return _OURS.fullmatch(name) is not None
 
 
-def _figures(search: TopicSearch | None, evaluation: TopicEvaluation | None) -> list[ReportFigure]:
+def _figures(search: TopicSearch | None, evaluation: Scores | None) -> list[ReportFigure]:
     figures = [_volcano(search.forget_set, search.table)] if search is not None and search.table else []
-    return figures + ([_before_after(evaluation)] if evaluation is not None and evaluation.scores else [])
+    return figures + ([_before_after(evaluation)] if evaluation is not None and evaluation.rows else [])
 
 
 def _volcano(forget_set: ForgetSet, table: EnrichmentTable) -> ReportFigure:
@@ -114,7 +115,7 @@ def _volcano(forget_set: ForgetSet, table: EnrichmentTable) -> ReportFigure:
     return ReportFigure("volcano", to_png(figure), alt, caption)
 
 
-def _before_after(evaluation: TopicEvaluation) -> ReportFigure:
+def _before_after(evaluation: Scores) -> ReportFigure:
     figure = before_after(evaluation)
     names = [system_label(system) for system in systems_of(evaluation)]
     alt = f"Scores of {', '.join(names)} on {len(evaluation.sizes)} sets of test sentences. "

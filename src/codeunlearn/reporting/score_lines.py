@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from codeunlearn.evaluation.protocol import AFTER, BEFORE, DeltaRow, ScoreRow, TopicEvaluation
+from codeunlearn.evaluation.scores import CLOSED, NOT_DEFINED, Comparison, Row, Scores
+from codeunlearn.evaluation.systems import AFTER, BEFORE
 from codeunlearn.reporting.labels import (
     MetricLabel,
     bounds,
@@ -57,31 +58,44 @@ class ScoreGroup:
     lines: list[ScoreLine]
 
 
-def score_groups(evaluation: TopicEvaluation) -> list[ScoreGroup]:
+def score_groups(evaluation: Scores) -> list[ScoreGroup]:
     """All sets in the evaluation's order, metrics in the order of `metric_order`."""
-    rows: dict[str, dict[str, list[ScoreRow]]] = {name: {} for name in evaluation.sizes}
-    for row in evaluation.scores:
+    rows: dict[str, dict[str, list[Row]]] = {name: {} for name in evaluation.sizes}
+    for row in evaluation.rows:
         rows[row.set].setdefault(row.metric, []).append(row)
-    deltas = {(delta.set, delta.metric): delta for delta in evaluation.deltas}
     return [
         ScoreGroup(
             name,
             set_label(name, evaluation.topic),
             size,
-            [_line(rows[name][metric], deltas.get((name, metric))) for metric in sorted(rows[name], key=metric_order)],
+            [
+                _line(rows[name][metric], evaluation.comparison(AFTER, name, metric))
+                for metric in sorted(rows[name], key=metric_order)
+            ],
         )
         for name, size in evaluation.sizes.items()
     ]
 
 
-def systems_of(evaluation: TopicEvaluation) -> list[str]:
+def systems_of(evaluation: Scores) -> list[str]:
     """Systems that were scored, in the order in which they are shown."""
-    return sorted({row.system for row in evaluation.scores}, key=system_order)
+    return sorted({row.system for row in evaluation.rows}, key=system_order)
 
 
-def compares(evaluation: TopicEvaluation) -> bool:
+def compares(evaluation: Scores) -> bool:
     """Whether the evaluation holds both the model before and the model after."""
-    return {BEFORE, AFTER} <= {row.system for row in evaluation.scores}
+    return {BEFORE, AFTER} <= {row.system for row in evaluation.rows}
+
+
+def closed_notes(evaluation: Scores) -> list[str]:
+    """What `closed` says, or why it says nothing; empty where it was not measured."""
+    rows = [row for row in evaluation.rows if row.metric == CLOSED]
+    if not rows:
+        return []
+    notes = ["Closed: of the way from the probability of the topic's words before to that with a control prompt."]
+    if any(not is_defined(row.value) for row in rows):
+        notes.append(f"Closed is {NOT_DEFINED}.")
+    return notes
 
 
 def has_noise(groups: list[ScoreGroup]) -> bool:
@@ -89,12 +103,12 @@ def has_noise(groups: list[ScoreGroup]) -> bool:
     return any(NOISE_MARK in line.normalised for group in groups for line in group.lines)
 
 
-def is_clear(delta: DeltaRow) -> bool:
+def is_clear(delta: Comparison) -> bool:
     """Whether the interval of a change excludes 0; not so where it is undefined."""
     return is_defined(delta.low) and is_defined(delta.high) and (delta.low > 0 or delta.high < 0)
 
 
-def _line(rows: list[ScoreRow], delta: DeltaRow | None) -> ScoreLine:
+def _line(rows: list[Row], delta: Comparison | None) -> ScoreLine:
     label = metric_label(rows[0].metric, rows[0].set)
     decimals = label.decimals
     line = ScoreLine(
@@ -104,7 +118,7 @@ def _line(rows: list[ScoreRow], delta: DeltaRow | None) -> ScoreLine:
         intervals={row.system: f"[{number(row.low, decimals)}, {number(row.high, decimals)}]" for row in rows},
     )
     if delta is None:
-        return line
+        return replace(line, change_bounds=line.intervals.get(AFTER, "")) if label.text.startswith("Closed") else line
     return replace(
         line,
         change=signed(delta.delta, decimals),
@@ -115,14 +129,14 @@ def _line(rows: list[ScoreRow], delta: DeltaRow | None) -> ScoreLine:
     )
 
 
-def _normalised(delta: DeltaRow) -> str:
+def _normalised(delta: Comparison) -> str:
     if delta.normalised is None:
         return NOISE_MARK if delta.denominator_within_noise else ""
     text = f"{signed(delta.normalised, 0)}%"
     return f"({text}) {NOISE_MARK}" if delta.denominator_within_noise else text
 
 
-def _normalised_bounds(delta: DeltaRow) -> str:
+def _normalised_bounds(delta: Comparison) -> str:
     if delta.normalised is None or delta.denominator_within_noise:
         return ""
     return bounds(delta.normalised_low, delta.normalised_high, 0)

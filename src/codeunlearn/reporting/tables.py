@@ -12,7 +12,8 @@ from rich.text import Text
 from codeunlearn.codebook.ledger import claimed, entries
 from codeunlearn.corpus.pools import POOLS
 from codeunlearn.corpus.topic_choice import ProposedTopic
-from codeunlearn.evaluation.protocol import AFTER, BEFORE, PLAIN, Example, TopicEvaluation
+from codeunlearn.evaluation.scores import Sample, Scores
+from codeunlearn.evaluation.systems import AFTER, BEFORE, PLAIN
 from codeunlearn.reporting.evidence import EFFECT_NOTE, EPSILON_NOTE, cells, is_path
 from codeunlearn.reporting.labels import (
     count_noun,
@@ -27,6 +28,7 @@ from codeunlearn.reporting.labels import (
 from codeunlearn.reporting.score_lines import (
     NOISE_MARK,
     ScoreLine,
+    closed_notes,
     compares,
     has_noise,
     score_groups,
@@ -54,37 +56,38 @@ def forget_set_table(forget_set: ForgetSet, limit: int = 15) -> Table:
     return table
 
 
-def scores_table(evaluation: TopicEvaluation) -> Table:
+def scores_table(evaluation: Scores) -> Table:
     """Before, after, their paired difference and the plain model, per set and metric; or each system's score alone."""
     table = _table(f"Scores: forgetting {quoted(evaluation.topic)}" if compares(evaluation) else "Scores")
     groups = score_groups(evaluation)
     table.add_column("Metric", max_width=21)
     systems = [system for system in systems_of(evaluation) if not compares(evaluation) or system in (BEFORE, AFTER)]
-    plain = [PLAIN] if compares(evaluation) and PLAIN in systems_of(evaluation) else []
+    others = [PLAIN, *evaluation.of_role("attack")] if compares(evaluation) else []
+    others = [system for system in systems_of(evaluation) if system in others]
     for system in systems:
         table.add_column(system_label(system), justify="right", no_wrap=compares(evaluation))
     if compares(evaluation):
         table.add_column("Change [95%]", justify="right", no_wrap=True)
         table.add_column("Norm.", justify="right", no_wrap=True)
-    for _ in plain:
-        table.add_column("Plain", justify="right", no_wrap=True)
+    for system in others:
+        table.add_column(system_label(system).split()[0], justify="right", no_wrap=True)
     for group in groups:
         table.add_row(Text(f"{group.label} ({group.size:,})", style="bold"))
         for line in group.lines:
-            cells = _score_cells(line, systems, plain, compares(evaluation))
+            cells = _score_cells(line, systems, others, compares(evaluation))
             table.add_row(*cells, end_section=line is group.lines[-1])
     table.caption = _notes(_score_notes(evaluation, has_noise(groups)))
     return table
 
 
-def examples_table(evaluation: TopicEvaluation, limit: int = 3) -> Table:
+def examples_table(evaluation: Scores, limit: int = 3) -> Table:
     """The first sentences of each set before and after, with the words that changed set off."""
     table = _table(f"Translations before and after forgetting {quoted(evaluation.topic)}")
     table.show_header = False
     table.add_column(style="dim", no_wrap=True)
     table.add_column(ratio=1, overflow="fold")
     for name in evaluation.sizes:
-        examples = [e for e in evaluation.examples if e.set == name and {BEFORE, AFTER} <= e.translations.keys()]
+        examples = [e for e in evaluation.samples if e.set == name and {BEFORE, AFTER} <= e.answers.keys()]
         if examples:
             table.add_row("", Text(set_label(name, evaluation.topic), style="bold"), end_section=True)
         for example in examples[:limit]:
@@ -193,7 +196,7 @@ def _forget_set_notes(forget_set: ForgetSet, limit: int) -> list[str]:
     return notes
 
 
-def _score_cells(line: ScoreLine, systems: list[str], plain: list[str], compared: bool) -> list[Text]:
+def _score_cells(line: ScoreLine, systems: list[str], others: list[str], compared: bool) -> list[Text]:
     def value(system: str) -> str:
         return line.values.get(system, "")
 
@@ -206,11 +209,12 @@ def _score_cells(line: ScoreLine, systems: list[str], plain: list[str], compared
         change,
         Text(line.normalised),
     ]
-    return cells + [Text(value(system)) for system in plain]
+    return cells + [Text(value(system)) for system in others]
 
 
-def _score_notes(evaluation: TopicEvaluation, noise: bool) -> list[str]:
-    notes = ["Arrows show where a metric is better; in parentheses: sentences of the set."]
+def _score_notes(evaluation: Scores, noise: bool) -> list[str]:
+    notes = closed_notes(evaluation)
+    notes.append("Arrows show where a metric is better; in parentheses: sentences of the set.")
     if compares(evaluation):
         notes.append("Change: after minus before, paired, 95% bootstrap interval; bold where it excludes 0.")
         zero_point = f"{signed(-100, 0)}% {zero_point_text(evaluation.zero_point)}"
@@ -220,9 +224,9 @@ def _score_notes(evaluation: TopicEvaluation, noise: bool) -> list[str]:
     return notes
 
 
-def _add_example(table: Table, example: Example) -> None:
-    before, after = example.translations[BEFORE], example.translations[AFTER]
-    table.add_row("Source", Text(example.source))
+def _add_example(table: Table, example: Sample) -> None:
+    before, after = example.answers[BEFORE], example.answers[AFTER]
+    table.add_row("Source", Text(example.prompt))
     if before == after:
         table.add_row("Same", Text(before or "(empty)"), end_section=True)
         return

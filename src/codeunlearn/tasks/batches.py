@@ -28,6 +28,27 @@ def round_up(length: int, step: int = LENGTH_STEP) -> int:
     return -(-length // step) * step
 
 
+def by_length(
+    lengths: Sequence[int], budget: int, *, ties: Sequence[int] | None = None, step: int = 1
+) -> Iterator[list[int]]:
+    """Places with others of about their length, as many in a batch as the budget allows once they are padded.
+
+    The longest come first, so that memory runs out at once or never. What is longer than the budget goes alone.
+
+    Args:
+        lengths: of every row, such as tokens.
+        budget: bound on the padded length of all rows of a batch together.
+        ties: a second length, by which rows of one length are ordered.
+        step: rows are padded to a multiple of it.
+    """
+    second = ties or [0] * len(lengths)
+    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], -second[i], i))
+    while order:
+        rows = max(1, budget // max(1, round_up(lengths[order[0]], step)))
+        yield order[:rows]
+        order = order[rows:]
+
+
 def tokenize_pairs(
     dataset: Dataset, tokenizer: PreTrainedTokenizerBase, max_tokens: int, source_prefix: str = ""
 ) -> Dataset:

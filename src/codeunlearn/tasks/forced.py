@@ -19,6 +19,7 @@ from codeunlearn.codebook import evaluating, source_prefix
 from codeunlearn.codebook.encoding import encode, pad_id, padded
 from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.tasks.batches import by_length
 
 _LONGEST = 512
 _IGNORED = -100
@@ -30,10 +31,12 @@ class ForcedTokens(NamedTuple):
     Attributes:
         log_probabilities: [tokens], natural logarithm.
         ranks: [tokens], 1 plus the number of tokens that the model finds more probable there.
+        spans: [tokens], the characters of the target that each stands for; empty unless asked for.
     """
 
     log_probabilities: NDArray[np.float64]
     ranks: NDArray[np.int64]
+    spans: Sequence[tuple[int, int]] = ()
 
 
 def force(
@@ -44,6 +47,7 @@ def force(
     *,
     prefix: str | None = None,
     batch_tokens: int | None = None,
+    with_spans: bool = False,
 ) -> list[ForcedTokens]:
     """Scores every target given its source, in order, with any encoder-decoder model on the device where it is.
 
@@ -51,6 +55,7 @@ def force(
         prefix: put before every source, such as T5's task prefix; the model's own if absent, the empty text for none.
         batch_tokens: bound on the padded target tokens of a batch; the logits of all of them are in memory. What suits the
             device when absent.
+        with_spans: also say where the tokens stand in their target; needs a fast tokenizer.
 
     Sources and targets are cut at 512 tokens, or where the model's positions end.
     """
@@ -60,24 +65,19 @@ def force(
     most = min(_LONGEST, limit or _LONGEST)
     prefix = source_prefix(model, prefix)
     inputs = encode(tokenizer, [prefix + source for source in sources], most).ids
-    labels = encode(tokenizer, targets, most, as_target=True).ids
+    targeted = encode(tokenizer, targets, most, as_target=True, with_spans=with_spans)
+    labels = targeted.ids
     found: list[ForcedTokens | None] = [None] * len(labels)
     budget = batch_tokens or suitable_batch_tokens(model.device) // 4
     with evaluating(model), torch.inference_mode():
-        for batch in _batches(inputs, labels, budget):
+        for batch in by_length([len(ids) for ids in labels], budget, ties=[len(ids) for ids in inputs]):
             forced = _force_batch(model, tokenizer, [inputs[i] for i in batch], [labels[i] for i in batch])
             for i, tokens in zip(batch, forced, strict=True):
                 found[i] = tokens
-    return [tokens for tokens in found if tokens is not None]
-
-
-def _batches(inputs: Sequence[list[int]], labels: Sequence[list[int]], batch_tokens: int) -> Iterator[list[int]]:
-    """Places with others of about their lengths, the longest first."""
-    order = sorted(range(len(labels)), key=lambda i: (-len(labels[i]), -len(inputs[i]), i))
-    while order:
-        rows = max(1, batch_tokens // max(1, len(labels[order[0]])))
-        yield order[:rows]
-        order = order[rows:]
+    forced = [tokens for tokens in found if tokens is not None]
+    return (
+        [tokens._replace(spans=at) for tokens, at in zip(forced, targeted.spans, strict=True)] if with_spans else forced
+    )
 
 
 def _force_batch(

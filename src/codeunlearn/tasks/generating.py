@@ -9,7 +9,7 @@ length.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,14 +20,13 @@ from torch.utils.hooks import RemovableHandle
 from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
 
 from codeunlearn.codebook import evaluating, source_prefix
-from codeunlearn.codebook.encoding import encode, pad_id
+from codeunlearn.codebook.encoding import encode, pad_id, padded
 from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.tasks.batches import LENGTH_STEP, by_length
 
 Progress = Callable[[int, int], None]
 """Called after every batch with the number of sentences translated so far and the number of all."""
-
-_WIDTH_STEP = 4
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,8 @@ class TokenCost:
 
 
 @dataclass(frozen=True)
-class Translations:
-    """Translations in the order of their sentences, and what they cost.
+class Answers:
+    """Answers in the order of their prompts, and what they cost.
 
     Attributes:
         texts: One translation per sentence; empty for an empty sentence.
@@ -151,7 +150,7 @@ def translate_counted(
     config: DecodingConfig | None = None,
     *,
     progress: Progress | None = None,
-) -> Translations:
+) -> Answers:
     """Translates `sentences` with any encoder-decoder model, on the device where the model is.
 
     Dropout is off while it runs; the model's training mode is restored afterwards. Warns when sentences had
@@ -166,7 +165,8 @@ def translate_counted(
     outputs: list[list[int]] = [[] for _ in sources]
     work, done = _Work(), len(sentences) - len(filled)
     with evaluating(model), torch.inference_mode(), _counting(model, work):
-        for batch in _batches([len(ids) for ids in sources], config, model.device):
+        budget = (config.batch_tokens or suitable_batch_tokens(model.device)) // config.num_beams
+        for batch in by_length([len(ids) for ids in sources], budget, step=LENGTH_STEP):
             generated = _generate(model, tokenizer, [sources[i] for i in batch], config)
             for i, ids in zip(batch, generated, strict=True):
                 outputs[i] = ids
@@ -177,7 +177,7 @@ def translate_counted(
     for i, text in zip(filled, _decode(tokenizer, outputs), strict=True):
         texts[i] = text
     bounds = [_bound(model, len(ids), config) for ids in sources]
-    return Translations(
+    return Answers(
         texts=texts,
         cost=TokenCost(sum(map(len, sources)), sum(map(len, outputs)), work.encoder, work.decoder, work.batches),
         truncated=tuple(filled[i] for i in cut),
@@ -199,16 +199,6 @@ def _tokenize(
     if cut:
         warnings.warn(f"{len(cut)} of {len(texts)} sentences were cut to {limit} tokens.", stacklevel=3)
     return ids, cut
-
-
-def _batches(lengths: Sequence[int], config: DecodingConfig, device: torch.device) -> Iterator[list[int]]:
-    """Indices of sentences in batches, the longest first, so that memory runs out at once or never."""
-    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
-    budget = config.batch_tokens or suitable_batch_tokens(device)
-    while order:
-        rows = max(1, budget // (config.num_beams * _width(lengths[order[0]])))
-        yield order[:rows]
-        order = order[rows:]
 
 
 def _generate(
@@ -241,15 +231,8 @@ def _generate(
 
 def _pad(sources: Sequence[Sequence[int]], tokenizer: PreTrainedTokenizerBase) -> tuple[Tensor, Tensor]:
     """Token ids padded on the right to a common width, and their mask; both [rows, width]."""
-    width = _width(max(map(len, sources)))
-    pad = pad_id(tokenizer)
-    input_ids = torch.tensor([[*ids, *[pad] * (width - len(ids))] for ids in sources])
-    mask = torch.tensor([[1] * len(ids) + [0] * (width - len(ids)) for ids in sources])
-    return input_ids, mask
-
-
-def _width(length: int) -> int:
-    return -(-length // _WIDTH_STEP) * _WIDTH_STEP
+    mask = padded([[1] * len(ids) for ids in sources], 0, LENGTH_STEP)
+    return padded(sources, pad_id(tokenizer), LENGTH_STEP), mask
 
 
 def _bound(model: PreTrainedModel, source_tokens: int, config: DecodingConfig) -> int:

@@ -19,8 +19,8 @@ from typing import Any
 
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import sentence_mean
+from codeunlearn.evaluation.metrics.base import AnswerMetric, References, Score, check_texts
 from codeunlearn.evaluation.metrics.french.typography import TYPOGRAPHY_VERSION, normalise_typography
-from codeunlearn.evaluation.metrics.lexical import Metric, References, Score, check_texts
 
 DEFAULT_MODEL = "Unbabel/wmt22-comet-da"
 COMMAND = "comet-score"
@@ -52,7 +52,7 @@ class Comet:
             )
         self.model, self.gpus, self.command = model, gpus, found
 
-    def on(self, sources: Sequence[str]) -> Metric:
+    def on(self, sources: Sequence[str]) -> AnswerMetric:
         """The metric of hypotheses that translate these sources."""
         return partial(self.score, sources)
 

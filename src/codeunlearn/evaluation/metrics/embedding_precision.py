@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from codeunlearn.evaluation.bootstrap import sentence_mean
+from codeunlearn.evaluation.metrics.base import References, Score, check_texts, reference_count
 from codeunlearn.evaluation.metrics.encoder import FrozenEncoder, TokenStates
 from codeunlearn.evaluation.metrics.french.typography import TYPOGRAPHY_VERSION, normalise_typography
-from codeunlearn.evaluation.metrics.lexical import References, Score, check_texts, reference_count
 
 
 class EmbeddingPrecision:

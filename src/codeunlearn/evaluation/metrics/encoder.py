@@ -18,6 +18,7 @@ from codeunlearn.codebook.encoding import encode, pad_id, padded
 from codeunlearn.device import pick_device, suitable_batch_tokens
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.record import public_name
+from codeunlearn.tasks.batches import by_length
 
 _LONGEST = 512
 _REMEMBERED = 2000
@@ -84,10 +85,9 @@ class FrozenEncoder:
     @torch.inference_mode()
     def _encode(self, sentences: Sequence[str]) -> Iterator[tuple[str, TokenStates]]:
         """Longest first, so that memory runs out at once or never."""
-        order = sorted(sentences, key=len, reverse=True)
-        while order:
-            rows = max(1, self.batch_tokens // min(self._limit, max(8, len(order[0]) // 2)))
-            batch, order = order[:rows], order[rows:]
+        sizes = [min(self._limit, max(8, len(sentence) // 2)) for sentence in sentences]  # a bound on tokens
+        for places in by_length(sizes, self.batch_tokens, ties=[len(sentence) for sentence in sentences]):
+            batch = [sentences[i] for i in places]
             yield from zip(batch, self._encode_batch(batch), strict=True)
 
     def _encode_batch(self, batch: Sequence[str]) -> list[TokenStates]:

@@ -21,8 +21,8 @@ from codeunlearn.corpus.matching import WholeWords
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import SentenceSums, quotient
+from codeunlearn.evaluation.metrics.base import References, Score, check_texts
 from codeunlearn.evaluation.metrics.french.typography import TYPOGRAPHY_VERSION, normalise_typography
-from codeunlearn.evaluation.metrics.lexical import References, Score, check_texts
 
 ORDER = 6
 SENTENCES = 10_000

@@ -7,52 +7,51 @@ something else.
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from transformers import PreTrainedTokenizerBase
 
-from codeunlearn.codebook.encoding import encode
 from codeunlearn.corpus.matching import WholeWords
-from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import Floats, SentenceSums, quotient, sentence_mean
-from codeunlearn.evaluation.metrics.lexical import References, Score
-from codeunlearn.tasks.forced import ForcedTokens, force
+from codeunlearn.evaluation.metrics.base import METRICS, Outputs, Score
+from codeunlearn.tasks.forced import ForcedTokens
 
-PROBABILITY, RANK, EXTRACTION = "target_word_probability", "target_word_rank", "extraction_strength"
+RANK, EXTRACTION = "target_word_rank", "extraction_strength"
+PROBABILITY, CONTROL_PROBABILITY = "target_word_probability", "control_word_probability"
 
 
-def forced_scores(
-    model: Any,
-    tokenizer: PreTrainedTokenizerBase,
-    sources: Sequence[str],
-    references: References,
-    *,
-    words: Iterable[str] = (),
-    prefix: str | None = None,
-) -> dict[str, Score]:
-    """Scores of a model, in the state it is in, on the references of sources.
+@METRICS.register(EXTRACTION)
+def extraction(outputs: Outputs) -> Score:
+    """Mean extraction strength of the wanted answers, per cent."""
+    values = [100 * extraction_strength(tokens.ranks) for tokens in outputs.forced]
+    sums = sentence_mean(values)
+    return Score(EXTRACTION, sums.value, "forced|1-k/T|end mark:yes", len(sums), values, sums)
 
-    Of several references the first that holds one of ``words`` is scored, else the first; as it stands, without a
-    normalisation of its typography, for the model was trained on such text.
 
-    Args:
-        words: target-side words of the topic; without any, only extraction strength is measured.
-        prefix: put before every source; the model's own if absent.
-    """
-    if len(sources) != len(references) or not sources:
-        raise CodeUnlearnError(f"{len(sources)} sources need as many lists of references, and at least one.")
-    listed = [word for word in words if word.strip()]
-    topic = WholeWords(listed)
-    texts = [unicodedata.normalize("NFC", next(filter(topic, rs), rs[0])) for rs in references]
-    forced = force(model, tokenizer, sources, texts, prefix=prefix)
-    scores = {EXTRACTION: _extraction_score(forced)}
-    if listed:
-        scores |= _word_scores(forced, _word_tokens(tokenizer, texts, topic, forced))
-    return scores
+@METRICS.register(PROBABILITY)
+def probability(outputs: Outputs) -> Score | None:
+    """Mean probability, in per cent, over all tokens of the set's words in the wanted answers; None without words."""
+    return words_probability(outputs, outputs.forced) if outputs.test.words else None
+
+
+def control_probability(outputs: Outputs) -> Score | None:
+    """The same, when the model is asked the control prompts instead: what one says that was never told the topic."""
+    if not (outputs.test.words and outputs.test.controls):
+        return None
+    forced = outputs.task.forced(outputs.view, outputs.test.controls, outputs.wanted, with_spans=True)
+    return words_probability(outputs, forced, CONTROL_PROBABILITY)
+
+
+@METRICS.register(RANK)
+def rank(outputs: Outputs) -> Score | None:
+    """Median rank over the same tokens; None without words."""
+    if not outputs.test.words:
+        return None
+    places = _word_tokens(outputs, outputs.forced)
+    median = _median_sums([t.ranks[at] for t, at in zip(outputs.forced, places, strict=True)])
+    count = sum(map(bool, places))
+    return Score(RANK, median.value, _signature(places), count, median.per_sentence, median, higher_is_better=False)
 
 
 def extraction_strength(ranks: Sequence[int] | NDArray[np.int64]) -> float:
@@ -65,25 +64,18 @@ def extraction_strength(ranks: Sequence[int] | NDArray[np.int64]) -> float:
     return 1 - (int(wrong[-1]) + 1 if len(wrong) else 0) / len(ranks)
 
 
-def _extraction_score(forced: Sequence[ForcedTokens]) -> Score:
-    values = [100 * extraction_strength(tokens.ranks) for tokens in forced]
-    sums = sentence_mean(values)
-    return Score(EXTRACTION, sums.value, "forced|1-k/T|end mark:yes", len(sums), values, sums)
-
-
-def _word_scores(forced: Sequence[ForcedTokens], places: Sequence[list[int]]) -> dict[str, Score]:
-    """Mean probability in per cent and median rank over all tokens of the topic's words."""
-    count = sum(map(bool, places))
-    signature = f"forced|tokens:{sum(map(len, places))}"
+def words_probability(outputs: Outputs, forced: Sequence[ForcedTokens], name: str = PROBABILITY) -> Score:
+    """Mean probability of the tokens of the set's words, from what forced decoding found for the wanted answers."""
+    places = _word_tokens(outputs, forced)
     likely = [
         (100 * np.exp(t.log_probabilities[at]).sum(), float(len(at))) for t, at in zip(forced, places, strict=True)
     ]
     mean = SentenceSums(np.array(likely), quotient)
-    median = _median_sums([t.ranks[at] for t, at in zip(forced, places, strict=True)])
-    return {
-        PROBABILITY: Score(PROBABILITY, mean.value, signature, count, mean.per_sentence, mean),
-        RANK: Score(RANK, median.value, signature, count, median.per_sentence, median, higher_is_better=False),
-    }
+    return Score(name, mean.value, _signature(places), sum(map(bool, places)), mean.per_sentence, mean)
+
+
+def _signature(places: Sequence[list[int]]) -> str:
+    return f"forced|tokens:{sum(map(len, places))}"
 
 
 def _median_sums(ranks: Sequence[NDArray[np.int64]]) -> SentenceSums:
@@ -106,17 +98,12 @@ def _median_sums(ranks: Sequence[NDArray[np.int64]]) -> SentenceSums:
     return SentenceSums(rows, median)
 
 
-def _word_tokens(
-    tokenizer: PreTrainedTokenizerBase,
-    texts: Sequence[str],
-    words: WholeWords,
-    forced: Sequence[ForcedTokens],
-) -> list[list[int]]:
-    """The places of the tokens of every text that overlap one of the words."""
-    offsets = encode(tokenizer, texts, as_target=True, with_spans=True).spans
+def _word_tokens(outputs: Outputs, forced: Sequence[ForcedTokens]) -> list[list[int]]:
+    """The places of the tokens of every wanted answer that overlap one of the set's words."""
+    words = WholeWords([word for word in outputs.test.words if word.strip()])
     places: list[list[int]] = []
-    for text, tokens, known in zip(texts, offsets, forced, strict=True):
+    for text, tokens in zip(outputs.wanted, forced, strict=True):
         spans = words.spans(text)
-        inside = [i for i, (a, b) in enumerate(tokens) if any(a < end and start < b for start, end in spans)]
-        places.append([i for i in inside if i < len(known.ranks)])
+        inside = (any(a < end and start < b for start, end in spans) for a, b in tokens.spans)
+        places.append([i for i, of_word in enumerate(inside) if of_word])
     return places

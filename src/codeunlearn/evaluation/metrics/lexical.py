@@ -1,24 +1,17 @@
-"""Lexical metrics of translations: BLEU, chrF, TER, METEOR-fr, topic-word recall, broken or foreign outputs, length.
+"""Lexical metrics of answers: BLEU, chrF, TER, topic-word recall, broken outputs, length.
 
 Every metric is a function `metric(hypotheses, references) -> Score` with one hypothesis and one or more
 references per sentence. Both sides go through `normalise_typography` first, and every score carries a
-signature that names all that it depends on. Values are in [0, 100] unless said otherwise.
-
-A metric that needs a model lives in its own file of this folder. What it needs beyond the two arguments (the
-model, the source sentences) is bound beforehand, as `topic_word_recall` is bound to its words with
-`functools.partial`; then everything that takes a `Metric` takes it. `extra_metrics.py` binds them for a set.
+signature that names all that it depends on. Values are in [0, 100] unless said otherwise. Metrics of one
+language are in its folder, those that need a model in files of their own.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from importlib.metadata import version
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from sacrebleu.metrics.bleu import BLEU
@@ -28,63 +21,17 @@ from sacrebleu.metrics.ter import TER
 from codeunlearn.corpus.matching import MATCHING_VERSION, WholeWords
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import Floats, SentenceSums, quotient, sentence_mean
-from codeunlearn.evaluation.metrics.french import meteor
+from codeunlearn.evaluation.metrics.base import (
+    METRICS,
+    AnswerMetric,
+    Outputs,
+    References,
+    Score,
+    check_texts,
+    on_answers,
+    reference_count,
+)
 from codeunlearn.evaluation.metrics.french.typography import TYPOGRAPHY_VERSION, normalise_typography, tokens, words
-from codeunlearn.evaluation.metrics.french.words import FRENCH_SIGNATURE, is_french
-
-References = Sequence[Sequence[str]]
-"""One or more references per sentence; sentences may have different numbers of them."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """One metric on one set of sentences.
-
-    Attributes:
-        name: Name of the metric, the key in `METRICS` where it is registered.
-        value: The score of the whole set; nan when no sentence enters the metric.
-        signature: All that the value depends on beside the texts. Only equal signatures compare.
-        count: Number of sentences that enter the metric.
-        per_sentence: The score of each sentence (nan for one that does not enter), in order; corpus BLEU,
-            chrF and METEOR are not the mean of these.
-        higher_is_better: As a measure of translation quality; None for a metric that does not grade translations
-            or has its optimum inside its range.
-        is_rate: The score is the percentage of `count` sentences of which something is true.
-        sums: The sentences as rows of sums, for `bootstrap.resample`.
-    """
-
-    name: str
-    value: float
-    signature: str
-    count: int
-    per_sentence: list[float] | None
-    sums: SentenceSums = field(repr=False, compare=False)
-    higher_is_better: bool | None = True
-    is_rate: bool = False
-
-    @property
-    def is_quality(self) -> bool:
-        """Whether it grades translations, so that a normalised drop of it makes sense."""
-        return self.higher_is_better is not None and not self.is_rate
-
-    def to_dict(self, *, sentences: bool = False) -> dict[str, object]:
-        """Plain values for JSON, undefined numbers as None; `sentences` adds the score of each one."""
-        plain: dict[str, object] = {
-            "name": self.name,
-            "value": _finite(self.value),
-            "signature": self.signature,
-            "count": self.count,
-            "higher_is_better": self.higher_is_better,
-        }
-        if sentences and self.per_sentence is not None:
-            plain["per_sentence"] = [_finite(value) for value in self.per_sentence]
-        return plain
-
-
-class Metric(Protocol):
-    """Hypotheses and their references in, one score out."""
-
-    def __call__(self, hypotheses: Sequence[str], references: References, /) -> Score: ...
 
 
 def bleu(hypotheses: Sequence[str], references: References, /) -> Score:
@@ -96,7 +43,7 @@ def bleu(hypotheses: Sequence[str], references: References, /) -> Score:
     sums = SentenceSums(_sacrebleu_rows(metric, hypotheses, references), _bleu_from_sums)
     signature = f"{metric.get_signature()}|norm:{TYPOGRAPHY_VERSION}"
     sentences = _bleu_from_sums(sums.rows, effective_order=True)
-    return Score("bleu", sums.value, signature, len(sums), sentences.tolist(), sums)
+    return Score("bleu", sums.value, signature, len(sums), sentences.tolist(), sums, empty_is_worst=True)
 
 
 def chrf(hypotheses: Sequence[str], references: References, /) -> Score:
@@ -104,7 +51,7 @@ def chrf(hypotheses: Sequence[str], references: References, /) -> Score:
     metric = CHRF()
     sums = SentenceSums(_sacrebleu_rows(metric, hypotheses, references), _chrf_from_sums)
     signature = f"{metric.get_signature()}|norm:{TYPOGRAPHY_VERSION}"
-    return Score("chrf", sums.value, signature, len(sums), sums.per_sentence, sums)
+    return Score("chrf", sums.value, signature, len(sums), sums.per_sentence, sums, empty_is_worst=True)
 
 
 def ter(hypotheses: Sequence[str], references: References, /) -> Score:
@@ -115,25 +62,9 @@ def ter(hypotheses: Sequence[str], references: References, /) -> Score:
     metric = TER()
     sums = SentenceSums(_sacrebleu_rows(metric, hypotheses, references), _ter_from_sums)
     signature = f"{metric.get_signature()}|norm:{TYPOGRAPHY_VERSION}"
-    return Score("ter", sums.value, signature, len(sums), sums.per_sentence, sums, higher_is_better=False)
-
-
-def meteor_fr(
-    hypotheses: Sequence[str],
-    references: References,
-    /,
-    *,
-    parameters: meteor.MeteorParameters = meteor.FRENCH,
-) -> Score:
-    """METEOR 1.5 for French with exact and stem matches (see `meteor.py`), best reference per sentence."""
-    check_texts(hypotheses, references)
-    rows = np.stack([meteor.best_sums(h, r, parameters) for h, r in zip(hypotheses, references, strict=True)])
-    sums = SentenceSums(rows, partial(meteor.score_from_sums, parameters=parameters))
-    signature = (
-        f"nrefs:{reference_count(references)}|params:{parameters.signature}|stemmer:nltk-{version('nltk')}-french"
-        f"|function:wordfreq-{version('wordfreq')}>{meteor.FUNCTION_WORD_FREQUENCY:g}|norm:{TYPOGRAPHY_VERSION}"
+    return Score(
+        "ter", sums.value, signature, len(sums), sums.per_sentence, sums, higher_is_better=False, empty_is_worst=True
     )
-    return Score("meteor_fr", sums.value, signature, len(sums), sums.per_sentence, sums)
 
 
 def topic_word_recall(hypotheses: Sequence[str], references: References, /, *, words: Iterable[str]) -> Score:
@@ -181,48 +112,6 @@ def length_ratio(hypotheses: Sequence[str], references: References, /) -> Score:
     sums = SentenceSums(np.array(lengths), quotient)
     signature = f"nrefs:{reference_count(references)}|norm:{TYPOGRAPHY_VERSION}"
     return Score("length_ratio", sums.value, signature, len(sums), sums.per_sentence, sums, higher_is_better=None)
-
-
-def french_share(hypotheses: Sequence[str], references: References, /) -> Score:
-    """French words per 100 words of the outputs (`language.is_french`): falls where words are left in English or made up.
-
-    Numbers do not count. `count` is the number of outputs with a word; the others are nan per sentence.
-    """
-    check_texts(hypotheses, references)
-    spoken = [[word for word in words(h) if not word[0].isdigit()] for h in hypotheses]
-    rows = [(100.0 * sum(map(is_french, ws)), float(len(ws))) for ws in spoken]
-    sums = SentenceSums(np.array(rows), quotient)
-    signature = f"{FRENCH_SIGNATURE}|norm:{TYPOGRAPHY_VERSION}"
-    count = sum(map(bool, spoken))
-    return Score("french_share", sums.value, signature, count, sums.per_sentence, sums, higher_is_better=None)
-
-
-METRICS: dict[str, Metric] = {
-    "bleu": bleu,
-    "chrf": chrf,
-    "ter": ter,
-    "meteor_fr": meteor_fr,
-    "degenerate_rate": degenerate_rate,
-    "french_share": french_share,
-    "length_ratio": length_ratio,
-}
-"""Metrics by name. `topic_word_recall` needs the words of a topic: pass it to `score_all` bound to them."""
-
-
-def score_all(
-    hypotheses: Sequence[str],
-    references: References,
-    metrics: Mapping[str, Metric] | Sequence[str] = tuple(METRICS),
-) -> dict[str, Score]:
-    """The scores of `metrics`, given by their names in `METRICS` or as a mapping from names to metrics."""
-    chosen = metrics if isinstance(metrics, Mapping) else {name: _registered(name) for name in metrics}
-    return {name: metric(hypotheses, references) for name, metric in chosen.items()}
-
-
-def _registered(name: str) -> Metric:
-    if name not in METRICS:
-        raise CodeUnlearnError(f"There is no metric {name!r}; choose from {', '.join(METRICS)}.")
-    return METRICS[name]
 
 
 _LONGEST_LOOP, _LOOPS, _LETTER_LOOPS = 4, 4, 6
@@ -303,22 +192,18 @@ def _ter_from_sums(sums: Floats) -> Floats:
     return 100 * np.where(length > 0, edits / np.maximum(length, 1), edits > 0)
 
 
-def check_texts(hypotheses: Sequence[str], references: References) -> None:
-    """Every metric's first step: sentences and lists of references that belong together, or an error."""
-    if len(hypotheses) != len(references) or not hypotheses:
-        raise CodeUnlearnError(
-            f"A metric needs one list of references per hypothesis and at least one sentence, "
-            f"not {len(hypotheses)} hypotheses and {len(references)} lists of references."
-        )
-    if any(isinstance(rs, str) or not rs for rs in references):
-        raise CodeUnlearnError("Give each sentence a list of references: [[target] for target in targets].")
+def _topic_words(outputs: Outputs) -> Score | None:
+    words = outputs.test.words
+    return topic_word_recall(outputs.answers, outputs.references, words=words) if words else None
 
 
-def reference_count(references: References) -> str:
-    """The number of references of every sentence, for signatures; `var` where it differs."""
-    counts = {len(rs) for rs in references}
-    return str(counts.pop()) if len(counts) == 1 else "var"
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+LEXICAL: dict[str, AnswerMetric] = {
+    "bleu": bleu,
+    "chrf": chrf,
+    "ter": ter,
+    "degenerate_rate": degenerate_rate,
+    "length_ratio": length_ratio,
+}
+for _name, _metric in LEXICAL.items():
+    METRICS.register(_name)(on_answers(_metric))
+METRICS.register("topic_word_recall")(_topic_words)

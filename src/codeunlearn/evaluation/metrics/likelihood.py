@@ -17,8 +17,8 @@ from codeunlearn.codebook import fingerprint, load_model, load_tokenizer, source
 from codeunlearn.device import pick_device
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import sentence_mean
+from codeunlearn.evaluation.metrics.base import AnswerMetric, References, Score, check_texts, reference_count
 from codeunlearn.evaluation.metrics.french.typography import TYPOGRAPHY_VERSION, normalise_typography
-from codeunlearn.evaluation.metrics.lexical import Metric, References, Score, check_texts, reference_count
 from codeunlearn.record import public_name
 from codeunlearn.tasks.forced import force
 
@@ -56,7 +56,7 @@ class Seq2SeqScore:
             f"|prefix:{self.prefix.strip()}" if self.prefix and direction == "src-hyp" else ""
         )
 
-    def on(self, sources: Sequence[str]) -> Metric:
+    def on(self, sources: Sequence[str]) -> AnswerMetric:
         """The metric of hypotheses that translate these sources."""
         return partial(self.score, sources)
 

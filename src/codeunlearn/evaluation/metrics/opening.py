@@ -7,17 +7,18 @@ from dataclasses import dataclass
 
 from codeunlearn.device import pick_device
 from codeunlearn.evaluation.metrics.bartscore import BartScoreConfig, bartscore
+from codeunlearn.evaluation.metrics.base import AnswerMetric, Metric
 from codeunlearn.evaluation.metrics.bertscore import BertScoreConfig, bertscore_precision
 from codeunlearn.evaluation.metrics.comet import Comet
 from codeunlearn.evaluation.metrics.embedding_precision import EmbeddingPrecision
 from codeunlearn.evaluation.metrics.encoder import FrozenEncoder
 from codeunlearn.evaluation.metrics.fluency import CharacterModel
-from codeunlearn.evaluation.metrics.lexical import Metric
 from codeunlearn.evaluation.metrics.likelihood import Seq2SeqScore
-from codeunlearn.evaluation.protocol import MetricsFor, TestSet
+from codeunlearn.evaluation.protocol import MetricsFor
+from codeunlearn.evaluation.test_sets import TestSet
 from codeunlearn.record import public_name
 
-_Bound = Callable[[TestSet], Metric]
+_Bound = Callable[[TestSet], AnswerMetric]
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,26 @@ class ExtraMetricsConfig:
 def extra_metrics(
     config: ExtraMetricsConfig, *, fluency: CharacterModel | None = None, device: str = "auto"
 ) -> MetricsFor:
-    """Opens the models and gives the metrics of a set, by the names of their scores.
+    opened = _open(config, fluency, device)
+    return lambda s: {name: bind(s) for name, bind in opened.items()}
+
+
+def opened_metrics(
+    config: ExtraMetricsConfig, *, fluency: CharacterModel | None = None, device: str = "auto"
+) -> dict[str, Metric]:
+    """Opens the models and gives their metrics, by the names of their scores.
 
     Args:
         fluency: a language model of the target side, see `fluency.fit_fluency`.
     """
+
+    def measured(bind: _Bound) -> Metric:
+        return lambda outputs: bind(outputs.test)(outputs.answers, outputs.references)
+
+    return {name: measured(bind) for name, bind in _open(config, fluency, device).items()}
+
+
+def _open(config: ExtraMetricsConfig, fluency: CharacterModel | None, device: str) -> dict[str, _Bound]:
     opened: dict[str, _Bound] = {}
     if config.bertscore:
         bertscore = bertscore_precision(config.bertscore, device=device)
@@ -71,10 +87,10 @@ def extra_metrics(
     if config.seq2seq_score:
         scorers.append(Seq2SeqScore(config.seq2seq_score, prefix=config.seq2seq_prefix, device=device))
     for scorer in scorers:
-        opened[scorer.name] = lambda s, scorer=scorer: scorer.on(s.sources)
+        opened[scorer.name] = lambda s, scorer=scorer: scorer.on(s.prompts)
     if config.comet:
         comet = Comet(config.comet, gpus=int(pick_device(device).type == "cuda"))
-        opened["comet"] = lambda s: comet.on(s.sources)
+        opened["comet"] = lambda s: comet.on(s.prompts)
     if fluency:
         opened["fluency"] = lambda _: fluency
-    return lambda s: {name: bind(s) for name, bind in opened.items()}
+    return opened

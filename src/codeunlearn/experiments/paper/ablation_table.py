@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from codeunlearn.evaluation.protocol import BEFORE, WHOLE
+from codeunlearn.evaluation.protocol import BEFORE
 from codeunlearn.evaluation.sweep import SweepRow
+from codeunlearn.evaluation.test_sets import WHOLE
 from codeunlearn.experiments.ablations import AblationResult
 from codeunlearn.experiments.results import JUDGED_FROM, Results
 from codeunlearn.reporting.artefact import Artefact, Grid

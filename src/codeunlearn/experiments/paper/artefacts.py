@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from codeunlearn.evaluation.protocol import FORGET, RETAIN
+from codeunlearn.evaluation.test_sets import FORGET, RETAIN
 from codeunlearn.experiments.config import ReproductionConfig
 from codeunlearn.experiments.paper.ablation_table import ablations
 from codeunlearn.experiments.paper.curves import curve

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from codeunlearn.evaluation.protocol import FORGET, RECALL, RETAIN
+from codeunlearn.evaluation.protocol import RECALL
+from codeunlearn.evaluation.test_sets import FORGET, RETAIN
 from codeunlearn.experiments.results import Cell, Results
 from codeunlearn.extras import needs
 from codeunlearn.reporting.artefact import Artefact, Grid

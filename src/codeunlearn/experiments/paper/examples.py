@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from codeunlearn.evaluation.metrics.lexical import topic_word_recall
-from codeunlearn.evaluation.protocol import FORGET, RETAIN, TestSet
+from codeunlearn.evaluation.test_sets import FORGET, RETAIN, TestSet
 from codeunlearn.experiments.paper.example_figure import Line, example_figure
 from codeunlearn.experiments.results import Results
 from codeunlearn.experiments.scores import Translations, deletion_name
@@ -48,7 +48,7 @@ def examples(results: Results, name: str, title: str, word: str, set_name: str) 
 def choose(translations: Translations, test: TestSet, count: int) -> list[int]:
     """Places of the sentences to show, by a rule that the caption states."""
     before = translations.of(translations.before, test)
-    fitting = [i for i, p in enumerate(test.pairs) if _SHORTEST <= len(p.source.split()) <= _LONGEST]
+    fitting = [i for i, p in enumerate(test.examples) if _SHORTEST <= len(p.prompt.split()) <= _LONGEST]
     if test.name == RETAIN:
         after = [translations.of(texts, test) for texts in translations.deleted.values()]
         changed = [i for i in fitting if any(texts[i] != before[i] for texts in after)]
@@ -61,8 +61,8 @@ def choose(translations: Translations, test: TestSet, count: int) -> list[int]:
 
 def _lines(translations: Translations, test: TestSet, place: int, s_primes: Sequence[int]) -> list[Line]:
     before = translations.of(translations.before, test)[place]
-    pair = test.pairs[place]
-    plain: list[tuple[str, str]] = [(ENGLISH, pair.source), (TRUTH, pair.target), (CODEBOOK, before)]
+    pair = test.examples[place]
+    plain: list[tuple[str, str]] = [(ENGLISH, pair.prompt), (TRUTH, pair.answer), (CODEBOOK, before)]
     lines = [Line(label, text, [Piece(text, False)]) for label, text in plain]
     for s_prime in s_primes:
         name = deletion_name(s_prime)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codeunlearn.evaluation.protocol import FORGET, RETAIN
+from codeunlearn.evaluation.test_sets import FORGET, RETAIN
 
 METRICS = ("BLEU", "METEOR", "BERT-P", "BART")
 OURS = {

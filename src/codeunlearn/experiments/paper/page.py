@@ -10,7 +10,8 @@ from dataclasses import asdict
 from typing import Any
 
 import codeunlearn
-from codeunlearn.evaluation.protocol import FORGET, RECALL, RETAIN
+from codeunlearn.evaluation.protocol import RECALL
+from codeunlearn.evaluation.test_sets import FORGET, RETAIN
 from codeunlearn.experiments.config import ReproductionConfig
 from codeunlearn.experiments.results import JUDGED_FROM, Cell, Results
 from codeunlearn.experiments.stages import StageStore

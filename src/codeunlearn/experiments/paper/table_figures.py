@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
-from codeunlearn.evaluation.protocol import FORGET
+from codeunlearn.evaluation.test_sets import FORGET
 from codeunlearn.experiments.results import Cell
 from codeunlearn.extras import needs
 from codeunlearn.reporting.figures import BLUE, DPI, GREY, STYLE, VERMILION

@@ -6,7 +6,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from codeunlearn.evaluation.protocol import BEFORE, FORGET, PLAIN, RECALL, RETAIN, ZERO_SHOT
+from codeunlearn.evaluation.protocol import BEFORE, PLAIN, RECALL, ZERO_SHOT
+from codeunlearn.evaluation.test_sets import FORGET, RETAIN
 from codeunlearn.evaluation.topic import BYPASS
 from codeunlearn.experiments.paper import numbers as paper
 from codeunlearn.experiments.paper.table_figures import drop_figure, time_figure

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from codeunlearn.codebook import require_bottleneck, run_to_site, source_prefix, unwrapped
 from codeunlearn.codebook.encoding import encode
 from codeunlearn.device import suitable_batch_tokens
-from codeunlearn.tasks.batches import round_up
+from codeunlearn.tasks.batches import LENGTH_STEP, by_length, round_up
 
 MAX_TOKENS = 512
 
@@ -63,7 +63,7 @@ class CodeReader:
         texts = [[self.prefix + sentence for sentence in column] for column in columns]
         rows = [encode(self.tokenizer, column, MAX_TOKENS).ids for column in texts]
         lengths = [max(map(len, of_sentence)) for of_sentence in zip(*rows, strict=True)]
-        for members in _batches(lengths, self.batch_tokens // max(1, len(rows))):
+        for members in by_length(lengths, self.batch_tokens // max(1, len(rows)), step=LENGTH_STEP):
             together = [column[i] for column in rows for i in members]
             yield members, list(self._codes(together, len(rows)))
 
@@ -78,15 +78,3 @@ class CodeReader:
         found = require_bottleneck(self.model).select(activations, self.s, ignore_deleted=True)
         parts = (tensor.chunk(columns) for tensor in (found.ids, mask, tokens))
         return (CodeBatch(*part) for part in zip(*parts, strict=True))
-
-
-def _batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Indices in batches of similar length whose padded tokens stay within the bound."""
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda i: lengths[i]):
-        if batch and (len(batch) + 1) * round_up(lengths[index]) > batch_tokens:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch

@@ -70,7 +70,7 @@ class Counted:
         codes = require_bottleneck(model).codebook.num_codes
         if steps is None:
             steps = [*(s for s in S_PRIMES if s <= codes), self.s_prime]
-        sources = [pair.source for pair in sets.search]
+        sources = [pair.prompt for pair in sets.search]
         levels = tuple(steps) or (self.s_prime,)
         counts = count_codes(
             model, tokenizer, sources, sets.controls, s_primes=levels, paired=sets.paired, progress=progress

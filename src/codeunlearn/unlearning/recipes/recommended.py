@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook import model_identity, require_bottleneck
-from codeunlearn.corpus.topic_sets import Pair, TopicSets
+from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.tasks.base import Example
 from codeunlearn.unlearning.evidence.alignment import near_words
 from codeunlearn.unlearning.evidence.code_lists import CodeLists
 from codeunlearn.unlearning.evidence.counting import S_PRIMES, Progress, count_codes
@@ -70,7 +71,7 @@ class Recommended(PathOptions):
 
         path = find_path(material, self, seed=seed, progress=show)
         s = require_bottleneck(model).config.top_s
-        sources = [pair.source for pair in sets.search]
+        sources = [pair.prompt for pair in sets.search]
         counts = count_codes(model, tokenizer, sources, sets.controls, s_primes=(s,), paired=sets.paired)
         evidence = tuple(
             _evidence(choice, rank, material, int(codebook.code_ids[choice.row]), tokenizer)
@@ -137,12 +138,12 @@ def read_material(
     def lists(sentences: Sequence[str]) -> CodeLists:
         return CodeLists.read(reader, sentences, codebook.num_codes)
 
-    def effects(of: CodeLists, pairs: Sequence[Pair], words: Sequence[str] = ()) -> DeletionEffects:
-        return DeletionEffects(model, tokenizer, of, [pair.target for pair in pairs], words=words, mode=options.mode)
+    def effects(of: CodeLists, pairs: Sequence[Example], words: Sequence[str] = ()) -> DeletionEffects:
+        return DeletionEffects(model, tokenizer, of, [pair.answer for pair in pairs], words=words, mode=options.mode)
 
-    sources = [pair.source for pair in sets.search]
+    sources = [pair.prompt for pair in sets.search]
     topic = lists(sources)
-    retained = lists([pair.source for pair in sets.search_retain])
+    retained = lists([pair.prompt for pair in sets.search_retain])
     return Material(
         topic,
         [lists(controls) for controls in sets.controls],

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from importlib.metadata import version
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -22,8 +23,9 @@ import numpy as np
 from nltk.stem.snowball import FrenchStemmer  # pyright: ignore[reportMissingTypeStubs]
 from wordfreq import top_n_list, word_frequency
 
-from codeunlearn.evaluation.bootstrap import Floats
-from codeunlearn.evaluation.metrics.french.typography import is_word, tokens
+from codeunlearn.evaluation.bootstrap import Floats, SentenceSums
+from codeunlearn.evaluation.metrics.base import METRICS, References, Score, check_texts, on_answers, reference_count
+from codeunlearn.evaluation.metrics.french.typography import TYPOGRAPHY_VERSION, is_word, tokens
 
 COLUMNS = (
     "hypothesis_length",
@@ -176,8 +178,8 @@ def _extensions(partial: _Partial, options: list[Match], certain: bool) -> list[
 def _best(partials: list[_Partial]) -> list[_Partial]:
     """The best `_BEAM` of `partials`, one of those with the same used words and open chunk: one future."""
     kept: dict[tuple[int, int], _Partial] = {}
-    for partial in sorted(partials, key=lambda p: p[:4]):
-        kept.setdefault((partial.used, partial.last), partial)
+    for one in sorted(partials, key=lambda p: p[:4]):
+        kept.setdefault((one.used, one.last), one)
         if len(kept) == _BEAM:
             break
     return list(kept.values())
@@ -239,3 +241,24 @@ def score_from_sums(rows: Floats, parameters: MeteorParameters = FRENCH) -> Floa
 def _divide(numerator: Floats, denominator: Floats) -> Floats:
     """Element-wise quotient, 0 where the denominator is 0."""
     return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
+
+
+def meteor_fr(
+    hypotheses: Sequence[str],
+    references: References,
+    /,
+    *,
+    parameters: MeteorParameters = FRENCH,
+) -> Score:
+    """METEOR 1.5 for French with exact and stem matches, best reference per sentence."""
+    check_texts(hypotheses, references)
+    rows = np.stack([best_sums(h, r, parameters) for h, r in zip(hypotheses, references, strict=True)])
+    sums = SentenceSums(rows, partial(score_from_sums, parameters=parameters))
+    signature = (
+        f"nrefs:{reference_count(references)}|params:{parameters.signature}|stemmer:nltk-{version('nltk')}-french"
+        f"|function:wordfreq-{version('wordfreq')}>{FUNCTION_WORD_FREQUENCY:g}|norm:{TYPOGRAPHY_VERSION}"
+    )
+    return Score("meteor_fr", sums.value, signature, len(sums), sums.per_sentence, sums, empty_is_worst=True)
+
+
+METRICS.register("meteor_fr")(on_answers(meteor_fr, "french"))

@@ -1,0 +1,176 @@
+"""What a metric is: a function of what a system said on a test set, and of the system itself; and the registry of them.
+
+Most metrics compare answers with references. They are functions ``(hypotheses, references) -> Score``, and become entries
+with `on_answers`. Others ask the system under forced decoding. Another package adds its own::
+
+    @METRICS.register("words")
+    def words(outputs: Outputs) -> Score | None: ...
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from typing import Protocol
+
+from codeunlearn.corpus.matching import WholeWords
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.evaluation.bootstrap import SentenceSums
+from codeunlearn.evaluation.test_sets import TestSet
+from codeunlearn.registry import Registry
+from codeunlearn.tasks.base import Task, View
+from codeunlearn.tasks.forced import ForcedTokens
+
+References = Sequence[Sequence[str]]
+"""One or more references per sentence; sentences may have different numbers of them."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric on one set of sentences.
+
+    Attributes:
+        name: Name of the metric, the key in `METRICS` where it is registered.
+        value: The score of the whole set; nan when no sentence enters the metric.
+        signature: All that the value depends on beside the texts. Only equal signatures compare.
+        count: Number of sentences that enter the metric.
+        per_sentence: The score of each sentence (nan for one that does not enter), in order; corpus BLEU,
+            chrF and METEOR are not the mean of these.
+        higher_is_better: As a measure of translation quality; None for a metric that does not grade translations
+            or has its optimum inside its range.
+        empty_is_worst: On its scale an empty answer is worth nothing, so that it can stand for a missing zero-shot model.
+        is_rate: The score is the percentage of `count` sentences of which something is true.
+        sums: The sentences as rows of sums, for `bootstrap.resample`.
+    """
+
+    name: str
+    value: float
+    signature: str
+    count: int
+    per_sentence: list[float] | None
+    sums: SentenceSums = field(repr=False, compare=False)
+    higher_is_better: bool | None = True
+    is_rate: bool = False
+    empty_is_worst: bool = False
+
+    @property
+    def is_quality(self) -> bool:
+        """Whether it grades translations, so that a normalised drop of it makes sense."""
+        return self.higher_is_better is not None and not self.is_rate
+
+    def to_dict(self, *, sentences: bool = False) -> dict[str, object]:
+        """Plain values for JSON, undefined numbers as None; `sentences` adds the score of each one."""
+        plain: dict[str, object] = {
+            "name": self.name,
+            "value": _finite(self.value),
+            "signature": self.signature,
+            "count": self.count,
+            "higher_is_better": self.higher_is_better,
+        }
+        if sentences and self.per_sentence is not None:
+            plain["per_sentence"] = [_finite(value) for value in self.per_sentence]
+        return plain
+
+
+class AnswerMetric(Protocol):
+    """Hypotheses and their references in, one score out."""
+
+    def __call__(self, hypotheses: Sequence[str], references: References, /) -> Score: ...
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a system said to the prompts of a test set, and the system that said it.
+
+    Attributes:
+        answers: by prompt.
+        view: the model, in its state.
+    """
+
+    test: TestSet
+    answers: Sequence[str]
+    task: Task
+    view: View
+
+    @property
+    def prompts(self) -> list[str]:
+        return self.test.prompts
+
+    @property
+    def references(self) -> References:
+        return self.test.references
+
+    @cached_property
+    def wanted(self) -> list[str]:
+        """By prompt, the right answer whose probability is asked: the first that holds one of the set's words, else the first.
+
+        As it stands, without a normalisation of its typography, for the model was trained on such text.
+        """
+        holds = WholeWords([word for word in self.test.words if word.strip()])
+        return [unicodedata.normalize("NFC", next(filter(holds, rs), rs[0])) for rs in self.references]
+
+    @cached_property
+    def forced(self) -> list[ForcedTokens]:
+        """What the system gives to the tokens of the wanted answers, with their places."""
+        return self.task.forced(self.view, self.prompts, self.wanted, with_spans=bool(self.test.words))
+
+
+Metric = Callable[[Outputs], Score | None]
+"""None where the metric does not apply, such as one of the topic's words on a set without words."""
+
+
+def on_answers(metric: AnswerMetric, language: str | None = None) -> Metric:
+    """A metric of answers as one of outputs; for a language of answers, it applies to tasks that are answered in it."""
+
+    def measured(outputs: Outputs) -> Score | None:
+        if language not in (None, outputs.task.languages[1]):
+            return None
+        return metric(outputs.answers, outputs.references)
+
+    return measured
+
+
+def _load() -> None:
+    for name in ("lexical", "french.meteor", "french.words", "knowledge"):
+        import_module(f"codeunlearn.evaluation.metrics.{name}")
+
+
+METRICS: Registry[Metric] = Registry("metric", _load)
+"""The standard metrics, which every evaluation has; those that need a model of their own are opened by `opening.py`."""
+
+
+def standard_metrics() -> dict[str, Metric]:
+    """All of them by name."""
+    return {name: METRICS.get(name) for name in METRICS.names()}
+
+
+def score_all(
+    hypotheses: Sequence[str], references: References, metrics: Mapping[str, AnswerMetric]
+) -> dict[str, Score]:
+    """The scores of metrics of answers."""
+    return {name: metric(hypotheses, references) for name, metric in metrics.items()}
+
+
+def check_texts(hypotheses: Sequence[str], references: References) -> None:
+    """Every metric's first step: sentences and lists of references that belong together, or an error."""
+    if len(hypotheses) != len(references) or not hypotheses:
+        raise CodeUnlearnError(
+            f"A metric needs one list of references per hypothesis and at least one sentence, "
+            f"not {len(hypotheses)} hypotheses and {len(references)} lists of references."
+        )
+    if any(isinstance(rs, str) or not rs for rs in references):
+        raise CodeUnlearnError("Give each sentence a list of references: [[target] for target in targets].")
+
+
+def reference_count(references: References) -> str:
+    """The number of references of every sentence, for signatures; `var` where it differs."""
+    counts = {len(rs) for rs in references}
+    return str(counts.pop()) if len(counts) == 1 else "var"
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
