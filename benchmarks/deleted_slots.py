@@ -59,7 +59,7 @@ def measure(bench: Bench, sets: TopicSets, seed: int) -> dict[str, Any]:
                 "test": asdict(scored(curve, forget_sets, test, mode, seed)),
                 "examples": test.translations.after(smallest(curve, forget_sets), mode)[:EXAMPLES],
             }
-    shown = {"sources": test.forget.sources[:EXAMPLES], "before": test.translations.before[:EXAMPLES]}
+    shown = {"sources": test.forget.prompts[:EXAMPLES], "before": test.translations.before[:EXAMPLES]}
     return {**shown, "modes": found}
 
 

@@ -22,10 +22,11 @@ from codeunlearn.codebook import load_model, load_tokenizer, model_identity, req
 from codeunlearn.corpus.loading import load_pairs
 from codeunlearn.corpus.pools import split_pools
 from codeunlearn.corpus.samples import planted_topics
-from codeunlearn.corpus.topic_sets import Pair, TopicSets, build_topic_sets
+from codeunlearn.corpus.topic_sets import TopicSets, build_topic_sets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.files import write_json
 from codeunlearn.record import environment, public_name
+from codeunlearn.tasks.base import Example
 from codeunlearn.unlearning import CodeReader, make_recipe
 from codeunlearn.unlearning.evidence.code_lists import CodeLists
 from codeunlearn.unlearning.evidence.effects import Deletion, DeletionEffects
@@ -41,11 +42,11 @@ MOST_CODES = 40
 class Judge:
     """What deletions do to the topic's words, or to all words, of some sentences."""
 
-    def __init__(self, model: Any, tokenizer: Any, pairs: list[Pair], words: Iterable[str] = ()) -> None:
+    def __init__(self, model: Any, tokenizer: Any, pairs: list[Example], words: Iterable[str] = ()) -> None:
         codes = require_bottleneck(model).codebook.num_codes
-        self.lists = CodeLists.read(CodeReader(model, tokenizer, DEPTH, 4096), [pair.source for pair in pairs], codes)
+        self.lists = CodeLists.read(CodeReader(model, tokenizer, DEPTH, 4096), [pair.prompt for pair in pairs], codes)
         self.effects = DeletionEffects(
-            model, tokenizer, self.lists, [pair.target for pair in pairs], words=tuple(words)
+            model, tokenizer, self.lists, [pair.answer for pair in pairs], words=tuple(words)
         )
         self.sentences = self.effects.usable()
         self.s = require_bottleneck(model).config.top_s

@@ -25,7 +25,7 @@ from codeunlearn.corpus.answer_words import ParallelText
 from codeunlearn.corpus.languages.vocabulary import Vocabulary
 from codeunlearn.corpus.loading import DataConfig, load_pairs
 from codeunlearn.corpus.pools import split_pools
-from codeunlearn.corpus.topic_sets import Pair, TopicSets, build_topic_sets, sample_pool
+from codeunlearn.corpus.topic_sets import TopicSets, build_topic_sets, sample_pool
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.evaluation.metrics.lexical import chrf
 from codeunlearn.evaluation.protocol import TestSet
@@ -35,6 +35,7 @@ from codeunlearn.evaluation.tradeoff import TradeOff, beginnings, trade_off
 from codeunlearn.files import read_json_object, write_json
 from codeunlearn.methods.placebo import code_usage, placebos
 from codeunlearn.record import environment, public_name
+from codeunlearn.tasks.base import Example
 from codeunlearn.unlearning import ForgetSet, make_recipe
 
 TOPICS = ("Mary", "Boston", "love", "happy", "tired", "dog", "money", "school", "black", "doctor", "teacher", "wish")
@@ -58,7 +59,7 @@ class Bench:
     tokenizer: Any
     pools: Any
     vocabulary: Vocabulary
-    sample: Sequence[Pair]
+    sample: Sequence[Example]
     about: dict[str, Any]
 
     @classmethod
@@ -82,7 +83,7 @@ class Bench:
     def texts(self, sets: TopicSets, seed: int) -> tuple[Texts, Texts]:
         """Of the validation and of the test pool; unrelated test sentences hold neither topic nor neighbours."""
         near = [sets.topic, *(Topic.from_word(other) for other in sets.neighbours)]
-        held = {row for one in near for row in one.rows([pair.source for pair in self.sample])}
+        held = {row for one in near for row in one.rows([pair.prompt for pair in self.sample])}
         rest = [pair for row, pair in enumerate(self.sample) if row not in held][:RETAINED]
         validation = TestSet("forget", sets.tune, sets.target_words), TestSet("retain", sets.tune_retain)
         test = TestSet("forget", sets.forget, sets.target_words), TestSet("retain", rest)
@@ -90,7 +91,7 @@ class Bench:
 
     def read(self, forget: TestSet, retain: TestSet, seed: int) -> Texts:
         translator = ModelTranslator(self.model, self.tokenizer, EvaluationConfig(seed=seed))
-        sources = [*forget.sources, *retain.sources]
+        sources = [*forget.prompts, *retain.prompts]
         return Texts(Retranslator(self.model, self.tokenizer, translator, sources), forget, retain)
 
     @cached_property
@@ -178,8 +179,8 @@ def measure(bench: Bench, sets: TopicSets, seed: int) -> dict[str, Any]:
     if seed:
         return {"presets": presets}
     gone = {preset: smallest(one.curve, one.forget_sets) for preset, one in found.items()}
-    shown = range(min(6, len(test.forget.pairs)))
-    examples = {"source": test.forget.sources, "before": test.translations.before}
+    shown = range(min(6, len(test.forget.examples)))
+    examples = {"source": test.forget.prompts, "before": test.translations.before}
     examples |= {preset: test.translations.after(one) for preset, one in gone.items()}
     return {
         "presets": presets,
@@ -193,7 +194,7 @@ def changes(on: Texts, forget_sets: Iterable[ForgetSet]) -> list[float]:
     """Change of chrF on the unrelated sentences, one for each set."""
 
     def value(texts: Sequence[str]) -> float:
-        return chrf(texts[len(on.forget.pairs) :], on.retain.references).value
+        return chrf(texts[len(on.forget.examples) :], on.retain.references).value
 
     before = value(on.translations.before)
     return [value(on.translations.after(one)) - before for one in forget_sets]
