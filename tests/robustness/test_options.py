@@ -64,7 +64,7 @@ CASES = [
     Case("evaluate --forget on a plain model", lambda p: p.run("evaluate", p.world.base, "--topic", "love", "--data", p.world.pairs, *SIZES, "--forget", p.world.love), refused("bottleneck")),
     Case("evaluate --eval-size below --minimum", given(evaluate, "--eval-size", 3, "--minimum", 20, out=None), refused("minimum|needed")),
     Case("evaluate --beams 0", given(evaluate, "--beams", 0, out=None), refused("--beams")),
-    *some(Case(f"sweep --s-primes {value!r}", given(sweep, "--s-primes", value), refused("--s-primes|S'")) for value in ("0", "-1", "65", "2,2", "x", "2;4", "1.5", "999999")),
+    *some(Case(f"sweep --s-primes {value!r}", given(sweep, "--s-primes", value), refused("--s-primes|--steps|S'")) for value in ("0", "-1", "65", "2,2", "x", "2;4", "1.5", "999999")),
     Case("sweep --s-primes ''", given(sweep, "--s-primes", ""), refused("--s-primes|S'")),
     *some(Case(f"sweep --topics {value!r}", lambda p, v=value: p.run(*("sweep", p.world.model, "--topics", v, "--data", p.world.pairs, "--s-primes", "2", *SIZES, "--out", "target")), refused("topic")) for value in ("", ",", " , ")),
     Case("sweep --topics twice the same", lambda p: p.run("sweep", p.world.model, "--topics", "love,love", "--data", p.world.pairs, "--target-words", "love=aimer,aime", "--s-primes", "2", *SIZES, "--out", "target"),

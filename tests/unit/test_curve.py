@@ -88,7 +88,13 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Curve]:
     def make(says: Says, forget: TestSet, retain: TestSet, sizes: list[int], whole: ForgetSet, **options: Any) -> Curve:
         model = SimpleNamespace(says=says, deleted=0, tried=[])
         task: Any = Asked()
-        found = curve(task, [forget, retain], system_of("", "before", model, None), beginnings(whole, sizes), **options)
+        found = curve(
+            task,
+            [forget, retain],
+            system_of("", "before", model, None),
+            beginnings(whole, [*sizes, len(whole)]),
+            **options,
+        )
         assert model.tried == [point.codes for point in found.points]
         return found
 

@@ -37,7 +37,8 @@ SELECTIONS = sorted((RESULTS / "selection").glob("*-0.json"))
 
 @pytest.mark.parametrize("path", SELECTIONS, ids=lambda path: path.stem)
 def test_curves(path: Path, tmp_path: Path) -> None:
-    for old in json.loads(path.read_text())["curves"].values():
+    presets = json.loads(path.read_text())["presets"].values()
+    for old in (content[pool] for content in presets for pool in ("validation", "test")):
         curve = Curve.from_dict(old)
         assert [point.codes for point in curve.points] == [point["codes"] for point in old["points"]]
         assert [point.recall for point in curve.points] == [point["recall"] for point in old["points"]]

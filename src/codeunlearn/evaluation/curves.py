@@ -70,9 +70,16 @@ class Curves:
     def save(self, directory: Path) -> None:
         """``sweep.csv``, ``sweep.md`` and, last, ``sweep.json``, from which an interrupted sweep goes on."""
         points = [TopicPoint(**vars(point), topic=curve.topic) for curve in self.curves for point in curve.points]
-        write_csv(directory / "sweep.csv", TopicPoint, points)
-        write_text(directory / "sweep.md", self.to_markdown())
-        write_json(directory / FILE, self.to_dict())
+        table, text = directory / "sweep.csv", directory / "sweep.md"
+        new = [path for path in (table, text) if not path.exists()]
+        try:
+            write_csv(table, TopicPoint, points)
+            write_text(text, self.to_markdown())
+            write_json(directory / FILE, self.to_dict())
+        except BaseException:
+            for path in new:
+                path.unlink(missing_ok=True)
+            raise
 
     def to_markdown(self) -> str:
         step = self.curves[0].step_name if self.curves else "step"
