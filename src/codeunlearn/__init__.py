@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from codeunlearn.codebook import BottleneckConfig, attach, load_model, load_tokenizer
+    from codeunlearn.corpus.loading import DataConfig, load_pairs
+    from codeunlearn.corpus.pools import split_pools
+    from codeunlearn.corpus.topic_sets import build_topic_sets
+    from codeunlearn.corpus.topics import Topic
     from codeunlearn.errors import CodeUnlearnError
+    from codeunlearn.saving import save_model
     from codeunlearn.tasks.generating import translate
     from codeunlearn.unlearning import ForgetSet, commit, forget, forgetting, restore, search_recommended, search_topic
 
@@ -19,33 +24,45 @@ __version__ = "0.1.0"
 __all__ = [
     "BottleneckConfig",
     "CodeUnlearnError",
+    "DataConfig",
     "ForgetSet",
+    "Topic",
     "attach",
+    "build_topic_sets",
     "commit",
     "forget",
     "forgetting",
     "load_model",
+    "load_pairs",
     "load_tokenizer",
     "restore",
+    "save_model",
     "search_recommended",
     "search_topic",
+    "split_pools",
     "translate",
 ]
 
 _HOMES = {
     "BottleneckConfig": "codebook",
     "CodeUnlearnError": "errors",
+    "DataConfig": "corpus.loading",
     "ForgetSet": "unlearning",
+    "Topic": "corpus.topics",
     "attach": "codebook",
+    "build_topic_sets": "corpus.topic_sets",
     "commit": "unlearning",
     "forget": "unlearning",
     "forgetting": "unlearning",
     "load_model": "codebook",
+    "load_pairs": "corpus.loading",
     "load_tokenizer": "codebook",
     "restore": "unlearning",
+    "save_model": "saving",
     "search_recommended": "unlearning",
     "search_topic": "unlearning",
-    "translate": "evaluation.translate",
+    "split_pools": "corpus.pools",
+    "translate": "tasks.generating",
 }
 
 
