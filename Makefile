@@ -33,7 +33,7 @@ bench: $(VENV)/.installed  ## time the search, a training step and translation a
 	@$(BIN)/python benchmarks/page.py --out runs/bench
 
 docs: $(VENV)/.installed-docs  ## build the documentation into site/
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
