@@ -10,8 +10,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install -c constrain
 help:  ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-demo: $(VENV)/.installed  ## train on the embedded stories, forget a topic and write a report to runs/demo
-	@$(BIN)/codeunlearn demo --out runs/demo
+TOPIC ?= love
+demo: $(VENV)/.installed-demo  ## forget a topic in models/en-fr-mini and write a report to runs/demo (TOPIC=dog)
+	@$(BIN)/codeunlearn demo --topic "$(TOPIC)" --out runs/demo
 
 test: $(VENV)/.installed-dev  ## run the unit, robustness and integration tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/robustness tests/integration
@@ -26,7 +27,7 @@ lint: $(VENV)/.installed-dev  ## check style, formatting and types
 	@$(BIN)/ruff format --check
 	@$(BIN)/basedpyright
 
-bench: $(VENV)/.installed  ## time the search, a training step and translation against others
+bench: $(VENV)/.installed-bench  ## time the search, a training step and translation against others
 	@$(BIN)/python benchmarks/search.py --out runs/bench
 	@$(BIN)/python benchmarks/training.py --out runs/bench
 	@$(BIN)/python benchmarks/translation.py --out runs/bench
@@ -41,16 +42,21 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 # The stamps are newer than the files that decide what is installed.
-$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.installed-demo: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing codeunlearn into $(VENV) (a few minutes the first time) ..."
-	@$(PIP) -e .
+	@$(PIP) -e '.[reports]'
 	@touch $@
+
+$(VENV)/.installed-bench: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing codeunlearn into $(VENV) (a few minutes the first time) ..."
+	@$(PIP) -e '.[train,reports]'
+	@touch $@ $(VENV)/.installed-demo
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing codeunlearn and its development tools into $(VENV) (a few minutes the first time) ..."
 	@$(PIP) -e '.[dev]'
-	@touch $@ $(VENV)/.installed
+	@touch $@ $(VENV)/.installed-demo $(VENV)/.installed-bench
 
 $(VENV)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) -e '.[docs]'
-	@touch $@ $(VENV)/.installed
+	@touch $@

@@ -22,7 +22,7 @@ from codeunlearn.codebook import DELETION_MODES, require_bottleneck
 from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.evaluation.tradeoff import beginnings
 from codeunlearn.files import write_json
-from codeunlearn.unlearning import ForgetSet, RecommendedPreset, search_recommended
+from codeunlearn.unlearning import ForgetSet, Recommended
 
 NAMES = ("Boston", "dog", "black", "school", "Mary", "love")
 NEIGHBOURS = 2
@@ -47,8 +47,8 @@ def measure(bench: Bench, sets: TopicSets, seed: int) -> dict[str, Any]:
     validation, test = bench.texts(sets, seed)
     found: dict[str, Any] = {}
     for mode in DELETION_MODES:
-        recipe = RecommendedPreset(mode=mode)
-        path = search_recommended(bench.model, bench.tokenizer, sets, preset=recipe, seed=seed).forget_set
+        recipe = Recommended(mode=mode)
+        path = recipe.search(bench.model, bench.tokenizer, sets, seed=seed).forget_set
         variants = {mode: beginnings(path, SIZES)}
         if mode == "refill":
             variants["neighbourhood"] = [with_neighbours(bench.model, one, NEIGHBOURS) for one in variants["refill"]]

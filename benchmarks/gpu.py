@@ -185,8 +185,9 @@ def training(report: Report, options: argparse.Namespace) -> None:
 
 
 def topic(report: Report, options: argparse.Namespace) -> None:
+    from codeunlearn.corpus.topic_sets import TopicSets
     from codeunlearn.training.initialise import BuildConfig, initialise_from_data
-    from codeunlearn.unlearning import search_s_primes
+    from codeunlearn.unlearning import Paper
 
     tokenizer = load_tokenizer(options.tokenizer)
     model = small_t5(CODES).cuda()
@@ -195,9 +196,9 @@ def topic(report: Report, options: argparse.Namespace) -> None:
     columns = [random_sentences(tokenizer, SENTENCES, TOKENS, seed) for seed in (2, 3)]
 
     def run() -> Any:
-        return search_s_primes(model, tokenizer, *columns, topic_name="topic")
+        return Paper().search(model, tokenizer, TopicSets.from_sentences("topic", columns[0], [columns[1]]))
 
-    counts = next(iter(run().values())).counts
+    counts = run().counts
     actions: dict[str, Action] = {"fused": run, "library": partial(without_kernel, run)}
     memory = {name: peak_megabytes(action) for name, action in actions.items()}
     seconds = rounds({name: partial(on_gpu, action) for name, action in actions.items()}, options.rounds)

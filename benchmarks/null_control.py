@@ -23,7 +23,7 @@ from codeunlearn.corpus.topic_sets import build_topic_sets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.files import write_json
 from codeunlearn.record import environment, public_name
-from codeunlearn.unlearning import search_recommended, search_s_primes
+from codeunlearn.unlearning import make_recipe
 
 
 def main() -> None:
@@ -50,11 +50,11 @@ def main() -> None:
         )
         row: dict[str, Any] = {"topic": name, "sentences": len(one)}
         for preset in ("paper", "paired"):
-            found = search_s_primes(
-                model, tokenizer, one, other, topic_name=name, preset=preset, s_primes=levels, paired=sets.paired
-            )
-            row[preset] = {str(s): len(result.forget_set) for s, result in found.items()}
-        row["recommended"] = len(search_recommended(model, tokenizer, null, seed=options.seed).forget_set)
+            found = make_recipe(preset).search(model, tokenizer, null, steps=levels)
+            row[preset] = {str(step.size): len(step.forget_set) for step in found.steps}
+        row["recommended"] = len(
+            make_recipe("recommended").search(model, tokenizer, null, seed=options.seed).forget_set
+        )
         rows.append(row)
         print(row, flush=True)
     about = {

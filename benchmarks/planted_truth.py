@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 
 from codeunlearn.codebook import load_model, load_tokenizer, model_identity, require_bottleneck
-from codeunlearn.corpus.loading import STORIES, DataConfig, load_pairs
+from codeunlearn.corpus.loading import load_pairs
 from codeunlearn.corpus.pools import split_pools
-from codeunlearn.corpus.stories.topics import TOPICS
+from codeunlearn.corpus.samples import planted_topics
 from codeunlearn.corpus.topic_sets import Pair, TopicSets, build_topic_sets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.files import write_json
 from codeunlearn.record import environment, public_name
-from codeunlearn.unlearning import CodeReader, search_recommended, search_s_primes
+from codeunlearn.unlearning import CodeReader, make_recipe
 from codeunlearn.unlearning.evidence.code_lists import CodeLists
 from codeunlearn.unlearning.evidence.effects import Deletion, DeletionEffects
 
@@ -110,22 +110,18 @@ def chosen_rows(model: Any, tokenizer: Any, sets: TopicSets, seed: int) -> dict[
     """The rows of every preset's set."""
     code_ids = require_bottleneck(model).codebook.code_ids.tolist()
     row_of = {code: row for row, code in enumerate(code_ids)}
-    sources = [pair.source for pair in sets.search]
-    named: dict[str, Any] = {"topic_name": sets.topic.name, "paired": sets.paired}
     s = require_bottleneck(model).config.top_s
     found = {
-        f"{preset}, S'={level}": result.forget_set
+        f"{preset}, {step.label}": step.forget_set
         for preset, levels in (("paper", PAPER_LEVELS), ("paired", (s, PAPER_LEVELS[0])))
-        for level, result in search_s_primes(
-            model, tokenizer, sources, sets.controls, preset=preset, s_primes=levels, **named
-        ).items()
+        for step in make_recipe(preset).search(model, tokenizer, sets, steps=levels).steps
     }
-    found["recommended"] = search_recommended(model, tokenizer, sets, seed=seed).forget_set
+    found["recommended"] = make_recipe("recommended").search(model, tokenizer, sets, seed=seed).forget_set
     return {name: [row_of[code] for code in forget_set.ids] for name, forget_set in found.items()}
 
 
 def measure(model: Any, tokenizer: Any, pools: Any, name: str, seed: int) -> dict[str, Any]:
-    story = TOPICS[name]
+    story = planted_topics()[name]
     sets = build_topic_sets(
         Topic.from_forms(name, story.forms),
         pools,
@@ -159,13 +155,15 @@ def measure(model: Any, tokenizer: Any, pools: Any, name: str, seed: int) -> dic
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="a model trained on the stories, such as that of `make demo`")
+    parser.add_argument(
+        "--model", required=True, help="a model trained on the stories, such as that of `codeunlearn demo --train`"
+    )
     parser.add_argument("--topics", default=",".join(NAMES))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/selection"), help="folder for planted_truth.json")
     options = parser.parse_args()
     model, tokenizer = load_model(options.model).eval(), load_tokenizer(options.model)
-    pools = split_pools(load_pairs(DataConfig(STORIES)).dataset)
+    pools = split_pools(load_pairs("stories").dataset)
     found: list[dict[str, Any]] = []
     for name in options.topics.split(","):
         found.append(measure(model, tokenizer, pools, name, options.seed))

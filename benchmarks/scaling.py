@@ -22,10 +22,11 @@ from random_models import small_t5
 
 from codeunlearn.codebook import load_tokenizer
 from codeunlearn.corpus.loading import DataConfig, load_pairs
+from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.device import join_processes, processes
 from codeunlearn.training.initialise import BuildConfig, initialise_from_data
 from codeunlearn.training.processor import keep_freed_memory
-from codeunlearn.unlearning import search_s_primes
+from codeunlearn.unlearning import Paper
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,13 @@ def work(point: Point, tokenizer_of: str, data: str) -> None:
     initialise_from_data(model, tokenizer, texts[:20_000], BuildConfig(fit_tokens=2_000, new_basis=False))
     number = point.sentences
     columns = texts[-number:], texts[-2 * number : -number]
-    search_s_primes(model, tokenizer, columns[0][:16], columns[1][:16], topic_name="warm-up")
+    Paper().search(model, tokenizer, TopicSets.from_sentences("warm-up", columns[0][:16], [columns[1][:16]]))
     before = memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-    seconds, found = timed(lambda: search_s_primes(model, tokenizer, *columns, topic_name="topic"))
+    sets = TopicSets.from_sentences("topic", columns[0], [columns[1]])
+    seconds, found = timed(lambda: Paper().search(model, tokenizer, sets))
     peak = memory("VmHWM")
-    counts = next(iter(found.values())).counts
+    counts = found.counts
     if processes().rank == 0:
         tokens = counts.n_topic_tokens + counts.n_control_tokens
         megabytes = {"before": before, "peak": peak}

@@ -35,7 +35,7 @@ from codeunlearn.evaluation.tradeoff import TradeOff, beginnings, trade_off
 from codeunlearn.files import read_json_object, write_json
 from codeunlearn.methods.placebo import code_usage, placebos
 from codeunlearn.record import environment, public_name
-from codeunlearn.unlearning import ForgetSet, search_recommended, search_topic_sets
+from codeunlearn.unlearning import ForgetSet, make_recipe
 
 TOPICS = ("Mary", "Boston", "love", "happy", "tired", "dog", "money", "school", "black", "doctor", "teacher", "wish")
 SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
@@ -146,16 +146,16 @@ def searches(bench: Bench, sets: TopicSets, validation: Texts, seed: int) -> dic
     own = require_bottleneck(bench.model).config.top_s
     for preset, levels in (("paper", PAPER_LEVELS), ("paired", (own, *PAPER_LEVELS[:2]))):
         began = time.process_time()
-        results = search_topic_sets(bench.model, bench.tokenizer, sets, preset=preset, s_primes=levels, seed=seed)
+        results = make_recipe(preset).search(bench.model, bench.tokenizer, sets, steps=levels, seed=seed)
         seconds = time.process_time() - began
-        whole = [result.forget_set for result in results.values() if len(result.forget_set)]
+        whole = [step.forget_set for step in results.steps if len(step.forget_set)]
         if whole:
             curve = tried(whole, validation, seed=seed)
             found[f"{preset}, whole sets"] = Found(whole, seconds, curve)
             parts = beginnings(smallest(curve, whole), SIZES)
             found[preset] = Found(parts, seconds, tried(parts, validation, seed=seed))
     began = time.process_time()
-    path = search_recommended(bench.model, bench.tokenizer, sets, seed=seed).forget_set
+    path = make_recipe("recommended").search(bench.model, bench.tokenizer, sets, seed=seed).forget_set
     seconds = time.process_time() - began
     if len(path):
         parts = beginnings(path, SIZES)

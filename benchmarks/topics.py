@@ -1,9 +1,4 @@
-"""Times the search of topics with and without a corpus index, and what it takes to apply, undo and commit one.
-
-Both searches of a topic run right after each other, so that their ratio sees the same machine. An index was read in batches of
-its own, and float32 activations depend a little on the batch, so codes that are nearly equal may change places at the last
-ranks; the number of codes that only one of the two forget sets has is reported.
-"""
+"""Times the search of topics, and what it takes to apply, undo and commit one."""
 
 from __future__ import annotations
 
@@ -13,7 +8,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from measuring import Report, ratio, timed
+from measuring import Report, timed
 
 from codeunlearn.codebook import load_model, load_tokenizer, require_bottleneck
 from codeunlearn.corpus.loading import DataConfig, load_pairs
@@ -21,7 +16,7 @@ from codeunlearn.corpus.pools import split_pools
 from codeunlearn.corpus.topic_sets import build_topic_sets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.record import public_name
-from codeunlearn.unlearning import CorpusIndex, build_index, commit, forget, restore, search_s_primes
+from codeunlearn.unlearning import Paper, commit, forget, restore
 
 TOPICS = ("love", "dog", "happy", "money", "school", "doctor", "teacher", "tired", "wish", "Boston")
 
@@ -31,54 +26,26 @@ def main() -> None:
     parser.add_argument("--model", default="models/en-fr-mini")
     parser.add_argument("--data", required=True, help="the model's parallel text")
     parser.add_argument("--topics", default=",".join(TOPICS))
-    parser.add_argument("--index", type=Path, help="a finished index; made anew, and timed, when absent")
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder for topics.json")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     model, tokenizer = load_model(options.model), load_tokenizer(options.model)
     pools = split_pools(load_pairs(DataConfig(options.data)).dataset)
-    folder = options.index or options.out / "index"
-    if not (folder / "index.json").exists():
-        print("Reading the corpus ...", flush=True)
-        build_index(model, tokenizer, pools["train"]["source"], folder)
-    index = CorpusIndex.open(folder, model)
-    opening, _ = timed(lambda: index.holds(["open it"]))
-    info = index.info
-    print(
-        f"index: {info.sentences:,} sentences, {info.tokens:,} tokens, {info.bytes / 1e6:.0f} MB, built in {info.seconds:.0f} s, "
-        f"opened in {opening:.1f} s"
-    )
     report = Report("topics", options.out)
     rows: list[dict[str, Any]] = []
     found: Any = None
     for name in options.topics.split(","):
         sets = build_topic_sets(Topic.from_word(name), pools, tune_size=0, eval_size=0, minimum=5, seed=options.seed)
-        sentences = [pair.source for pair in sets.search]
-
-        def search(known: CorpusIndex | None, sentences: list[str] = sentences, sets: Any = sets) -> Any:
-            return search_s_primes(model, tokenizer, sentences, sets.controls, topic_name=sets.topic.name, known=known)
-
-        without, found = timed(lambda search=search: search(None))
-        with_index, again = timed(lambda search=search: search(index))
-        sets_of = {s: (set(found[s].forget_set.ids), set(again[s].forget_set.ids)) for s in found}
-        rows.append(
-            {
-                "topic": name,
-                "sentences": len(sentences),
-                "seconds": without,
-                "with_index": with_index,
-                "codes": sum(len(one) for one, _ in sets_of.values()),
-                "differing": sum(len(one ^ other) for one, other in sets_of.values()),
-            }
-        )
-        report.add(f"{name}: time without over with the index", ratio([without], [with_index]))
+        seconds, found = timed(lambda sets=sets: Paper().search(model, tokenizer, sets))
+        codes = sum(len(step.forget_set) for step in found.steps)
+        rows.append({"topic": name, "sentences": len(sets.search), "seconds": seconds, "codes": codes})
+        print(f"{name}: {seconds:.1f} s", flush=True)
     report.save(
         model=public_name(options.model),
         data=public_name(options.data),
         num_codes=require_bottleneck(model).codebook.num_codes,
-        index={"bytes": info.bytes, "tokens": info.tokens, "seconds": info.seconds, "opening": opening},
         topics=rows,
-        forget_set=forget_set_times(model, found[72].forget_set),
+        forget_set=forget_set_times(model, found.forget_set),
         seed=options.seed,
     )
     print(f"written to {report.path}")

@@ -21,6 +21,7 @@ from codeunlearn.corpus.pools import split_pools
 from codeunlearn.corpus.topic_sets import sample_pool
 from codeunlearn.device import has_fast_bf16
 from codeunlearn.tasks.generating import DecodingConfig, translate_counted
+from codeunlearn.tasks.translation_pipeline import register_translation
 
 NEW_TOKENS = 24
 DELETED = 200
@@ -41,6 +42,7 @@ def main() -> None:
     low = DecodingConfig(max_new_tokens=NEW_TOKENS, autocast=torch.bfloat16)
     models = {"plain": small_t5(), "unlearned": small_t5(CODES, DELETED)}
     saved = load_model(options.model)
+    register_translation()
     loop = pipeline("translation", model=saved, tokenizer=tokenizer)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
     def run(model: Any, config: DecodingConfig | None = None) -> float:

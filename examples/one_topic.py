@@ -2,15 +2,15 @@
 
     python examples/one_topic.py models/en-fr-mini dog
 
-The sentences come from the embedded stories; with your own text, give `DataConfig` its path.
+The sentences are those of Tatoeba that ship with the package; with your own text, give `load_pairs` its path.
 """
 
 import sys
 import tempfile
 from pathlib import Path
 
-from codeunlearn import commit, forget, forgetting, load_model, load_tokenizer, search_recommended, translate
-from codeunlearn.corpus.loading import DataConfig, load_pairs
+from codeunlearn import Recommended, commit, forget, forgetting, load_model, load_tokenizer, translate
+from codeunlearn.corpus.loading import load_pairs
 from codeunlearn.corpus.pools import split_pools
 from codeunlearn.corpus.topic_sets import build_topic_sets
 from codeunlearn.corpus.topics import Topic
@@ -19,13 +19,13 @@ from codeunlearn.saving import save_model, saving
 
 def main(folder: str, word: str) -> None:
     model, tokenizer = load_model(folder), load_tokenizer(folder)
-    pools = split_pools(load_pairs(DataConfig("stories")).dataset)
+    pools = split_pools(load_pairs("tatoeba").dataset)
 
     # Sentences with the topic, each with a control in which another word of the same kind stands in its place.
     sets = build_topic_sets(
-        Topic.from_word(word), pools, search_size=300, tune_size=0, eval_size=20, search_retain_size=1000
+        Topic.from_word(word), pools, search_size=100, tune_size=0, eval_size=20, search_retain_size=300
     )
-    found = search_recommended(model, tokenizer, sets)
+    found = Recommended().search(model, tokenizer, sets)
     print(f"{len(found.forget_set)} codes belong to {word!r}.")
 
     # Inside the block the codes are deleted; behind it the model is as before.

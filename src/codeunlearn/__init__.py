@@ -17,19 +17,31 @@ if TYPE_CHECKING:
     from codeunlearn.errors import CodeUnlearnError
     from codeunlearn.saving import save_model
     from codeunlearn.tasks.generating import translate
-    from codeunlearn.unlearning import ForgetSet, commit, forget, forgetting, restore, search_recommended, search_topic
+    from codeunlearn.unlearning import (
+        RECIPES,
+        ForgetSet,
+        Recommended,
+        commit,
+        find_codes,
+        forget,
+        forgetting,
+        restore,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "RECIPES",
     "BottleneckConfig",
     "CodeUnlearnError",
     "DataConfig",
     "ForgetSet",
+    "Recommended",
     "Topic",
     "attach",
     "build_topic_sets",
     "commit",
+    "find_codes",
     "forget",
     "forgetting",
     "load_model",
@@ -37,8 +49,6 @@ __all__ = [
     "load_tokenizer",
     "restore",
     "save_model",
-    "search_recommended",
-    "search_topic",
     "split_pools",
     "translate",
 ]
@@ -48,10 +58,13 @@ _HOMES = {
     "CodeUnlearnError": "errors",
     "DataConfig": "corpus.loading",
     "ForgetSet": "unlearning",
+    "RECIPES": "unlearning",
+    "Recommended": "unlearning",
     "Topic": "corpus.topics",
     "attach": "codebook",
     "build_topic_sets": "corpus.topic_sets",
     "commit": "unlearning",
+    "find_codes": "unlearning",
     "forget": "unlearning",
     "forgetting": "unlearning",
     "load_model": "codebook",
@@ -59,8 +72,6 @@ _HOMES = {
     "load_tokenizer": "codebook",
     "restore": "unlearning",
     "save_model": "saving",
-    "search_recommended": "unlearning",
-    "search_topic": "unlearning",
     "split_pools": "corpus.pools",
     "translate": "tasks.generating",
 }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
-
-import torch
+from typing import TYPE_CHECKING, NamedTuple
 
 from codeunlearn.errors import CodeUnlearnError
+
+if TYPE_CHECKING:  # torch takes seconds to import, and the command line asks for `processes` before it needs it
+    import torch
+from codeunlearn.extras import needs
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -19,6 +21,8 @@ def pick_device(name: str) -> torch.device:
     Raises:
         CodeUnlearnError: an unknown name, or ``cuda`` where there is none.
     """
+    import torch
+
     if name not in DEVICES:
         raise CodeUnlearnError(f"Unknown device {name!r}; use auto, cpu or cuda.")
     if name == "cuda" and not torch.cuda.is_available():
@@ -43,7 +47,8 @@ def join_processes(device: torch.device) -> Processes:
     """Lets processes that were started together exchange data (gloo on processors, NCCL on GPUs)."""
     found = processes()
     if found.number > 1:
-        from accelerate import PartialState
+        with needs("train"):
+            from accelerate import PartialState
 
         PartialState(cpu=device.type == "cpu")
     return found
@@ -52,6 +57,8 @@ def join_processes(device: torch.device) -> Processes:
 def has_fast_bf16(device: torch.device) -> bool:
     """Whether bf16 matrix products are faster than fp32: CUDA from Ampere on, or a processor that has them."""
     if device.type == "cuda":
+        import torch
+
         return torch.cuda.is_bf16_supported(including_emulation=False)
     cpuinfo = Path("/proc/cpuinfo")
     flags = cpuinfo.read_text() if cpuinfo.exists() else ""
@@ -62,5 +69,7 @@ def suitable_batch_tokens(device: torch.device) -> int:
     """Padded tokens of a batch that is only read: what a processor's caches hold well, and more for a GPU, by its memory."""
     if device.type != "cuda":
         return 4096
+    import torch
+
     gibibytes = torch.cuda.get_device_properties(device).total_memory / 2**30
     return min(65_536, max(4096, 1024 * int(gibibytes)))

@@ -1,14 +1,15 @@
 """From YAML and ``KEY=VALUE`` lines to nested dataclasses, with a sentence for every key and value that does not fit.
 
 The YAML is the part of it that mirrors JSON: each key once, and a text; true and false are the only truth values, so that
-``no`` is a word; no tags and no dates. What stands elsewhere in the file may be named (``&name``, ``*name``), within bounds.
+``no`` is a word; numbers in decimal digits alone, so that ``1:30``, ``017`` and ``1_000`` are text; no tags of other kinds
+and no dates. What stands elsewhere in the file may be named (``&name``, ``*name``), within bounds.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
@@ -71,10 +72,35 @@ _Loader.yaml_constructors = {
     tag: make for tag, make in yaml.SafeLoader.yaml_constructors.items() if tag in {*_TAGS, None}
 }
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in rules if tag in _TAGS and not tag.endswith("bool")]
+    first: [(tag, pattern) for tag, pattern in rules if tag in _TAGS and not tag.endswith(("bool", "int", "float"))]
     for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"true|True|TRUE|false|False|FALSE"), list("tTfF"))
+_SCALARS = {  # as JSON has them, with the capitals and the bare points of YAML 1.2
+    "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    "int": (r"[-+]?(?:0|[1-9][0-9]*)", "-+0123456789"),
+    "float": (
+        r"[-+]?(?:(?:0|[1-9][0-9]*)\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+}
+
+
+def _checked_scalar(kind: str, pattern: re.Pattern[str]) -> Callable[[Any, Any], Any]:
+    """A value that is tagged (``!!int 1:30``) keeps to the same rules as one that is not."""
+    construct = yaml.SafeLoader.yaml_constructors[f"tag:yaml.org,2002:{kind}"]
+
+    def make(loader: Any, node: Any) -> Any:
+        if not isinstance(node, yaml.ScalarNode) or not pattern.match(node.value):
+            raise yaml.MarkedYAMLError(None, None, f"what stands here is no {kind}", node.start_mark)
+        return construct(loader, node)
+
+    return make
+
+
+for _kind, (_spelling, _first) in _SCALARS.items():
+    _whole = re.compile(rf"(?:{_spelling})\Z")  # the resolver would be content with a beginning
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", _whole, list(_first))
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _checked_scalar(_kind, _whole))
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def test_one_topic_from_python(tmp_path: Path) -> None:
 
 
 def test_several_requests_from_the_shell(tmp_path: Path) -> None:
-    run("bash", "examples/removal_requests.sh", MODEL, "stories", str(tmp_path / "requests"))
+    run("bash", "examples/removal_requests.sh", MODEL, "tatoeba", str(tmp_path / "requests"))
     kept = run("codeunlearn", "show", str(tmp_path / "requests" / "without-dog"))
     assert "dog" in kept
-    assert "captain" not in kept
+    assert "music" not in kept

@@ -163,7 +163,7 @@ def _first(*verdicts: Verdict) -> Verdict:
 
 
 def _nothing_left(target: Path) -> Verdict:
-    """Beside the target, and in it, lies no unfinished folder; small hidden files may, which mean nothing to anyone."""
+    """Beside the target and in it lies nothing unfinished but small hidden files and empty hidden folders, which mean nothing."""
     around = [path for path in target.parent.iterdir() if path != target]
     left = [path for path in (*around, *target.rglob("*")) if not _means_nothing(path) and _is_unfinished(path, target)]
     names = [str(path.relative_to(target.parent)) for path in left]
@@ -171,7 +171,11 @@ def _nothing_left(target: Path) -> Verdict:
 
 
 def _means_nothing(path: Path) -> bool:
-    return path.name.startswith(".") and path.is_file() and (path.suffix == ".part" or not path.stat().st_size)
+    if not path.name.startswith("."):
+        return False
+    if path.is_dir():
+        return not any(path.iterdir())
+    return path.is_file() and (path.suffix == ".part" or not path.stat().st_size)
 
 
 def _is_unfinished(path: Path, target: Path) -> bool:
@@ -190,12 +194,6 @@ def making(world: World) -> Iterator[Job]:
     yield of_model("build", ("build", *data, *shape, "--fit-tokens", 500), most=20)
     search = ("--preset", "paper", "--s-prime", 4, "--minimum", 5, "--alpha", 0.3)
     yield of_files("forget", ("forget", world.model, "--topic", "love", "--data", world.pairs, *search), read=_read_set)
-    yield of_files(
-        "index",
-        ("index", world.model, "--data", world.pairs, "--depth", 8),
-        read=lambda target: _read_index(target, world),
-        parts=("codes-*.arrow",),
-    )
     sizes = ("--eval-size", 6, "--minimum", 2, "--search-size", 20, "--s-primes", "2,4", "--device", "cpu")
     words = ("--target-words", "love=aimer,aime", "--target-words", "old=vieux,vieille")
     sweep = ("sweep", world.model, "--topics", "love,old", "--data", world.pairs, *words, *sizes)
@@ -318,16 +316,6 @@ def _read_set(target: Path) -> Any:
 
     forget_set = ForgetSet.load(target)
     return forget_set.ids, forget_set.forms, [(row.id, row.topic, row.control) for row in forget_set.evidence]
-
-
-def _read_index(target: Path, world: World) -> Any:
-    from codeunlearn.codebook import load_model
-    from codeunlearn.unlearning import CorpusIndex
-
-    found = CorpusIndex.open(target, load_model(world.model))
-    sources = [line.split("\t")[0] for line in world.pairs.read_text(encoding="utf-8").splitlines()]
-    held = [source for source in sources if found.holds([source])]
-    return found.info.sentences, found.info.tokens, found.batch(held[:300], 4).ids.tolist(), len(held)
 
 
 def _read_sweep(target: Path) -> Any:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from forks import Ended, at_once, computed
-from kills import _read_index, _read_made, _read_set, _read_sweep
+from kills import _read_made, _read_set, _read_sweep
 from model_state import State, chosen_deleted, fault_of, state_of, state_of_model
 from outcome import Outcome, call, command
 from tally import Fault, Tally
@@ -134,7 +134,6 @@ def makers(world: World) -> Iterator[Race]:
         "--alpha",
         0.3,
     )
-    index = ("index", world.model, "--data", world.pairs, "--depth", 8)
     sizes = ("--eval-size", 6, "--minimum", 2, "--search-size", 20, "--s-primes", "2,4", "--device", "cpu")
     sweep = (
         "sweep",
@@ -149,7 +148,6 @@ def makers(world: World) -> Iterator[Race]:
     )
     for name, arguments, read, tries in (
         ("forget against forget", search, _read_set, 4),
-        ("index against index", index, partial(_read_index, world=world), 4),
         ("sweep against sweep", sweep, _read_sweep, 3),
     ):
         whole = computed(_read_made, arguments, read)

@@ -177,6 +177,15 @@ def sentences(text: str | bytes) -> Callable[[Place], Outcome]:
 
 
 U2028 = "\u2028"
+UNKNOWN_HEADERS = [
+    (("id", "english_text", "french_text"), [(str(i), e, f) for i, (e, f) in enumerate(PAIRS)]),
+    (("id", "phrase", "phrase traduite"), [(str(i), e, f) for i, (e, f) in enumerate(PAIRS)]),
+    (("lang", "split", "sentence_en", "sentence_fr"), [("en", "train", e, f) for e, f in PAIRS]),
+    (("lang", "split", "one", "other"), [("en", "train", e, f) for e, f in PAIRS]),
+    (("book", "split", "one", "other"), [(f"b{i % 3}", ("train", "test")[i % 2], *PAIRS[i]) for i in range(30)]),
+    (("french", "English sentence"), [(f, e) for e, f in PAIRS]),
+    (("fra", "eng"), [(f, e) for e, f in PAIRS]),
+]
 CASES = [
     Case("a TSV file", read("a.tsv", tsv()), right(PAIRS)),
     Case("with a header", read("a.tsv", tsv(header="source\ttarget\n")), right(PAIRS)),
@@ -202,6 +211,18 @@ CASES = [
     Case("only spaces and tabs", read("a.tsv", " \t \n" * 10), refused("a.tsv")),
     Case("one column", read("a.tsv", "".join(f"{e}\n" for e in ENGLISH)), refused("a.tsv")),
     Case("one row that misses a side", read("a.tsv", tsv() + "alone\n" + "\tseul\n"), right(PAIRS)),
+    *(
+        Case(f"a side of U+{ord(mark):04X} alone", read(name, content.replace("MARK", mark)), right(PAIRS))
+        for mark in "\u200b\u00ad\u2060\ufeff\u3164\u00a0\u200d\u2800\U000e0061"
+        for name, content in (("a.tsv", tsv() + "hello you\tMARK\n MARK \tbonjour toi\n"), ("a.jsonl", named("en", "fr") + json.dumps({"en": "hello", "fr": "MARK"}) + "\n"))
+    ),
+    Case("sides of marks that are seen", read("a.tsv", tsv([("?", "…"), ("_", "☃"), *PAIRS])), right([("?", "…"), ("_", "☃"), *PAIRS])),
+    *(
+        Case(f"a field of {length:,} characters in a {kind}", read(f"a.{kind}", csv_text([("x" * length, "long"), *PAIRS], end)), right(PAIRS))
+        for length in (131_073, 900_000) for kind, end in (("csv", ","), ("tsv", "\t"))
+    ),
+    Case("a field of many lines and 200,000 characters", read("a.csv", csv_text([("x y\n" * 50_000, "long"), *PAIRS])), right(PAIRS)),
+    Case("a quote that never ends, with 3 million characters behind", read("a.csv", csv_text(PAIRS) + '"open,' + "x\n" * 1_500_000), refused("a.csv", "quote")),
     Case("a constant column", read("a.tsv", "".join(f"train\t{e}\t{f}\n" for e, f in PAIRS)), either(PAIRS, "a.tsv")),
     Case("a column of numbers", read("a.tsv", "".join(f"{i}\t{e}\t{f}\n" for i, (e, f) in enumerate(PAIRS))), either(PAIRS, "a.tsv")),
     Case("a column of numbers in the second place", read("a.tsv", "".join(f"{e}\t{i}\t{f}\n" for i, (e, f) in enumerate(PAIRS))), either(PAIRS, "a.tsv")),
@@ -219,6 +240,31 @@ CASES = [
     Case("quoted TSV", read("a.tsv", csv_text([('He said "no".', 'Il a dit « non ».'), *PAIRS], "\t")), either([('He said "no".', 'Il a dit « non ».'), *PAIRS], "a.tsv")),
     Case("a quotation in a TSV", read("a.tsv", tsv([('"No," he said.', '« Non », dit-il.'), *PAIRS])), right([('"No," he said.', '« Non », dit-il.'), *PAIRS])),
     Case("a lone quotation mark in a TSV", read("a.tsv", tsv([('"No, he said.', 'Non.'), *PAIRS])), right([('"No, he said.', 'Non.'), *PAIRS])),
+    *some(
+        Case(f"a header {'/'.join(header)} that is not known", read(name, "".join(end.join(cells) + "\n" for cells in (header, *rows))), refused(name, "--source-column"))
+        for name, end in (("a.tsv", "\t"), ("a.csv", ",")) for header, rows in UNKNOWN_HEADERS
+    ),
+    Case("a header with longer names, by number", read("a.tsv", tsv(header="english_text\tfrench_text\n"), source_column="1", target_column="2"), right(PAIRS)),
+    Case("a header with longer names, by name", read("a.tsv", tsv(header="english_text\tfrench_text\n"), source_column="english_text", target_column="french_text"), right(PAIRS)),
+    Case("a first sentence on languages", read("a.tsv", tsv([("I speak English.", "Je parle français, pas anglais."), *PAIRS])), right([("I speak English.", "Je parle français, pas anglais."), *PAIRS])),
+    Case("numbers in nearly every row", read("a.tsv", "".join(f"{i if i else 'none'}\t{f}\n" for i, f in enumerate(FRENCH)) + "x\ty z\n"), refused("a.tsv")),
+    Case("one value in nearly every row", read("a.jsonl", jsonl([{"source": "opus" if i else "books", "target": f} for i, f in enumerate(FRENCH)])), refused("a.jsonl")),
+    *some(
+        Case(f"metadata as source and target: {what}", read("a.jsonl", named("en", "fr", more)), right(PAIRS))
+        for what, more in (
+            ("places", lambda i: {"source": f"books/ch{i}.txt", "target": f"row-{i}"}),
+            ("labels", lambda i: {"source": ("tatoeba", "opus_books")[i % 2], "target": ("test", "train", "validation")[i % 3]}),
+            ("hashes", lambda i: {"source": f"{i:08x}a1", "target": f"https://example.org/{i}"}),
+        )
+    ),
+    *some(
+        Case(f"two pairs of columns of sentences: {name}", read(f"a.{name}", content), refused(f"a.{name}", "several"))
+        for name, content in (
+            ("jsonl", named("en", "fr", lambda i: {"source": f"The novel number {i}", "target": f"The chapter number {i}"})),
+            ("tsv", "source\ttarget\ten\tfr\n" + "".join(f"Line {i} of it\tOf book {i}\t{e}\t{f}\n" for i, (e, f) in enumerate(PAIRS))),
+            ("parquet", parquet([{"english": e, "french": f, "src": f"Said by {i}", "tgt": f"To number {i}"} for i, (e, f) in enumerate(PAIRS)])),
+        )
+    ),
     Case("JSON Lines", read("a.jsonl", named("en", "fr")), right(PAIRS)),
     Case("rows of the Hub", read("a.jsonl", jsonl([nested(i) for i in range(30)])), right(PAIRS)),
     Case("rows of the Hub under other names", read("a.jsonl", jsonl([{"en": "opus", "fr": "train", "translation": {"en": e, "fr": f}} for e, f in PAIRS])), either(PAIRS, "a.jsonl")),
@@ -270,7 +316,6 @@ CASES = [
         for pool in ("test", "validation") for what, arguments in (
             ("train", ("train", "--plain", "--base", "tiny", "--out", "out", "--max-steps", 1)),
             ("build", ("build", "--base", lambda p: p.world.base, "--out", "out", "--num-codes", 8, "--code-dim", 4, "--layer", 1)),
-            ("index", ("index", lambda p: p.world.model, "--out", "out", "--depth", 4)),
             ("search", ("forget", lambda p: p.world.model, "--topic", "line", "--out", "out.json")),
         )
     ),

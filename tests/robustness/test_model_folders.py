@@ -192,6 +192,16 @@ def edited(file: str, edit: Edit) -> Callable[[Place, Path], Any]:
     return lambda place, folder: place.edit(folder, file, edit)
 
 
+def without_generation(**values: Any) -> Callable[[Place, Path], Any]:
+    """The settings stand in the configuration of the model, and there is no file of their own."""
+
+    def spoil(place: Place, folder: Path) -> None:
+        (folder / "generation_config.json").unlink()
+        place.edit(folder, "config.json", lambda content: _set(content, {"decoder_start_token_id": 0, **values}))
+
+    return spoil
+
+
 def bottleneck(**values: Any) -> Callable[[Place, Path], Any]:
     return edited("config.json", lambda content: _set(content["bottleneck"], values))
 
@@ -304,6 +314,64 @@ GENERATION: dict[str, list[Any]] = {
 }
 
 
+NOT_TO_BE_GENERATED: dict[str, list[Any]] = {
+    "repetition_penalty": ["2", 0, -1.0, True],
+    "no_repeat_ngram_size": ["x", -1, 2.0],
+    "guidance_scale": [3.0, "x"],
+    "stop_strings": [["a"], "a", []],
+    "sequence_bias": [{"a": 1}, [[[5], -9.0]]],
+    "encoder_repetition_penalty": [0, 2.0],
+    "encoder_no_repeat_ngram_size": [2],
+    "exponential_decay_length_penalty": ["x", [1, 2.0]],
+    "penalty_alpha": [0.6],
+    "dola_layers": ["low"],
+    "constraints": [[1]],
+    "force_words_ids": [[[5]]],
+    "forced_decoder_ids": [[[1, 5]]],
+    "token_healing": [True, "x", 1],
+    "is_assistant": [True],
+    "max_time": [0.0, 5.0],
+    "watermarking_config": [{"bias": 9.0}, {}, "x"],
+    "min_length": [1e9, 10**9, 3, False],
+    "min_new_tokens": [5],
+    "max_length": ["x", 0],
+    "prompt_lookup_num_tokens": [3],
+    "assistant_early_exit": [1],
+    "num_beam_groups": [2],
+    "diversity_penalty": [0.5],
+    "compile_config": [{"mode": "x"}],
+    "length_penalty": ["x", 1e9],
+    "top_k": [-1, "x"],
+    "early_stopping": ["x", 5],
+    "get_generation_mode": [None, 5],
+    "validate": [None],
+    "whatever": [1, None],
+}
+PLAIN_GENERATION: dict[str, dict[str, Any]] = {
+    "T5": {"_from_model_config": True, "output_attentions": False, "output_hidden_states": False, "use_cache": True},
+    "a Marian": {"bad_words_ids": [[250]], "bos_token_id": 0, "forced_eos_token_id": 1, "max_length": 512, "num_beams": 4, "renormalize_logits": True},
+    "an older version with all defaults": {
+        "min_length": 0, "do_sample": False, "early_stopping": False, "temperature": 1.0, "top_k": 50, "top_p": 1.0, "typical_p": 1.0,
+        "repetition_penalty": 1.0, "length_penalty": 1.0, "no_repeat_ngram_size": 0, "encoder_no_repeat_ngram_size": 0,
+        "encoder_repetition_penalty": 1.0, "num_return_sequences": 1, "num_beam_groups": 1, "diversity_penalty": 0.0, "max_time": None,
+        "epsilon_cutoff": 0.0, "eta_cutoff": 0.0, "num_assistant_tokens": 5, "num_assistant_tokens_schedule": "heuristic", "token_healing": False,
+        "output_scores": False, "return_dict_in_generate": False, "is_assistant": False, "watermarking_config": None, "_commit_hash": "abc",
+    },
+    "a beam search": {"num_beams": 5, "early_stopping": True, "length_penalty": 0.8},
+}  # fmt: skip
+OTHER_CONFIG: dict[str, list[Any]] = {
+    "return_dict": [False, "x"],
+    "feed_forward_proj": ["gelu"],
+    "dense_act_fn": ["gelu", "gelu_new", 5],
+    "is_gated_act": [True, "x"],
+    "output_attentions": [True, "x"],
+    "output_hidden_states": [True, "x"],
+    "chunk_size_feed_forward": [3, "x"],
+    "is_decoder": [True],
+    "use_cache": ["x"],
+}
+
+
 def label(value: Any) -> str:
     return "missing" if value is MISSING else repr(value)[:40]
 
@@ -407,6 +475,24 @@ CASES = [
         Case(f"generation: {name} = {value!r}", beside("generation_config.json", lambda c, n=name, v=value: c.update({n: v})), harmless("model"))
         for name, values in GENERATION.items() for value in values
     ),
+    *some(
+        Case(f"generation: {name} = {value!r} is refused", beside("generation_config.json", lambda c, n=name, v=value: c.update({n: v})), refused("model", name))
+        for name, values in NOT_TO_BE_GENERATED.items() for value in values
+    ),
+    *some(
+        Case(f"generation, as older versions wrote it: {name} = {values[0]!r}", translated(without_generation(**{name: values[0]})), refused("model", name))
+        for name, values in NOT_TO_BE_GENERATED.items() if name not in ("get_generation_mode", "validate", "whatever")
+    ),
+    *(
+        Case(f"generation_config.json of {name}", beside("generation_config.json", lambda c, v=values: c.update(v)), Accepted(lines_kept))
+        for name, values in PLAIN_GENERATION.items()
+    ),
+    *some(
+        Case(f"{name} = {value!r} is refused", top(**{name: value}), refused("model", name))
+        for name, values in OTHER_CONFIG.items() for value in values
+    ),
+    Case("an activation that is named once", top(dense_act_fn=MISSING, is_gated_act=MISSING), Accepted(lines_kept)),
+    Case("generation_config.json of penalties, which are followed", beside("generation_config.json", lambda c: c.update(no_repeat_ngram_size=3, repetition_penalty=1.1)), Accepted(lambda o, p: o.shown.count("\n") == 4)),
     Case("no generation_config.json", gone("generation_config.json"), Either(refused("model"), Accepted(lambda o, p: o.shown.count("\n") == 4))),
     *some(Case(f"tokenizer.json: {name}", raw("tokenizer.json", content), refused("model")) for name, content in NOT_JSON.items()),
     *some(Case(f"tokenizer.json cut at {share}", cut("tokenizer.json", share), refused("model")) for share in (0.3, 0.9, 0.999)),
@@ -463,7 +549,6 @@ CASES = [
         for name, arguments in (
             ("apply", ("apply", lambda p: p.world.base, lambda p: p.world.love, "--out", "out")),
             ("restore", ("restore", lambda p: p.world.base, "--out", "out")),
-            ("index", ("index", lambda p: p.world.base, "--data", lambda p: p.world.pairs, "--out", "out")),
         )
     ),
 ]  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from case import Accepted, Case, Either, Refused, expect, made_always, refused, some
 from outcome import Outcome
 from place import Place
-from test_outputs import SIZES, apply, build, evaluate, forget, index, show, sweep, topics, train
+from test_outputs import SIZES, apply, build, evaluate, forget, show, sweep, topics, train
 
 Command = Callable[[Any], tuple[object, ...]]
 
@@ -38,7 +38,7 @@ def searching(*more: object) -> Callable[[Place], Outcome]:
 
 CASES = [
     *some(Case(f"{name} --device {device}", given(command, "--device", device, out=out), refused("device|CUDA")) for name, command, out in (
-        ("forget", forget, "target"), ("evaluate", evaluate, None), ("sweep", sweep, "target"), ("index", index, "target"), ("build", build, "target"), ("train", train, "target"),
+        ("forget", forget, "target"), ("evaluate", evaluate, None), ("sweep", sweep, "target"), ("build", build, "target"), ("train", train, "target"),
     ) for device in ("tpu", "cuda:99", "")),
     *some(Case(f"forget {option} {value}", searching(option, value), refused(option.removeprefix("--").replace("-", "")[:5] + f"|{option}|{option.removeprefix('--')}")) for option, values in {
         "--alpha": [-1, 0, 2, "nan", "x"], "--fdr": [-1, 0, 2, "nan"], "--max-codes": [0, -1, "x"], "--s-prime": [0, 8], "--preset": ["", "x", "Paper"],
@@ -54,7 +54,6 @@ CASES = [
     Case("forget paper with S' above the codebook", given(forget, "--s-prime", 65), refused()),
     Case("forget on a plain model", lambda p: p.run("forget", p.world.base, "--topic", "love", "--data", p.world.pairs, "--minimum", 5, "--out", "target"), refused("bottleneck")),
     Case("forget a topic that is not there", lambda p: p.run("forget", p.world.model, "--topic", "zebra", "--data", p.world.pairs, "--out", "target"), refused("zebra")),
-    Case("forget with an index of another model", lambda p: _foreign_index(p), refused("index")),
     Case("forget with a --data-config for a file", searching("--data-config", "en-fr"), refused("--data-config")),
     Case("evaluate a topic-only option without a topic", lambda p: p.run("evaluate", p.world.model, "--data", p.world.pairs, *SIZES, "--target-words", "aime"), refused("--target-words")),
     Case("evaluate --neighbours without a topic", lambda p: p.run("evaluate", p.world.model, "--data", p.world.pairs, *SIZES, "--neighbours", "like"), refused("--neighbours")),
@@ -73,7 +72,6 @@ CASES = [
     Case("sweep --target-words of another topic", given(sweep, "--target-words", "hate=haine"), refused("hate")),
     Case("sweep --target-words without words", given(sweep, "--target-words", "love="), refused("--target-words")),
     *some(Case(f"sweep --preset {value!r}", given(sweep, "--preset", value), refused(value or "preset")) for value in ("", "x")),
-    *some(Case(f"index --depth {value}", given(index, "--depth", value), refused("depth")) for value in (0, -1, 65, "x")),
     *some(Case(f"build {option} {value}", given(build, option, value), refused()) for option, value in (
         ("--num-codes", 0), ("--num-codes", 10**9), ("--code-dim", 0), ("--code-dim", -1), ("--top-s", 0), ("--top-s", 33), ("--layer", 9), ("--layer", -1), ("--fit-tokens", 0), ("--base", "none"), ("--base", "tiny"))),
     Case("build on a model with a bottleneck", lambda p: p.run("build", "--data", p.world.pairs, "--base", p.world.model, "--num-codes", 32, "--code-dim", 8, "--layer", 1, "--out", "target"), refused("bottleneck")),
@@ -98,14 +96,6 @@ CASES = [
     *some(Case(f"train with seed {seed}", given(train, "--seed", seed), Either(Refused(("seed",)), Accepted())) for seed in (-1, 2**32, 10**30)),
     *some(Case(f"sweep with seed {seed}", given(sweep, "--seed", seed), Either(Refused(("seed",)), Accepted())) for seed in (-1, 2**32, 10**30)),
 ]  # fmt: skip
-
-
-def _foreign_index(place: Place) -> Outcome:
-    made = place.run(
-        "index", place.world.other, "--data", place.world.pairs, "--limit", 100, "--depth", 8, "--out", "index"
-    )
-    assert made.kind == "done", made.said
-    return place.run(*forget(place.world), "--index", "index", "--out", "target")
 
 
 @pytest.mark.parametrize("case", made_always(CASES), ids=lambda case: case.name)

@@ -44,10 +44,6 @@ def sweep(world: World) -> tuple[object, ...]:
     return "sweep", world.model, "--topics", "love", "--data", world.pairs, *words, "--s-primes", "2", *SIZES
 
 
-def index(world: World) -> tuple[object, ...]:
-    return "index", world.model, "--data", world.pairs, "--limit", 100, "--depth", 4
-
-
 def build(world: World) -> tuple[object, ...]:
     shape = ("--num-codes", 32, "--code-dim", 8, "--top-s", 2, "--layer", 1, "--fit-tokens", 500)
     return "build", "--data", world.pairs, "--base", world.base, *shape, "--device", "cpu"
@@ -75,7 +71,7 @@ def reproduce(world: World) -> tuple[object, ...]:
 
 Command = Callable[[World], tuple[object, ...]]
 FOLDERS: dict[str, Command] = {
-    "apply": apply, "restore": restore, "sweep": sweep, "index": index, "build": build, "train": train,
+    "apply": apply, "restore": restore, "sweep": sweep, "build": build, "train": train,
 }  # fmt: skip
 """Commands whose ``--out`` is a folder."""
 JSON: dict[str, Command] = {
@@ -247,7 +243,7 @@ MARKUP = (
     "x[/b]",
     "x[old]",
     "[red]",
-    "x[/",
+    "x[/x",
     ":smile:",
     "<img src=x>",
     "$x$",
@@ -352,7 +348,6 @@ CASES = [
     Case("forget --json and --out the same", lambda p: p.run(*forget(p.world), "--out", "a.json", "--json", "a.json"), Either(refused("a.json"), Accepted(lambda _, p: json.loads((p.path / "a.json").read_text())["topic"] == "love"))),
     Case("forget --out onto its data", lambda p: (d := p.copy(p.world.pairs), p.run("forget", p.world.model, "--topic", "love", "--data", d, *SEARCH, "--out", d))[1], refused("pairs.tsv")),
     Case("forget --out into its model", lambda p: (m := p.model(), p.run("forget", m, "--topic", "love", "--data", p.world.pairs, *SEARCH, "--out", m / "model.safetensors"))[1], refused("model.safetensors")),
-    Case("index over an older index", lambda p: (p.run(*index(p.world), "--out", "target"), p.run(*index(p.world), "--out", "target"))[1], refused("target")),
     Case("train over a finished model", over(train, "base"), refused("target")),
     Case("build over a finished model", over(build, "model"), refused("target")),
     Case("commit in mode drop", into("target", "--commit", "--mode", "drop"), refused("refill")),

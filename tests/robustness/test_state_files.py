@@ -67,17 +67,6 @@ def TRAIN(world: World) -> tuple[object, ...]:
 
 
 @cache
-def index_of(world: World) -> Path:
-    out = world.root / "index"
-    good(*INDEX(world), "--out", out)
-    return out
-
-
-def INDEX(world: World) -> tuple[object, ...]:
-    return ("index", world.model, "--data", world.pairs, "--limit", 600, "--depth", 8, "--device", "cpu")
-
-
-@cache
 def sweep_of(world: World) -> Path:
     out = world.root / "sweep"
     good(*SWEEP(world), "--out", out)
@@ -178,31 +167,6 @@ def trains_on_finished(place: Place) -> Outcome:
     return place.run(*TRAIN(place.world), "--out", out)
 
 
-def searches_with(spoil: Spoil) -> Callable[[Place], Outcome]:
-    """A search with a spoiled index."""
-
-    def do(place: Place) -> Outcome:
-        index = place.copy(index_of(place.world), "index")
-        spoil(index)
-        options = ("--preset", "paper", "--s-prime", 4, "--minimum", 5, "--alpha", 0.3, "--limit", 600)
-        data = ("--data", place.world.pairs, "--index", index, "--out", "out.json")
-        return place.run("forget", place.world.model, "--topic", "love", *data, *options)
-
-    return do
-
-
-def indexes_on(spoil: Spoil, *more: object) -> Callable[[Place], Outcome]:
-    """An index that was killed before its last file, begun again."""
-
-    def do(place: Place) -> Outcome:
-        out = place.copy(index_of(place.world), "out")
-        (out / "index.json").unlink()
-        spoil(out)
-        return place.run(*INDEX(place.world), *more, "--out", out)
-
-    return do
-
-
 def sweeps_on(spoil: Spoil, *more: object) -> Callable[[Place], Outcome]:
     def do(place: Place) -> Outcome:
         out = place.copy(sweep_of(place.world), "out")
@@ -299,34 +263,6 @@ def same_model(_outcome: Outcome, place: Place) -> bool:
     return True
 
 
-def same_set(_outcome: Outcome, place: Place) -> bool:
-    """The search finds what it finds with the whole index."""
-    found_now = json.loads((place.path / "out.json").read_text())["ids"]
-    return found_now == searched(place.world)
-
-
-@cache
-def searched(world: World) -> list[int]:
-    path = world.root / "indexed.json"
-    options = ("--preset", "paper", "--s-prime", 4, "--minimum", 5, "--alpha", 0.3, "--limit", 600)
-    good("forget", world.model, "--topic", "love", "--data", world.pairs, *options, "--out", path)
-    return json.loads(path.read_text())["ids"]
-
-
-def same_index(_outcome: Outcome, place: Place) -> bool:
-    """The index holds the codes that one made in one go holds."""
-    from codeunlearn.codebook import load_model
-    from codeunlearn.unlearning import CorpusIndex
-
-    model = load_model(place.world.model)
-    one, other = (CorpusIndex.open(folder, model) for folder in (place.path / "out", index_of(place.world)))
-    assert one.info.sentences == other.info.sentences
-    assert (one.counts.code_ids == other.counts.code_ids).all()
-    sources = [source for part in other._parts for source in part.sources]  # pyright: ignore[reportPrivateUsage]
-    assert one.holds(sources)
-    return bool((one.batch(sources[:50], 4).ids == other.batch(sources[:50], 4).ids).all())
-
-
 def same_sweep(_outcome: Outcome, place: Place) -> bool:
     from codeunlearn.evaluation.sweep import Sweep
 
@@ -364,24 +300,6 @@ CASES = [
     Case("both checkpoints cut", trains_on(lambda out: (cut(f"{NEWEST}/*.safetensors", 0.5)(out), cut(f"{BEFORE}/*.safetensors", 0.5)(out))), either("checkpoint", same_model)),
     Case("a foreign folder among the checkpoints", trains_on(lambda out: (out / "checkpoints" / "checkpoint-x").mkdir()), Accepted(same_model)),
     Case("a foreign checkpoint with a state", trains_on(lambda out: shutil.copytree(out / NEWEST, out / "checkpoints" / "checkpoint-last")), either("checkpoint", same_model)),
-    Case("an index is used", searches_with(lambda _: None), Accepted(same_set)),
-    *some(
-        Case(f"{name} cut at {share}", searches_with(cut(name, share)), either("index", same_set))
-        for name in ("index.json", "counts.npz", "codes-*.arrow") for share in CUTS
-    ),
-    *some(Case(f"index.json: {what}", searches_with(of("index.json", content)), refused("index")) for what, content in NOT_JSON.items()),
-    *some(
-        Case(f"index.json: {key} = {value!r}", searches_with(put("index.json", key, value=value)), refused("index"))
-        for key, value in (("depth", "8"), ("depth", 3), ("num_codes", "64"), ("num_codes", 32), ("fingerprint", None), ("fingerprint", "0" * 64), ("sentences", "x"), ("tokens", -1), ("details", 5))
-    ),
-    Case("codes gone", searches_with(gone("codes-*.arrow")), either("index", same_set)),
-    Case("codes of random bytes", searches_with(of("codes-*.arrow", bytes(range(256)) * 9)), either("index", same_set)),
-    Case("counts gone", searches_with(gone("counts.npz")), either("index|counts.npz", same_set)),
-    Case("an index goes on", indexes_on(lambda _: None), Accepted(same_index)),
-    *some(Case(f"begun index: {name} cut at {share}", indexes_on(cut(name, share)), either("index|out", same_index)) for name in ("request.json", "codes-*.arrow") for share in (0.0, 0.5, 0.999)),
-    *some(Case(f"begun index: request.json: {what}", indexes_on(of("request.json", content)), either("request.json|begun with", same_index)) for what, content in NOT_JSON.items()),
-    Case("begun index: codes gone", indexes_on(gone("codes-*.arrow")), Accepted(same_index)),
-    Case("an index begun for other sentences of the same number", lambda p: other_corpus(p), either("out", lambda _, p: holds_its_own(p))),
     Case("a sweep goes on", sweeps_on(lambda _: None), Accepted(same_sweep)),
     *some(Case(f"sweep.json cut at {share}", sweeps_on(cut("sweep.json", share)), either("sweep.json", same_sweep)) for share in CUTS),
     *some(Case(f"sweep.json: {what}", sweeps_on(of("sweep.json", content)), either("sweep.json", same_sweep)) for what, content in NOT_JSON.items()),
@@ -432,26 +350,6 @@ def _other_text(place: Place) -> Path:
     """As many sentences as the world's data has, and others."""
     lines = place.world.pairs.read_text().splitlines()[600:]
     return place.write("data/pairs.tsv", "\n".join(lines) + "\n")
-
-
-def other_corpus(place: Place) -> Outcome:
-    """An index begun with one corpus and gone on with for another that has as many sentences in the pool."""
-    from codeunlearn.corpus.pools import pool_of
-
-    lines = [line for line in place.world.pairs.read_text().splitlines() if pool_of(line.split("\t")[0]) == "train"]
-    one, other = place.write("one.tsv", "\n".join(lines[:200])), place.write("other.tsv", "\n".join(lines[200:400]))
-    begun = place.run("index", place.world.model, "--data", one, "--depth", 4, "--out", "out")
-    assert begun.kind == "done", begun.said
-    (place.path / "out" / "index.json").unlink()
-    return place.run("index", place.world.model, "--data", other, "--depth", 4, "--out", "out")
-
-
-def holds_its_own(place: Place) -> bool:
-    from codeunlearn.codebook import load_model
-    from codeunlearn.unlearning import CorpusIndex
-
-    sources = [line.split("\t")[0] for line in (place.path / "other.tsv").read_text().splitlines()]
-    return CorpusIndex.open(place.path / "out", load_model(place.world.model)).holds(sources)
 
 
 def other_sweep(place: Place) -> Outcome:

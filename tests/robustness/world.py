@@ -49,13 +49,13 @@ class World:
 
 def make_world(root: Path) -> World:
     """Builds all of it in a few seconds."""
-    from codeunlearn.corpus import stories
+    from codeunlearn.corpus.samples import SAMPLES
     from codeunlearn.training.tokenizer import train_tokenizer
 
     world = World(root)
-    pairs = stories.generate(1200)
-    world.pairs.write_text("".join(f"{p.source}\t{p.target}\n" for p in pairs), encoding="utf-8")
-    tokenizer = train_tokenizer([text for p in pairs[:400] for text in (p.source, p.target)], vocab_size=300)
+    pairs = SAMPLES["stories"].pairs(1200)
+    world.pairs.write_text("".join(f"{source}\t{target}\n" for source, target in pairs), encoding="utf-8")
+    tokenizer = train_tokenizer([text for pair in pairs[:400] for text in pair], vocab_size=300)
     for name, seed in (("model", 0), ("other", 7)):
         base, model = make_models(len(tokenizer), seed)
         model.save_pretrained(root / name)

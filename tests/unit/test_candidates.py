@@ -11,11 +11,11 @@ import pytest
 from codeunlearn.unlearning.evidence.code_lists import BoolArray, CodeLists
 from codeunlearn.unlearning.evidence.statistics import fisher, mcnemar, sign_flip
 from codeunlearn.unlearning.recipes.candidates import Candidates, Material, find_candidates, stability
-from codeunlearn.unlearning.recipes.presets import RecommendedPreset
+from codeunlearn.unlearning.recipes.recommended import Recommended
 
 CODES, SENTENCES = 12, 60
 NOTHING = np.zeros(CODES, bool)
-PRESET = RecommendedPreset(fdr=1.0, min_effect=0.05)
+PRESET = Recommended(fdr=1.0, min_effect=0.05)
 
 
 def lists(presence: BoolArray) -> CodeLists:

@@ -8,9 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck
+from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck, require_bottleneck
 from codeunlearn.codebook.config import BottleneckConfig
-from codeunlearn.codebook.modeling import require_bottleneck
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.training.dead_codes import revive, sample_encodings
 from codeunlearn.training.health import HealthMonitor

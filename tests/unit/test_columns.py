@@ -106,7 +106,7 @@ def test_a_name_that_is_a_number_comes_before_the_number(tmp_path: Path) -> None
         ("0", "2", "has no column '0'"),
         ("-1", "2", "has no column '-1'"),
         ("2", "2", "'2' and '2' are the same column"),
-        ("1", "2", "column '1' holds no words, only such as '0'"),
+        ("1", "2", "column '1' holds no words, only such as '1'"),
         ("3", None, "Name both columns"),
         ("", "2", "Name both columns"),
     ],

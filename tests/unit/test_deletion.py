@@ -14,15 +14,16 @@ from torch import Tensor
 from transformers import T5Config, T5ForConditionalGeneration
 
 from codeunlearn.codebook import BottleneckConfig, attach, fingerprint, load_model, model_identity, run_to_site
+from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.training.tokenizer import train_tokenizer
 from codeunlearn.unlearning import (
     ForgetSet,
+    Paper,
     commit,
     forget,
     forgetting,
     restore,
-    search_topic,
     set_deletion_mode,
     undeleted,
     union,
@@ -306,8 +307,8 @@ def test_a_set_found_between_two_commits_applies_after_the_second(model: Model) 
     commit(model)
     sentences = [f"{x} c {y}" for x in "abdfgh" for y in "abdfgh"]
     tokenizer = train_tokenizer(sentences, 16)
-    control = [sentence.replace("c", "e") for sentence in sentences]
-    between = search_topic(model, tokenizer, sentences, control, topic_name="c", s_prime=8).forget_set
+    sets = TopicSets.from_sentences("c", sentences, [[sentence.replace("c", "e") for sentence in sentences]])
+    between = Paper(s_prime=8).search(model, tokenizer, sets, steps=()).forget_set
     forget(model, set_of(model, "captain", [3, 4]))
     commit(model)
     between = replace(between, ids=(*between.ids[:9], 3), evidence=())

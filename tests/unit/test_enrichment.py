@@ -17,11 +17,11 @@ from codeunlearn.unlearning import (
     CodeCounter,
     CodeCounts,
     EnrichmentTable,
-    PairedPreset,
-    PaperPreset,
+    Paired,
+    Paper,
     chi_squared,
     enrichment,
-    find_preset,
+    make_recipe,
 )
 
 NUM_CODES, S_PRIMES, SENTENCES, LENGTH = 400, (3, 5), 300, 6
@@ -139,7 +139,7 @@ def test_the_table_holds_the_codes_that_fired_and_only_those() -> None:
 
 
 def test_paper_preset_picks_exactly_the_codes_scipy_would(planted_counts: CodeCounts) -> None:
-    preset = PaperPreset()
+    preset = Paper()
     for s_prime in S_PRIMES:
         table = preset.table(planted_counts, s_prime)
         expected = {
@@ -161,7 +161,7 @@ def test_planted_codes_are_the_strongest_evidence(planted_counts: CodeCounts) ->
 
 def test_swapping_topic_and_control_finds_nothing_in_common() -> None:
     topic, control = random_batch(0, PLANTED, share=0.3), random_batch(1)
-    preset = PaperPreset()
+    preset = Paper()
     forward, backward = (preset.table(counts_of(*pair), 5) for pair in ((topic, control), (control, topic)))
     np.testing.assert_allclose(forward.r, -backward.r, atol=1e-12)
     np.testing.assert_allclose(forward.p, backward.p)
@@ -169,13 +169,13 @@ def test_swapping_topic_and_control_finds_nothing_in_common() -> None:
 
 
 def test_control_against_the_same_control_finds_nothing() -> None:
-    preset = PaperPreset(alpha=1.0)
+    preset = Paper(alpha=1.0)
     table = preset.table(counts_of(random_batch(1), random_batch(1)), 5)
     assert not preset.select(table).any()
 
 
 def test_control_against_another_control_finds_about_as_many_codes_as_announced() -> None:
-    preset = PaperPreset()
+    preset = Paper()
     found, announced = 0, 0.0
     for seed in range(10):
         table = preset.table(counts_of(random_batch(2 * seed), random_batch(2 * seed + 1)), 5)
@@ -189,7 +189,7 @@ def test_control_against_another_control_finds_about_as_many_codes_as_announced(
 def test_the_paired_preset_finds_planted_codes_and_hardly_anything_between_controls(
     planted_counts: CodeCounts, test: Any
 ) -> None:
-    preset = PairedPreset(test=test)
+    preset = Paired(test=test)
     table = preset.table(planted_counts, 3)
     assert {1000 + code for code in PLANTED} <= set(table.ids[preset.select(table)].tolist())
     tables = [preset.table(counts_of(random_batch(2 * i), random_batch(2 * i + 1)), 5) for i in range(10)]
@@ -197,9 +197,9 @@ def test_the_paired_preset_finds_planted_codes_and_hardly_anything_between_contr
 
 
 def test_epsilon_changes_the_ratio_and_never_the_selection(planted_counts: CodeCounts) -> None:
-    tables = [PaperPreset(epsilon=epsilon).table(planted_counts, 5) for epsilon in (1e-9, 1e-2)]
+    tables = [Paper(epsilon=epsilon).table(planted_counts, 5) for epsilon in (1e-9, 1e-2)]
     assert not np.allclose(tables[0].r, tables[1].r)
-    np.testing.assert_array_equal(*(PaperPreset().select(table) for table in tables))
+    np.testing.assert_array_equal(*(Paper().select(table) for table in tables))
 
 
 def test_a_saved_table_comes_back_equal(tmp_path: Path, planted_counts: CodeCounts) -> None:
@@ -224,6 +224,6 @@ def test_options_that_make_no_sense_are_refused(planted_counts: CodeCounts) -> N
     with pytest.raises(CodeUnlearnError, match="above zero"):
         enrichment(planted_counts, 5, epsilon=0)
     with pytest.raises(CodeUnlearnError, match="significance"):
-        PaperPreset(alpha=0)
-    with pytest.raises(CodeUnlearnError, match="choose one of paired, paper"):
-        find_preset("papper")
+        Paper(alpha=0)
+    with pytest.raises(CodeUnlearnError, match=r"choose one of .*paper"):
+        make_recipe("papper")

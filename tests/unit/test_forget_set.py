@@ -17,15 +17,14 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
 from codeunlearn.codebook import BottleneckConfig, attach, fingerprint
+from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.unlearning import (
     CodeEvidence,
     ForgetSet,
-    PaperPreset,
+    Paper,
     TopicSearch,
     forget,
-    search_s_primes,
-    search_topic,
     union,
 )
 
@@ -75,10 +74,11 @@ def model() -> T5ForConditionalGeneration:
     return attach(base.eval(), BottleneckConfig(d_model=16, num_codes=60, code_dim=8, top_s=2, site=site))
 
 
-def search(model: T5ForConditionalGeneration, s_prime: int = 4, **options: object) -> TopicSearch:
-    return search_topic(
-        model, TOKENIZER, TOPIC, [CONTROL], topic_name="love", forms=["loves"], s_prime=s_prime, **options
-    )
+SETS = TopicSets.from_sentences("love", TOPIC, [CONTROL], forms=["loves"], target_words=["aimer"])
+
+
+def search(model: T5ForConditionalGeneration, s_prime: int = 4, **options: Any) -> TopicSearch:
+    return Paper(s_prime=s_prime).search(model, TOKENIZER, SETS, steps=(), **options)
 
 
 # The file.
@@ -283,8 +283,8 @@ def test_most_codes_that_a_search_finds_fire_on_the_topic_word(model: T5ForCondi
 
 
 def test_the_forget_set_records_how_it_was_made(model: T5ForConditionalGeneration) -> None:
-    preset = PaperPreset(alpha=0.01, yates=True)
-    found = search(model, preset=preset, seed=5, target_forms=["aimer"]).forget_set
+    recipe = Paper(s_prime=4, alpha=0.01, yates=True)
+    found = recipe.search(model, TOKENIZER, SETS, seed=5, steps=()).forget_set
     assert found.fingerprint == fingerprint(model)
     assert (found.topic, found.forms, found.target_forms, found.seed) == ("love", ("loves",), ("aimer",), 5)
     assert (found.preset, found.s_prime, found.num_codes) == ("paper", 4, 60)
@@ -295,14 +295,16 @@ def test_the_forget_set_records_how_it_was_made(model: T5ForConditionalGeneratio
 
 
 def test_one_pass_gives_the_set_of_every_s_prime(model: T5ForConditionalGeneration) -> None:
-    found = search_s_primes(model, TOKENIZER, TOPIC, CONTROL, topic_name="love", forms=["loves"], s_primes=(2, 4, 16))
-    assert list(found) == [2, 4, 16]
-    for s_prime, one in found.items():
-        assert one.forget_set == search(model, s_prime).forget_set
+    found = Paper(s_prime=4).search(model, TOKENIZER, SETS, steps=(2, 4, 16))
+    assert [step.size for step in found.steps] == [2, 4, 16]
+    assert found.forget_set == found.at(4)
+    for step in found.steps:
+        assert step.forget_set == search(model, step.size).forget_set
 
 
 def test_control_against_control_finds_nothing(model: T5ForConditionalGeneration) -> None:
-    found = search_topic(model, TOKENIZER, CONTROL, CONTROL, topic_name="nothing", s_prime=4)
+    nothing = TopicSets.from_sentences("nothing", CONTROL, [CONTROL])
+    found = Paper(s_prime=4).search(model, TOKENIZER, nothing, steps=())
     assert found.forget_set.ids == ()
     assert found.forget_set.codes_tested > 0
 

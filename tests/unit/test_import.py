@@ -14,8 +14,22 @@ import pytest
 import codeunlearn
 
 PACKAGE = Path(codeunlearn.__file__).parent
-ORDER = ["codebook", "corpus", "training", "unlearning", "evaluation", "reporting", "reproduction", "cli"]
-ANYWHERE = {"device", "errors", "files", "folders", "markdown", "record", "saving", "validation"}
+ORDER = [
+    "codebook", "tasks", "corpus", "training", "unlearning", "evaluation", "methods", "audit", "reporting", "experiments", "cli"
+]  # fmt: skip
+ANYWHERE = {
+    "device",
+    "errors",
+    "extras",
+    "files",
+    "folders",
+    "markdown",
+    "reading",
+    "record",
+    "registry",
+    "saving",
+    "validation",
+}
 
 
 def run(code: str) -> None:
@@ -30,15 +44,32 @@ def test_importing_the_package_imports_no_heavy_library() -> None:
     run(f"import sys, codeunlearn; found = {heavy} & set(sys.modules); assert not found, found")
 
 
+def test_the_command_answers_a_question_about_itself_without_heavy_libraries() -> None:
+    heavy = {"torch", "transformers", "datasets", "scipy", "nltk", "numpy", "pandas"}
+    run(f"import sys, codeunlearn.cli.app; found = {heavy} & set(sys.modules); assert not found, found")
+
+
 def test_the_mechanism_works_where_the_other_libraries_are_not_installed() -> None:
     """transformers imports scipy when it is there, so "not needed" is tested by taking it away."""
-    absent = ["datasets", "scipy", "nltk", "pandas", "sacrebleu", "matplotlib", "wordfreq", "HanTa", "typer"]
+    absent = [
+        "datasets",
+        "accelerate",
+        "scipy",
+        "nltk",
+        "pandas",
+        "sacrebleu",
+        "matplotlib",
+        "wordfreq",
+        "HanTa",
+        "typer",
+    ]
     run(f"import sys; sys.modules.update(dict.fromkeys({absent})); import codeunlearn.codebook")
 
 
 def test_the_top_level_names_are_there() -> None:
     for name in codeunlearn.__all__:
-        assert getattr(codeunlearn, name).__name__ == name
+        value = getattr(codeunlearn, name)
+        assert name.isupper() or value.__name__ == name
     assert set(codeunlearn.__all__) <= set(dir(codeunlearn))
     with pytest.raises(AttributeError, match="has no attribute 'forgte'"):
         codeunlearn.forgte  # noqa: B018
@@ -63,7 +94,7 @@ def modules() -> list[Path]:
 
 def test_every_folder_has_its_place_in_the_order() -> None:
     folders = {p.name for p in PACKAGE.iterdir() if p.is_dir() and p.name != "__pycache__"}
-    assert folders == set(ORDER)
+    assert folders <= set(ORDER)
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -85,8 +116,8 @@ def test_what_may_be_imported_from_anywhere_imports_no_folder(name: str) -> None
 def test_the_mechanism_imports_only_torch_transformers_and_safetensors() -> None:
     """Triton too, where it is there: its kernels have a module of their own, which nothing imports without trying."""
     always = {"torch", "transformers", "safetensors", "codeunlearn", *sys.stdlib_module_names}
-    for path in (PACKAGE / "codebook").glob("*.py"):
-        allowed = always | {"triton"} if path.stem.startswith("fused_") else always
+    for path in (PACKAGE / "codebook").rglob("*.py"):
+        allowed = always | {"triton"} if path.stem in ("fused", "kernels") else always
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []

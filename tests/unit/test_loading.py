@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from codeunlearn.corpus import rows
 from codeunlearn.corpus.loading import DataConfig, LoadedPairs, load_pairs
+from codeunlearn.corpus.samples import SAMPLES
 from codeunlearn.errors import CodeUnlearnError
 
 PAIRS = [("A dog runs.", "Un chien court."), ("I love it.", "Je l’aime."), ("She sleeps.", "Elle dort.")]
@@ -170,10 +171,13 @@ def test_absent_cells_of_a_parquet_file_are_skipped(tmp_path: Path) -> None:
     assert loaded.report.skipped == {"with a side missing": 2}
 
 
-def test_the_embedded_corpus_needs_no_file_and_knows_its_topics() -> None:
-    loaded = load_pairs(DataConfig("stories", limit=40))
+@pytest.mark.parametrize("name", SAMPLES)
+def test_texts_of_the_package_need_no_file(name: str) -> None:
+    loaded = load_pairs(DataConfig(name, limit=40))
     assert len(loaded.dataset) == loaded.report.kept == 40
-    assert any(loaded.dataset["topics"])
+    assert read(loaded) == read(load_pairs(name))[:40]
+    with pytest.raises(CodeUnlearnError, match=f"{name} is no Hub data set"):
+        load_pairs(DataConfig(name, config="en-fr"))
 
 
 def test_a_hub_data_set_in_the_form_of_opus_books(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,9 +264,9 @@ def text(without: str) -> st.SearchStrategy[str]:
 
 
 def pairs(without: str = "") -> st.SearchStrategy[list[tuple[str, str]]]:
-    """At least two, told apart by number, since a column of one value is refused."""
+    """At least two of several words, told apart by number, since a column of one value or of identifiers is refused."""
     listed = st.lists(st.tuples(text(without), text(without)), min_size=2, max_size=6)
-    return listed.map(lambda found: [(f"{i}{s}", f"{i}{t}") for i, (s, t) in enumerate(found)])
+    return listed.map(lambda found: [(f"{i} {s}", f"{i} {t}") for i, (s, t) in enumerate(found)])
 
 
 def as_jsonl(path: Path, written: list[tuple[str, str]], **options: Any) -> None:

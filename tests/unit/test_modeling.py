@@ -51,7 +51,7 @@ def test_skipping_the_bottleneck_gives_the_base(
 def test_the_bottleneck_comes_back_when_a_skip_fails(tiny_model: Any) -> None:
     with pytest.raises(KeyError), skip_bottleneck(tiny_model):
         raise KeyError
-    assert tiny_model.bottleneck.bypasses == 0
+    assert not tiny_model.bottleneck.bypasses
 
 
 def test_blocks_that_overlap_skip_until_their_own_end(tiny_model: Any, tiny_batch: Batch) -> None:

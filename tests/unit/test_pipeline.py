@@ -9,8 +9,8 @@ import pytest
 from transformers import PreTrainedTokenizerFast, pipeline
 from transformers.pipelines import PIPELINE_REGISTRY
 
-from codeunlearn.codebook import TranslationPipeline, load_model
-from codeunlearn.tasks.translation_pipeline import register_translation
+from codeunlearn.codebook import load_model
+from codeunlearn.tasks.translation_pipeline import TranslationPipeline, register_translation
 
 SENTENCES = ["a dog", "the cat sees a dog", "a cat runs"]
 BRIEF = {"max_new_tokens": 6}

@@ -14,19 +14,20 @@ from codeunlearn.corpus.topic_sets import Pair, TopicSets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.unlearning import (
-    PRESETS,
     ForgetSet,
-    RecommendedPreset,
+    Paired,
+    Paper,
+    Recommended,
     forgetting,
-    search_recommended,
+    make_recipe,
 )
 from codeunlearn.unlearning.evidence.effects import Deletion
 from codeunlearn.unlearning.recipes.candidates import find_candidates
-from codeunlearn.unlearning.recipes.recommended import find_path
-from codeunlearn.unlearning.recipes.search import read_material, search_topic_sets
+from codeunlearn.unlearning.recipes.path import find_path
+from codeunlearn.unlearning.recipes.recommended import read_material
 
 NOUNS, VERBS, TAILS = ("cat", "chat"), ("sees", "runs"), ("", " a cat", " the cat", " runs", " sees")
-PRESET = RecommendedPreset(topic_left=0.0, min_gain=1e-9, retain_weight=0.0)
+PRESET = Recommended(topic_left=0.0, min_gain=1e-9, retain_weight=0.0)
 
 
 def pairs(noun: str, target: str) -> list[Pair]:
@@ -52,8 +53,8 @@ def dogs() -> TopicSets:
     return topic_sets(topic, [[pair.source.replace("dog", "cat") for pair in topic]])
 
 
-def search(model: Any, tokenizer: Any, sets: TopicSets, preset: RecommendedPreset = PRESET) -> ForgetSet:
-    return search_recommended(model, tokenizer, sets, preset=preset).forget_set
+def search(model: Any, tokenizer: Any, sets: TopicSets, preset: Recommended = PRESET) -> ForgetSet:
+    return preset.search(model, tokenizer, sets).forget_set
 
 
 def test_the_codes_tell_the_topic_from_its_controls(tiny_model: Any, tiny_tokenizer: Any, dogs: TopicSets) -> None:
@@ -75,8 +76,8 @@ def test_a_model_in_half_precision_can_be_searched_with_every_recipe(
 ) -> None:
     model = tiny_model.to(dtype)
     assert search(model, tiny_tokenizer, dogs)
-    for recipe in PRESETS:
-        assert search_topic_sets(model, tiny_tokenizer, dogs, preset=recipe, s_primes=(4,))[4].forget_set
+    for recipe in (Paper(), Paired()):
+        assert recipe.search(model, tiny_tokenizer, dogs, steps=(4,)).forget_set
 
 
 def test_control_against_control_finds_nothing(tiny_model: Any, tiny_tokenizer: Any) -> None:
@@ -211,14 +212,21 @@ def test_recipes_that_read_no_translations_need_no_target_words(
     tiny_model: Any, tiny_tokenizer: Any, dogs: TopicSets, preset: str
 ) -> None:
     silent = replace(dogs, target_words=())
-    (with_words,), (without,) = (
-        search_topic_sets(tiny_model, tiny_tokenizer, sets, preset=preset, s_primes=(4,)).values()
-        for sets in (dogs, silent)
-    )
+    recipe = make_recipe(preset, s_prime=4)
+    with_words, without = (recipe.search(tiny_model, tiny_tokenizer, sets, steps=()) for sets in (dogs, silent))
     assert with_words.forget_set.ids == without.forget_set.ids
 
 
 @pytest.mark.parametrize("wrong", [{"fdr": 0.0}, {"alpha": 1.5}, {"max_codes": 0}])
 def test_options_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(CodeUnlearnError, match=next(iter(wrong))):
-        RecommendedPreset(**wrong)
+        Recommended(**wrong)
+
+
+def test_the_path_can_be_cut_at_any_number_of_codes(tiny_model: Any, tiny_tokenizer: Any, dogs: TopicSets) -> None:
+    found = PRESET.search(tiny_model, tiny_tokenizer, dogs, steps=(1, 3))
+    whole = found.forget_set.ids
+    assert [(step.size, step.forget_set.ids) for step in found.steps] == [(1, whole[:1]), (3, whole[:3])]
+    doubling = PRESET.search(tiny_model, tiny_tokenizer, dogs).steps
+    assert doubling[0].size == 1
+    assert doubling[-1].forget_set == found.forget_set

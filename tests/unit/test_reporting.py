@@ -40,7 +40,7 @@ from codeunlearn.reporting.summary import key_figures, summary
 from codeunlearn.reporting.word_diff import Piece, word_diff
 from codeunlearn.unlearning.evidence.enrichment import EPSILON, EnrichmentTable, chi_squared
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet
-from codeunlearn.unlearning.recipes.search import TopicSearch
+from codeunlearn.unlearning.recipes.base import TopicSearch
 
 ATTACK = "<script>alert('x')</script> [bold]& co[/bold]"
 VOID_TAGS = {"meta", "img", "br", "link", "input", "hr"}
@@ -643,6 +643,12 @@ def test_a_model_card_states_data_bottleneck_and_deletions() -> None:
     assert '["fr: The lamp' in card
     assert "CC0, by us." in card
     assert "not a certificate" in card
+
+
+def test_a_text_of_the_package_brings_its_attribution_into_the_card() -> None:
+    for name, said in (("tatoeba", "CC BY 2.0 FR"), ("mine.tsv", "No attribution was given")):
+        assert said in model_card("model", {**RECORD, "data": {"data": name}}, [])
+    assert "CC0, by us." in model_card("model", {**RECORD, "data": {"data": "tatoeba"}}, [], "CC0, by us.")
 
 
 def test_a_card_claims_no_licence_and_no_base_model_that_it_does_not_know() -> None:

@@ -22,6 +22,7 @@ from codeunlearn.codebook import (
     fingerprint,
     load_model,
     load_tokenizer,
+    loading,
     model_identity,
 )
 from codeunlearn.errors import CodeUnlearnError
@@ -227,3 +228,24 @@ def test_the_fingerprint_survives_saving(saved: Path, tiny_model: Any) -> None:
 
 def test_a_model_is_known_by_its_own_fingerprint(tiny_model: Any) -> None:
     assert model_identity(tiny_model) == fingerprint(tiny_model)
+
+
+def test_a_folder_that_is_exchanged_while_it_is_read_is_read_again(
+    tiny_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files could be those of two models."""
+    folder, newer = tmp_path / "model", tmp_path / "newer"
+    tiny_model.save_pretrained(folder)
+    tiny_model.bottleneck.codebook.deleted[[3, 5]] = True
+    tiny_model.bottleneck.config.ledger.append({"topic": "love", "ids": [3, 5]})
+    tiny_model.save_pretrained(newer)
+
+    def between(*_: Any) -> None:
+        if newer.exists():
+            folder.rename(tmp_path / "older")
+            newer.rename(folder)
+
+    monkeypatch.setattr(loading, "require_whole", between)
+    loaded = load_model(folder)
+    assert loaded.bottleneck.codebook.deleted.nonzero().flatten().tolist() == [3, 5]
+    assert [entry["topic"] for entry in loaded.bottleneck.config.ledger] == ["love"]

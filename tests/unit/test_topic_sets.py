@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from datasets import Dataset
 
+from codeunlearn.corpus.loading import DataConfig, load_pairs
 from codeunlearn.corpus.pools import normalise, pool_of, split_pools
 from codeunlearn.corpus.topic_sets import Pair, TopicSets, build_topic_sets, sample_pool
 from codeunlearn.corpus.topics import Topic
@@ -212,3 +214,22 @@ def test_sets_are_saved_and_read_back(tmp_path: Path) -> None:
     path.write_text("{", encoding="utf-8")
     with pytest.raises(CodeUnlearnError, match=r"is damaged: it is not JSON .*; build the sets again"):
         TopicSets.load(path)
+
+
+def test_the_train_pool_is_gone_through_once_for_a_topic(monkeypatch: pytest.MonkeyPatch) -> None:
+    pools = split_pools(load_pairs(DataConfig("stories")).dataset)
+    train, seen = pools["train"]["source"][:], list[Topic]()
+    whole = Topic.rows
+
+    def rows(topic: Topic, sentences: Sequence[str]) -> list[int]:
+        if len(sentences) == len(train):
+            seen.append(topic)
+        return whole(topic, sentences)
+
+    monkeypatch.setattr(Topic, "rows", rows)
+    topic = Topic.from_word("love")
+    sets = build_topic_sets(topic, pools, tune_size=0, eval_size=0, search_retain_size=20)
+    assert sets.search
+    assert sets.search_retain
+    assert sets.target_words
+    assert seen == [topic]

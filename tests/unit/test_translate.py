@@ -19,11 +19,11 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from codeunlearn.codebook import TranslationPipeline
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
 from codeunlearn.tasks.forced import force
 from codeunlearn.tasks.generating import DecodingConfig, translate, translate_counted
+from codeunlearn.tasks.translation_pipeline import TranslationPipeline
 
 PAD, END, UNKNOWN = 0, 1, 2
 VOCABULARY = ["<pad>", "</s>", "<unk>", *[f"w{i}" for i in range(60)]]

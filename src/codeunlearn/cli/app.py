@@ -19,7 +19,6 @@ from codeunlearn.cli import (
     demo,
     evaluate,
     forget,
-    index,
     propose_topics,
     reproduce,
     restore,
@@ -41,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (demo, train, build, translate, index, forget, evaluate, sweep, apply, restore, show, reproduce):
+for command in (demo, train, build, translate, forget, evaluate, sweep, apply, restore, show, reproduce):
     app.command(name=command.__name__.rpartition(".")[2])(checked(command.run))
 app.command(name="topics")(checked(propose_topics.run))
 
@@ -84,9 +83,7 @@ def main() -> None:
     except CodeUnlearnError as error:
         _fail(str(error))
     except _Stopped as stopped:
-        say(
-            "\nStopped. Nothing is left half-written; train, index, sweep and reproduce go on when they are given again."
-        )
+        say("\nStopped. Nothing is left half-written; train, sweep and reproduce go on when they are given again.")
         sys.exit(stopped.code)
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

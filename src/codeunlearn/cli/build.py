@@ -36,14 +36,11 @@ def run(
 ) -> None:
     """Put a bottleneck into a trained model without training it: codes from real tokens, decoder by least squares."""
     quiet_libraries()
-    from codeunlearn.codebook.sites import family_of
     from codeunlearn.training.initialise import BuildConfig
     from codeunlearn.training.run import build
 
     pairs = options.data_config(data, data_config, source_column, target_column, limit)
-    shape = options.given(num_codes=num_codes, code_dim=code_dim, top_s=top_s)
-    if layer is not None:
-        shape["site"] = family_of("t5").path(layer)
+    shape = options.given(num_codes=num_codes, code_dim=code_dim, top_s=top_s, layer=layer)
     settings = options.given(fit_tokens=fit_tokens, seed=seed, new_basis=new_basis)
     complete = completing(out, attribution, json)
     record = build(pairs, base, out, BuildConfig(**settings), shape, source_prefix or "", device, complete=complete)

@@ -82,7 +82,6 @@ def run(
     from codeunlearn.evaluation.metrics.fluency import fit_fluency
     from codeunlearn.evaluation.metrics.opening import ExtraMetricsConfig, extra_metrics
     from codeunlearn.evaluation.topic import EvaluationConfig, evaluate_topic, make_test_sets, whole_pool
-    from codeunlearn.reporting.report import write_report
     from codeunlearn.reporting.tables import scores_table
     from codeunlearn.unlearning import ForgetSet
 
@@ -141,6 +140,8 @@ def run(
     if json != "-":
         output.print(scores_table(evaluation))
     if report is not None:
+        from codeunlearn.reporting.report import write_report
+
         page = write_report(
             report,
             forget_sets=forget_sets,

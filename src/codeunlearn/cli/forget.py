@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from codeunlearn.codebook import DeletionMode
     from codeunlearn.corpus.topic_sets import TopicSets
     from codeunlearn.evaluation.tradeoff import TradeOff
-    from codeunlearn.unlearning import ForgetSet, KnownCodes, Preset, RecommendedPreset, TopicSearch
+    from codeunlearn.unlearning import ForgetSet
 
 RETAINED = 2000  # unrelated sentences of the train pool on which the recommended recipe weighs a code's price
 TUNED = 300  # sentences of the validation pool on which a budget is kept
@@ -56,7 +56,6 @@ def run(
     search_size: Annotated[int, typer.Option(help="Sentences to search with, at most.", min=1)] = 500,
     minimum: Annotated[int, typer.Option(help="Fewer sentences than this are an error.", min=1)] = 20,
     draws: Annotated[int, typer.Option(help="Control sentences for each sentence.", min=1)] = 1,
-    index: options.Index = None,
     config: options.Config = None,
     data_config: options.DataSetConfig = None,
     source_column: options.SourceColumn = None,
@@ -72,23 +71,19 @@ def run(
     The model is not changed: `apply` and `translate --forget` use the forget set.
     """
     quiet_libraries()
-    from codeunlearn.cli.opening import open_index, open_model
-    from codeunlearn.cli.presets import read_preset
+    from codeunlearn.cli.opening import open_model
     from codeunlearn.cli.topics import read_pools, read_topic, topic_sets
     from codeunlearn.codebook import require_bottleneck
     from codeunlearn.device import processes
     from codeunlearn.evaluation.protocol import TestSet
     from codeunlearn.evaluation.tradeoff import require_words
-    from codeunlearn.reporting.report import write_report
     from codeunlearn.reporting.tables import forget_set_table
-    from codeunlearn.unlearning import RecommendedPreset
+    from codeunlearn.unlearning import make_recipe
 
     curve_path = named_after(out, ".curve.json")
     if retain_budget is not None:
         check_target(curve_path)
-    recipe = read_preset(preset, alpha=alpha, fdr=fdr, mode=mode, max_codes=max_codes)
-    if s_prime is not None and isinstance(recipe, RecommendedPreset):
-        raise CodeUnlearnError("The preset recommended has no --s-prime; leave it out, or use --preset paper.")
+    recipe = make_recipe(preset, alpha=alpha, fdr=fdr, mode=mode, max_codes=max_codes, s_prime=s_prime)
     wanted = read_topic(topic, forms, sentences)
     text = options.data_config(data, data_config, source_column, target_column, limit)
     pools = read_pools(text, "train") if retain_budget is None else read_pools(text, "train", "validation")
@@ -97,7 +92,7 @@ def run(
         wanted,
         target=target_words,
         search_size=search_size,
-        search_retain_size=RETAINED if isinstance(recipe, RecommendedPreset) else 0,
+        search_retain_size=RETAINED if recipe.needs().retained else 0,
         tune_size=TUNED if retain_budget is not None else 0,
         eval_size=0,
         draws=draws,
@@ -108,7 +103,8 @@ def run(
         require_words(TestSet("forget", sets.tune, sets.target_words), topic)
     opened, tokenizer = open_model(model, device)
     require_bottleneck(opened)
-    found = _search((opened, tokenizer), sets, recipe, s_prime, seed, open_index(index, opened, tokenizer))
+    with progress(f"Searching the codes of {topic!r}") as show:
+        found = recipe.search(opened, tokenizer, sets, seed=seed, steps=(), progress=show)
     if processes().rank:
         return
     if retain_budget is not None:
@@ -121,38 +117,12 @@ def run(
         output.print(forget_set_table(found.forget_set))
     say(f"The forget set is in {out}. Use it: codeunlearn apply {model} {out} --out DIR")
     if report is not None:
+        from codeunlearn.reporting.report import write_report
+
         page = write_report(
             report, search=found, evaluation=None, title=f"Codes of {topic}", command=options.command_line()
         )
         say(f"The report is in {page}.")
-
-
-def _search(
-    opened: tuple[Any, Any],
-    sets: TopicSets,
-    preset: Preset | RecommendedPreset,
-    s_prime: int | None,
-    seed: int,
-    known: KnownCodes | None,
-) -> TopicSearch:
-    from codeunlearn.unlearning import DEFAULT_S_PRIME, RecommendedPreset, search_recommended, search_topic_sets
-
-    if isinstance(preset, RecommendedPreset):
-        with progress("Forgetting step by step") as show:
-            return search_recommended(
-                *opened,
-                sets,
-                preset=preset,
-                seed=seed,
-                known=known,
-                progress=lambda left: show(round(100 - 100 * left), 100),
-            )
-    with progress(f"Reading {len(sets.search)} sentences and their controls") as show:
-        s_primes = (s_prime or DEFAULT_S_PRIME,)
-        found = search_topic_sets(
-            *opened, sets, preset=preset, s_primes=s_primes, seed=seed, known=known, progress=show
-        )
-        return found[s_primes[0]]
 
 
 def _within_budget(

@@ -13,7 +13,7 @@ from codeunlearn.files import write_json
 from codeunlearn.reporting.model_card import write_model_card
 from codeunlearn.saving import RECORD, saving, write_model
 from codeunlearn.training.resuming import read_record
-from codeunlearn.unlearning import CorpusIndex, ForgetSet, forget
+from codeunlearn.unlearning import ForgetSet, forget
 
 
 def open_model(name: str, device: str, forget_sets: Sequence[Path] = ()) -> tuple[Any, Any]:
@@ -22,11 +22,6 @@ def open_model(name: str, device: str, forget_sets: Sequence[Path] = ()) -> tupl
     if forget_sets:
         forget(model, *map(ForgetSet.load, forget_sets))
     return model.to(pick_device(device)), tokenizer
-
-
-def open_index(folder: Path | None, model: Any, tokenizer: Any) -> CorpusIndex | None:
-    """The corpus index, if one is named."""
-    return None if folder is None else CorpusIndex.open(folder, model, tokenizer)
 
 
 @contextmanager

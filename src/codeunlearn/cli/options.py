@@ -62,7 +62,8 @@ Config = Annotated[
 Data = Annotated[
     str,
     typer.Option(
-        "--data", help="`stories` (embedded), a .tsv, .csv, .jsonl (or .gz) or .parquet file, or a Hub data set."
+        "--data",
+        help="`tatoeba` or `stories` (in the package), a .tsv, .csv, .jsonl (or .gz) or .parquet file, or a Hub data set.",
     ),
 ]
 DataSetConfig = Annotated[
@@ -99,10 +100,6 @@ TargetWords = Annotated[
 Neighbours = Annotated[
     str | None,
     typer.Option("--neighbours", help="Related words to report on, separated by commas; proposed if absent."),
-]
-Index = Annotated[
-    Path | None,
-    typer.Option("--index", help="An index of this corpus, made by `codeunlearn index`.", file_okay=False),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the result.", parser=folder, metavar="DIRECTORY")]
 

@@ -40,7 +40,6 @@ def run(
     eval_size: Annotated[int, typer.Option(help="Sentences of each set, at most.", min=1)] = 300,
     minimum: Annotated[int, typer.Option(help="Fewer sentences than this are an error.", min=1)] = 20,
     beams: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.", min=1)] = 1,
-    index: options.Index = None,
     config: options.Config = None,
     data_config: options.DataSetConfig = None,
     source_column: options.SourceColumn = None,
@@ -55,7 +54,7 @@ def run(
     Topics that are finished are kept: the same command goes on after an interruption.
     """
     quiet_libraries()
-    from codeunlearn.cli.opening import open_index, open_model
+    from codeunlearn.cli.opening import open_model
     from codeunlearn.cli.topics import read_pools, read_topic, topic_sets
     from codeunlearn.codebook import model_identity
     from codeunlearn.corpus.identity import pairs_digest
@@ -84,7 +83,6 @@ def run(
         "seed": seed,
     }
     opened = open_model(model, device)
-    known = open_index(index, *opened)
     details = {
         "model": public_name(model),
         "fingerprint": model_identity(opened[0]),
@@ -107,7 +105,7 @@ def run(
         sets = topic_sets(pools, read_topic(name), target=given_words.get(name), **sizes)
         tests = make_test_sets(sets, pools, pool)
         with progress(name) as show:
-            found = sweep_topic(*opened, sets, tests, settings, preset=preset, s_primes=levels, mode=mode, known=known)
+            found = sweep_topic(*opened, sets, tests, settings, preset=preset, s_primes=levels, mode=mode)
             for done, row in enumerate(found, start=1):
                 yield row
                 show(done, len(levels))
@@ -129,7 +127,7 @@ def run(
 def _state_of(model: Any, tokenizer: Any) -> dict[str, Any]:
     """What the scores depend on beside the weights, which the fingerprint stands for."""
     from codeunlearn.codebook import require_bottleneck
-    from codeunlearn.unlearning.corpus_index import tokenizer_digest
+    from codeunlearn.corpus.identity import tokenizer_digest
 
     codebook = require_bottleneck(model).codebook
     deleted = codebook.code_ids[codebook.deleted].tolist()
@@ -138,11 +136,14 @@ def _state_of(model: Any, tokenizer: Any) -> dict[str, Any]:
 
 def _whole_numbers(listed: str | None) -> tuple[int, ...]:
     try:
-        return tuple(int(number) for number in options.words(listed))
+        numbers = tuple(int(number) for number in options.words(listed))
     except ValueError:
+        numbers = None
+    if numbers is None or len(set(numbers)) < len(numbers):
         raise CodeUnlearnError(
-            f"--s-primes takes whole numbers separated by commas, such as 8,24; got {listed}."
-        ) from None
+            f"--s-primes takes different whole numbers separated by commas, such as 8,24; got {listed}."
+        )
+    return numbers
 
 
 def _topic_words(entry: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import wraps
 from inspect import signature
@@ -16,9 +17,10 @@ from codeunlearn.files import check_folder_target, check_target
 from codeunlearn.saving import is_model_file
 
 _INPUTS = (
-    *("model", "what", "base", "data", "base_data", "config", "index", "sentences", "forget", "forget_sets"),
+    *("model", "what", "base", "data", "base_data", "config", "sentences", "forget", "forget_sets"),
     *("plain", "zero_shot", "scorer", "bertscore", "bartscore"),
 )
+_OUT_OF_MEMORY = re.compile("allocate memory|out of memory", re.IGNORECASE)
 
 
 def folder(name: str | Path) -> Path:
@@ -46,7 +48,14 @@ def checked(run: Callable[..., None]) -> Callable[..., None]:
             from codeunlearn.reporting.report import check_report_target
 
             check_report_target(values["report"])
-        run(**values)
+        try:
+            run(**values)
+        except (MemoryError, RuntimeError) as error:
+            if not (isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error))):
+                raise
+            raise CodeUnlearnError(
+                "There is not enough memory for this; choose smaller sizes, such as fewer codes or tokens per batch."
+            ) from error
 
     return checking
 

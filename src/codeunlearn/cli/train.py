@@ -71,7 +71,10 @@ def run(
     saved_dtype: Annotated[
         Literal["float32", "bfloat16"] | None, typer.Option(help="Type of the weights in the finished file.")
     ] = None,
-    attribution: Annotated[str | None, typer.Option(help="Source and terms of the data, for the model card.")] = None,
+    attribution: Annotated[
+        str | None,
+        typer.Option(help="Source and terms of the data, for the model card; texts of the package bring theirs."),
+    ] = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     json: options.Json = None,
@@ -132,7 +135,7 @@ def run(
         say(f"The model is in {out}.")
         return
     size = SIZES.get(base)
-    shape: dict[str, Any] = options.given(num_codes=num_codes, code_dim=code_dim, top_s=top_s)
+    shape: dict[str, Any] = options.given(num_codes=num_codes, code_dim=code_dim, top_s=top_s, layer=layer)
     if size is not None:
         check_out(out)
         say("First the plain model, then the bottleneck.")
@@ -146,7 +149,7 @@ def run(
     config_joint = TrainConfig.joint(**chosen, **common)
     start = BuildConfig(seed=seed, new_basis=new_basis)
     complete = completing(out, attribution, json)
-    train_joint(pairs, base, out, config_joint, start, _placed(shape, layer), complete=complete)
+    train_joint(pairs, base, out, config_joint, start, shape, complete=complete)
     say(f"The model is in {out}.")
 
 
@@ -156,12 +159,6 @@ def _refuse_of_bottleneck(**about_it: Any) -> None:
             raise CodeUnlearnError(
                 f"--{name.replace('_', '-')} is about the bottleneck, and --plain trains without; leave one out."
             )
-
-
-def _placed(shape: dict[str, Any], layer: int | None) -> dict[str, Any]:
-    from codeunlearn.codebook.sites import family_of
-
-    return shape if layer is None else {**shape, "site": family_of("t5").path(layer)}
 
 
 def completing(out: Path, attribution: str | None, json: str | None = None) -> Callable[[Path, dict[str, Any]], None]:

@@ -1,6 +1,12 @@
 """The mechanism: codebook, bottleneck, and the models that carry one. Needs torch and transformers only."""
 
-from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck
+from codeunlearn.codebook.architectures import ARCHITECTURES, Architecture
+from codeunlearn.codebook.bottleneck import (
+    BottleneckOutput,
+    ConceptBottleneck,
+    find_bottleneck,
+    require_bottleneck,
+)
 from codeunlearn.codebook.codebook import DELETION_MODES, Codebook, DeletionMode
 from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.codebook.identity import Identity, fingerprint, identify, model_identity
@@ -12,18 +18,19 @@ from codeunlearn.codebook.modeling import (
     CodeUnlearnT5Config,
     CodeUnlearnT5ForConditionalGeneration,
     attach,
-    find_bottleneck,
-    require_bottleneck,
+    bottleneck_for,
 )
 from codeunlearn.codebook.prefix import source_prefix
 from codeunlearn.codebook.probing import evaluating, replace_bottleneck_output, run_to_site, skip_bottleneck
 from codeunlearn.codebook.selecting.fast import PreparedCodes, top_s
 from codeunlearn.codebook.selecting.reference import Selection, top_s_reference
+from codeunlearn.codebook.sites import Output, Residual
 from codeunlearn.codebook.wrappers import unwrapped
-from codeunlearn.tasks.translation_pipeline import TranslationPipeline
 
 __all__ = [
+    "ARCHITECTURES",
     "DELETION_MODES",
+    "Architecture",
     "BottleneckConfig",
     "BottleneckOutput",
     "CodeUnlearnMT5Config",
@@ -35,10 +42,12 @@ __all__ = [
     "ConceptBottleneck",
     "DeletionMode",
     "Identity",
+    "Output",
     "PreparedCodes",
+    "Residual",
     "Selection",
-    "TranslationPipeline",
     "attach",
+    "bottleneck_for",
     "evaluating",
     "find_bottleneck",
     "fingerprint",

@@ -3,7 +3,8 @@
 A good reconstruction lets the model work when the bottleneck is simply skipped (paper, section 3.4, against eq. 6).
 If everything behind the site works in another basis than everything before it, with the bottleneck's decoder writing
 in the new one, the model computes exactly the same function, and skipping hands the later layers scrambled states.
-A signed permutation does it exactly, because T5's RMS norm commutes with it.
+A signed permutation does it exactly where the norms are RMS norms, which commute with it, as T5's and Llama's do. Each
+architecture knows what it has to rewrite, and refuses where its norms do not allow it.
 
 This stops the mere removal of the bottleneck, no more: who holds the weights can fit a map between the two bases.
 """
@@ -16,7 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from codeunlearn.codebook.modeling import require_bottleneck
+from codeunlearn.codebook.architectures import architecture_of, base_type
+from codeunlearn.codebook.bottleneck import require_bottleneck
 from codeunlearn.errors import CodeUnlearnError
 
 
@@ -57,46 +59,37 @@ class SignedPermutation:
         norm.weight.copy_(norm.weight[self.order.to(norm.weight.device)])
 
 
-@torch.no_grad()
-def change_downstream_basis(model: Any, basis: SignedPermutation) -> None:
-    """Rewrites the bottleneck's decoder and all that follows it in a T5 encoder; the model's outputs do not change.
-
-    Args:
-        model: a T5-like model with a bottleneck after the self-attention of one encoder layer.
-        basis: the new basis.
+def require_basis(model: Any) -> None:
+    """That the layers behind the bottleneck can work in another basis.
 
     Raises:
-        CodeUnlearnError: the bottleneck has no decoder that could write in the new basis.
+        CodeUnlearnError: the bottleneck has no decoder that could write in it, or the model's norms do not allow it.
     """
-    bottleneck = require_bottleneck(model)
-    if not bottleneck.config.autoencoder:
+    if not require_bottleneck(model).config.autoencoder:
         raise CodeUnlearnError(
             "Only a decoder can write in a new basis; without the autoencoder give new_basis: false."
         )
+    kind: str = model.config.model_type
+    if not architecture_of(kind).rms_norm:
+        raise CodeUnlearnError(
+            f"Only RMS norms let the layers behind the bottleneck work in a new basis, and a {base_type(kind)!r} model has "
+            "others; give new_basis: false (--no-new-basis)."
+        )
+
+
+@torch.no_grad()
+def change_downstream_basis(model: Any, basis: SignedPermutation) -> None:
+    """Rewrites the bottleneck's decoder and all that reads or writes behind it; the model's outputs do not change.
+
+    Args:
+        model: has a bottleneck.
+        basis: the new basis, as wide as the model's states.
+
+    Raises:
+        CodeUnlearnError: as `require_basis`.
+    """
+    require_basis(model)
+    bottleneck, architecture = require_bottleneck(model), architecture_of(model.config.model_type)
+    layer, _ = architecture.find(model.config, bottleneck.config.site)
     basis.rewrite_writer(bottleneck.decoder)
-    layer = int(bottleneck.config.site.split(".")[2])
-    for index, block in enumerate(model.encoder.block):
-        if index > layer:
-            _rewrite_attention(block.layer[0], basis)
-        if index >= layer:
-            _rewrite_feed_forward(block.layer[1], basis)
-    basis.rewrite_norm(model.encoder.final_layer_norm)
-    for block in model.decoder.block:
-        basis.rewrite_reader(block.layer[1].EncDecAttention.k)
-        basis.rewrite_reader(block.layer[1].EncDecAttention.v)
-
-
-def _rewrite_attention(layer: Any, basis: SignedPermutation) -> None:
-    basis.rewrite_norm(layer.layer_norm)
-    for reader in (layer.SelfAttention.q, layer.SelfAttention.k, layer.SelfAttention.v):
-        basis.rewrite_reader(reader)
-    basis.rewrite_writer(layer.SelfAttention.o)
-
-
-def _rewrite_feed_forward(layer: Any, basis: SignedPermutation) -> None:
-    basis.rewrite_norm(layer.layer_norm)
-    dense = layer.DenseReluDense
-    for name in ("wi", "wi_0", "wi_1"):
-        if hasattr(dense, name):
-            basis.rewrite_reader(getattr(dense, name))
-    basis.rewrite_writer(dense.wo)
+    architecture.change_basis(model, layer, basis)

@@ -12,6 +12,7 @@ from transformers import initialization as init
 from codeunlearn.codebook.codebook import Codebook
 from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.codebook.selecting.reference import Selection
+from codeunlearn.errors import CodeUnlearnError
 
 
 class BottleneckOutput(NamedTuple):
@@ -39,7 +40,7 @@ class ConceptBottleneck(PreTrainedModel):
     into a model with a bottleneck, and so that it can be saved alone.
 
     Attributes:
-        bypasses: open blocks of `skip_bottleneck`.
+        bypasses: one item for each open block of `skip_bottleneck`; a list, which threads change without losing a change.
         replacements: what the open blocks of `replace_bottleneck_output` put in the output's place; the last one counts.
         recorded: where each run is noted, while the model's ``forward`` is asked for it.
     """
@@ -56,9 +57,10 @@ class ConceptBottleneck(PreTrainedModel):
             self.norm = nn.LayerNorm(config.code_dim, eps=config.layer_norm_eps)
             self.decoder = nn.Linear(config.code_dim, config.d_model)
         self.codebook = Codebook(config.num_codes, config.code_dim, config.deletion_mode)
-        self.bypasses = 0
+        self.bypasses: list[None] = []
         self.replacements: list[Tensor] = []
         self.recorded: list[BottleneckOutput] | None = None
+        self.register_load_state_dict_post_hook(_mask_what_is_claimed)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -118,4 +120,40 @@ class ConceptBottleneck(PreTrainedModel):
 
     def __getstate__(self) -> dict[str, Any]:
         """What goes into copies and pickles: no open block, whose end would not reach them."""
-        return {**self.__dict__, "bypasses": 0, "replacements": [], "recorded": None}
+        return {**self.__dict__, "bypasses": [], "replacements": [], "recorded": None}
+
+
+def _mask_what_is_claimed(bottleneck: ConceptBottleneck, _: object) -> None:
+    """Weights from before a deletion, loaded into a model that claims it, undelete nothing."""
+    claimed = [i for entry in bottleneck.config.ledger if not entry.get("committed") for i in entry["ids"]]
+    codebook = bottleneck.codebook
+    if claimed:
+        with torch.no_grad():
+            codebook.deleted |= torch.isin(codebook.code_ids, torch.tensor(claimed, device=codebook.code_ids.device))
+
+
+def find_bottleneck(model: nn.Module) -> ConceptBottleneck | None:
+    """The model's bottleneck, also inside wrappers such as ``DistributedDataParallel``; None when it has none.
+
+    Raises:
+        CodeUnlearnError: there are several, of which one runs and the others do not.
+    """
+    found = [module for module in model.modules() if isinstance(module, ConceptBottleneck)]
+    if len(found) > 1:
+        raise CodeUnlearnError(
+            f"The model holds {len(found)} bottlenecks, as with PEFT's modules_to_save, so that it is unclear what is deleted; "
+            "merge the adapter first, or leave the bottleneck out of modules_to_save."
+        )
+    return found[0] if found else None
+
+
+def require_bottleneck(model: nn.Module) -> ConceptBottleneck:
+    """As `find_bottleneck`.
+
+    Raises:
+        CodeUnlearnError: the model has none.
+    """
+    bottleneck = find_bottleneck(model)
+    if bottleneck is None:
+        raise CodeUnlearnError("The model has no bottleneck; make one with `codeunlearn build` or `codeunlearn train`.")
+    return bottleneck

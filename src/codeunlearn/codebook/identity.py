@@ -12,21 +12,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from codeunlearn.codebook.bottleneck import ConceptBottleneck
+from codeunlearn.codebook.architectures import find_architecture
+from codeunlearn.codebook.bottleneck import ConceptBottleneck, find_bottleneck, require_bottleneck
 from codeunlearn.codebook.ledger import canonical_digest
-from codeunlearn.codebook.modeling import find_bottleneck, require_bottleneck
 from codeunlearn.codebook.wrappers import own_parameters, unwrapped
-
-_COMPUTES = (
-    "d_kv",
-    "num_heads",
-    "relative_attention_num_buckets",
-    "relative_attention_max_distance",
-    "layer_norm_epsilon",
-    "dense_act_fn",
-    "is_gated_act",
-)
-"""Settings of the base without tensors of their own that decide what reaches the bottleneck."""
 
 
 class Identity(NamedTuple):
@@ -82,7 +71,8 @@ def model_identity(model: nn.Module) -> str:
 def _own(model: nn.Module, bottleneck: ConceptBottleneck) -> Identity:
     """As if there had been no commit."""
     config, parameters, ids = bottleneck.config, _parameters(model), bottleneck.codebook.code_ids
-    base = getattr(unwrapped(model), "config", None)
+    base = unwrapped(model).config
+    architecture = find_architecture(base.model_type)  # a bottleneck alone has none
     content: dict[str, Any] = {
         "parameters": parameters,
         "code_ids": hashlib.sha256(_bytes(ids)).hexdigest(),
@@ -90,7 +80,7 @@ def _own(model: nn.Module, bottleneck: ConceptBottleneck) -> Identity:
         "site": config.site,
         "layer_norm_eps": config.layer_norm_eps,
         "autoencoder": config.autoencoder,
-        "base": {name: getattr(base, name, None) for name in _COMPUTES},
+        "base": {name: getattr(base, name, None) for name in (architecture.computes if architecture else ())},
     }
     # The former fingerprint says nothing of the ids, so that they must be as they were in every model of that time.
     ascend = bool((ids.diff() > 0).all())

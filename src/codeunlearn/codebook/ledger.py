@@ -40,7 +40,7 @@ class LedgerEntry(Shape, extra="allow"):
     """
 
     topic: str
-    ids: list[Index]
+    ids: list[Index] = Field(min_length=1)
     committed: bool = False
     forms: list[str] = Field(default_factory=list[str])
     preset: str = ""
@@ -79,12 +79,19 @@ def masked_by_hand(bottleneck: ConceptBottleneck) -> set[int]:
     return masked(bottleneck) - claimed(bottleneck.config.ledger, committed=False)
 
 
-def require_agreement(bottleneck: ConceptBottleneck, where: str) -> None:
+def require_agreement(bottleneck: ConceptBottleneck, where: str, mend: str | None = None) -> None:
     """That mask and ledger say the same of what is deleted.
+
+    Args:
+        where: what was opened, for the message.
+        mend: what mends it; the command for a saved model if absent.
 
     Raises:
         CodeUnlearnError: they do not, as an interrupted write or an edited file leaves them.
     """
+    mend = mend or (
+        f"`codeunlearn restore {where} --out DIR` takes back all that is not committed; then apply the forget sets again"
+    )
     config, present = bottleneck.config, set(bottleneck.codebook.code_ids.tolist())
     if kept := present & claimed(config.ledger, committed=True):
         raise CodeUnlearnError(
@@ -99,8 +106,7 @@ def require_agreement(bottleneck: ConceptBottleneck, where: str) -> None:
         )
         raise CodeUnlearnError(
             f"{where} contradicts itself, as after an interrupted write: its ledger says that {topics} is forgotten, and its "
-            f"codebook has {says}. Mend it: `codeunlearn restore {where} --out DIR` takes back all that is not committed; "
-            "then apply the forget sets again."
+            f"codebook has {says}. Mend it: {mend}."
         )
 
 
@@ -198,7 +204,7 @@ def settle(bottleneck: ConceptBottleneck) -> None:
     codebook, config = bottleneck.codebook, bottleneck.config
     if by_hand := masked_by_hand(bottleneck):
         config.ledger.append(entry_by_hand(by_hand))
-    require_agreement(bottleneck, "The model")
+    require_agreement(bottleneck, "The model", "call restore(model), then forget again")
     config.num_codes, config.deletion_mode = codebook.num_codes, codebook.mode
 
 

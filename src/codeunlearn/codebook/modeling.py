@@ -1,82 +1,53 @@
-"""T5 with a concept bottleneck as an ordinary Hugging Face model.
+"""A model with a concept bottleneck as an ordinary Hugging Face model of any known architecture.
 
-The bottleneck is a child of the site's module, whose own ``forward`` calls it (`codeunlearn.codebook.sites.install`), so base
+The bottleneck is a child of the site's module, whose own ``forward`` calls it (`codeunlearn.codebook.sites`), so base
 weights keep their names, and `copy.deepcopy`, pickle, ``generate``, ``torch.compile`` and the Trainer run the right bottleneck.
 A saved model has a ``model_type`` of its own, so the Auto classes refuse it where codeunlearn is not imported. The plain
-T5 class, named outright, opens it without its bottleneck and with a warning only.
+class of its base, named outright, opens it without its bottleneck and with a warning only.
+
+The classes are made from their bases', under names that begin with ``CodeUnlearn``: ``CodeUnlearnT5ForConditionalGeneration``.
 """
 
 from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, cast
 
 from torch import nn
-from transformers import (
-    AutoConfig,
-    AutoModelForSeq2SeqLM,
-    MT5Config,
-    MT5ForConditionalGeneration,
-    PreTrainedModel,
-    T5Config,
-    T5ForConditionalGeneration,
-)
-from transformers.modeling_outputs import Seq2SeqLMOutput
+from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedModel
+from transformers.utils.generic import ModelOutput
 
-from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck
+from codeunlearn.codebook.architectures import ARCHITECTURES, OWN, architecture_of
+from codeunlearn.codebook.architectures.base import PREFIX
+from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck, find_bottleneck
+from codeunlearn.codebook.checks import require_settings, require_whole
 from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.codebook.ledger import require_agreement, require_sound, settle
-from codeunlearn.codebook.loading import require_whole
-from codeunlearn.codebook.sites import find_site, install
+from codeunlearn.codebook.untrusted import check_source, check_types, local_folder
 from codeunlearn.errors import CodeUnlearnError
 
 
 @dataclass
-class CodeUnlearnOutput(Seq2SeqLMOutput):
-    """Adds the bottleneck's record to transformers' output.
+class CodeUnlearnOutput(ModelOutput):
+    """First base of what models return that are asked for ``output_bottleneck``: transformers' output and one field more.
 
     Attributes:
-        bottleneck: activations, codes and reconstruction of this batch, when asked for by ``output_bottleneck``.
+        bottleneck: activations, codes and reconstruction of this batch.
     """
 
     bottleneck: BottleneckOutput | None = None
 
 
-def _nested(bottleneck: BottleneckConfig | dict[str, Any] | None) -> BottleneckConfig:
-    return bottleneck if isinstance(bottleneck, BottleneckConfig) else BottleneckConfig(**(bottleneck or {}))
-
-
-class CodeUnlearnT5Config(T5Config):
-    """T5's configuration with the bottleneck's nested in it."""
-
-    model_type = "codeunlearn-t5"
-    sub_configs: ClassVar[dict[str, Any]] = {"bottleneck": BottleneckConfig}  # pyright: ignore[reportIncompatibleMethodOverride]
-    bottleneck: BottleneckConfig | dict[str, Any] | None = None
-
-    def __post_init__(self, **kwargs: Any) -> None:
-        self.bottleneck = _nested(self.bottleneck)
-        super().__post_init__(**kwargs)
-
-
-class CodeUnlearnMT5Config(MT5Config):
-    """mT5's configuration with the bottleneck's nested in it."""
-
-    model_type = "codeunlearn-mt5"
-    sub_configs: ClassVar[dict[str, Any]] = {"bottleneck": BottleneckConfig}  # pyright: ignore[reportIncompatibleMethodOverride]
-    bottleneck: BottleneckConfig | dict[str, Any] | None = None
-
-    def __post_init__(self, **kwargs: Any) -> None:
-        self.bottleneck = _nested(self.bottleneck)
-        super().__post_init__(**kwargs)
-
-
-class _BottleneckModelMixin:
-    """Adds the bottleneck on construction and hands its record out of ``forward`` on request."""
+class _BottleneckModel:
+    """First base of every model's class: adds the bottleneck on construction and hands its record out on request."""
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)  # pyright: ignore[reportCallIssue]
-        install(self, config.bottleneck.site, ConceptBottleneck(config.bottleneck))
+        architecture = architecture_of(config.model_type)
+        site = architecture.place(*architecture.find(config, config.bottleneck.site))
+        site.install(cast(nn.Module, self), ConceptBottleneck(config.bottleneck))
         self.post_init()  # pyright: ignore[reportAttributeAccessIssue]
 
     @classmethod
@@ -92,9 +63,11 @@ class _BottleneckModelMixin:
             CodeUnlearnError: tensors are missing, misshapen or left over, or codebook and configuration do not fit.
         """
         loaded: Any = super()  # pyright: ignore[reportUnknownVariableType]
-        options = {**kwargs, "ignore_mismatched_sizes": True, "output_loading_info": True}
+        require_settings(check_source(str(name)), architecture_of(cast(Any, cls).config_class.model_type), str(name))
+        options = {**kwargs, "use_safetensors": True, "ignore_mismatched_sizes": True, "output_loading_info": True}
         model, info = loaded.from_pretrained(name, *args, **options)
         require_whole(info, name)
+        check_types(local_folder(str(name)))
         require_sound(model.bottleneck, str(name))
         if check_ledger:
             require_agreement(model.bottleneck, str(name))
@@ -131,7 +104,9 @@ class _BottleneckModelMixin:
         if not recorded:
             raise CodeUnlearnError("The bottleneck is skipped or replaced here, so there is nothing of it to record.")
         record = recorded[0]
-        return (*output, record) if isinstance(output, tuple) else CodeUnlearnOutput(**output, bottleneck=record)
+        return (
+            (*output, record) if isinstance(output, tuple) else _output_class(type(output))(**output, bottleneck=record)
+        )
 
     def gradient_checkpointing_enable(
         self, gradient_checkpointing_kwargs: dict[str, Any] | None = None, **kwargs: Any
@@ -141,29 +116,76 @@ class _BottleneckModelMixin:
         super().gradient_checkpointing_enable(options, **kwargs)  # pyright: ignore[reportAttributeAccessIssue]
 
 
-class CodeUnlearnT5ForConditionalGeneration(_BottleneckModelMixin, T5ForConditionalGeneration):
-    """T5, T5 v1.1 or Flan-T5 with a bottleneck in its encoder."""
+@cache
+def with_bottleneck(kind: str) -> tuple[type[Any], type[Any]]:
+    """The classes of configuration and model with a bottleneck for the base's ``model_type``, which Auto classes then know.
 
-    config_class = CodeUnlearnT5Config
+    Raises:
+        CodeUnlearnError: the architecture is not known.
+    """
+    auto = architecture_of(kind).auto
+    base_config: type[Any] = CONFIG_MAPPING[kind]
+    base_model: type[Any] = auto._model_mapping[base_config]
+
+    class Config(base_config):
+        """The base's configuration with the bottleneck's nested in it."""
+
+        model_type = PREFIX + kind
+        sub_configs: ClassVar[dict[str, Any]] = {"bottleneck": BottleneckConfig}
+        bottleneck: BottleneckConfig | dict[str, Any] | None = None
+
+        def __post_init__(self, **kwargs: Any) -> None:
+            given = self.bottleneck
+            self.bottleneck = given if isinstance(given, BottleneckConfig) else BottleneckConfig(**(given or {}))
+            super().__post_init__(**kwargs)
+
+    class Model(_BottleneckModel, base_model):
+        """The base's model with a bottleneck at its site."""
+
+        config_class = Config
+
+    for made, base in ((Config, base_config), (Model, base_model)):
+        made.__name__ = made.__qualname__ = f"CodeUnlearn{base.__name__}"
+    AutoConfig.register(Config.model_type, Config)
+    auto.register(Config, Model)
+    return Config, Model
 
 
-class CodeUnlearnMT5ForConditionalGeneration(_BottleneckModelMixin, MT5ForConditionalGeneration):
-    """mT5 with a bottleneck in its encoder."""
-
-    config_class = CodeUnlearnMT5Config
+_OUTPUTS: dict[type[Any], type[Any]] = {}
 
 
-CodeUnlearnModel = CodeUnlearnT5ForConditionalGeneration | CodeUnlearnMT5ForConditionalGeneration
-_CLASSES: dict[str, tuple[type[Any], type[Any]]] = {
-    "t5": (CodeUnlearnT5Config, CodeUnlearnT5ForConditionalGeneration),
-    "mt5": (CodeUnlearnMT5Config, CodeUnlearnMT5ForConditionalGeneration),
-}
-for _config_class, _model_class in _CLASSES.values():
-    AutoConfig.register(_config_class.model_type, _config_class)
-    AutoModelForSeq2SeqLM.register(_config_class, _model_class)
+def _output_class(kind: type[Any]) -> type[Any]:
+    """transformers' class of outputs with a field for the bottleneck's record."""
+    if kind not in _OUTPUTS:
+        _OUTPUTS[kind] = dataclass(type(f"CodeUnlearn{kind.__name__}", (CodeUnlearnOutput, kind), {}))
+    return _OUTPUTS[kind]
 
 
-def attach(base: PreTrainedModel, config: BottleneckConfig) -> CodeUnlearnModel:
+for _architecture in OWN:
+    for _kind in _architecture.model_types:
+        with_bottleneck(_kind)
+
+
+def bottleneck_for(
+    config: Any, *, layer: int | None = None, where: str | None = None, **shape: Any
+) -> BottleneckConfig:
+    """The bottleneck that fits a model of this configuration.
+
+    Args:
+        layer: from 0; the architecture's usual one, which is the paper's where there is such, if absent.
+        where: name of the place in the layer; the usual one if absent.
+        shape: other fields of `BottleneckConfig`, which is the paper's where nothing is said.
+
+    Raises:
+        CodeUnlearnError: the architecture is not supported, or it has no such place.
+    """
+    architecture = architecture_of(config.model_type)
+    place = {"d_model": architecture.width(config), "site": architecture.site(config, layer, where).path}
+    settings: dict[str, Any] = {**place, **shape}
+    return BottleneckConfig(**settings)
+
+
+def attach(base: PreTrainedModel, config: BottleneckConfig) -> Any:
     """A new model with the base's weights (copied) and a freshly initialised bottleneck at ``config.site``.
 
     Raises:
@@ -172,29 +194,37 @@ def attach(base: PreTrainedModel, config: BottleneckConfig) -> CodeUnlearnModel:
     """
     if find_bottleneck(base) is not None:
         raise CodeUnlearnError("The model already has a bottleneck; attach one to its plain base instead.")
-    find_site(base, config.site)
-    if config.d_model != base.config.d_model:
-        raise CodeUnlearnError(
-            f"The bottleneck is {config.d_model} wide and the model {base.config.d_model}; make them equal."
-        )
-    config_class, model_class = _CLASSES[base.config.model_type]
+    architecture = architecture_of(base.config.model_type)
+    architecture.find(base.config, config.site)
+    if config.d_model != (width := architecture.width(base.config)):
+        raise CodeUnlearnError(f"The bottleneck is {config.d_model} wide and the model {width}; make them equal.")
+    config_class, model_class = with_bottleneck(base.config.model_type)
     settings = {k: v for k, v in base.config.to_dict().items() if k not in ("model_type", "architectures")}
     model = model_class(config_class(**settings, bottleneck=deepcopy(config)))
-    head: nn.Parameter = base.get_parameter("lm_head.weight")
-    if head is not base.get_parameter("shared.weight"):  # T5 v1.1, Flan-T5, mT5: transformers would tie the two
-        model.lm_head.weight = nn.Parameter(head.detach().clone())
+    _share_as(base, model)
     model.load_state_dict(base.state_dict(), strict=False)
-    model.generation_config = deepcopy(base.generation_config)
+    if base.can_generate():
+        model.generation_config = deepcopy(base.generation_config)
     return model.to(dtype=base.dtype, device=base.device).train(base.training)
 
 
-def find_bottleneck(model: nn.Module) -> ConceptBottleneck | None:
-    """The model's bottleneck, also inside wrappers such as ``DistributedDataParallel``; None when it has none."""
-    return next((m for m in model.modules() if isinstance(m, ConceptBottleneck)), None)
+def _share_as(base: nn.Module, model: nn.Module) -> None:
+    """Gives the model a parameter of its own wherever the base has one and transformers tied it to another.
+
+    As in T5 v1.1, Flan-T5 and mT5, whose output layers are their own whatever the configuration says.
+    """
+    owners: dict[int, nn.Parameter] = {}
+    for name, parameter in base.named_parameters(remove_duplicate=False):
+        if owners.setdefault(id(model.get_parameter(name)), parameter) is not parameter:
+            module, _, own = name.rpartition(".")
+            setattr(model.get_submodule(module), own, nn.Parameter(parameter.detach().clone()))
 
 
-def require_bottleneck(model: nn.Module) -> ConceptBottleneck:
-    bottleneck = find_bottleneck(model)
-    if bottleneck is None:
-        raise CodeUnlearnError("The model has no bottleneck; make one with `codeunlearn build` or `codeunlearn train`.")
-    return bottleneck
+def __getattr__(name: str) -> Any:
+    """The made classes by their names, as imports and pickles ask for them."""
+    for architecture in ARCHITECTURES.names() if name.startswith("CodeUnlearn") else ():
+        for kind in ARCHITECTURES.get(architecture).model_types:
+            for made in with_bottleneck(kind):
+                if made.__name__ == name:
+                    return made
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

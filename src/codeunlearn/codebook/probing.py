@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from codeunlearn.codebook.modeling import require_bottleneck
-from codeunlearn.codebook.sites import family_of
+from codeunlearn.codebook.architectures import architecture_of
+from codeunlearn.codebook.bottleneck import require_bottleneck
 from codeunlearn.codebook.wrappers import unwrapped
 
 
 class _Arrived(Exception):
-    """Carries the activations out of the encoder, whose remaining layers then never run."""
+    """Carries the activations out of the model, whose remaining layers then never run."""
 
     def __init__(self, activations: Tensor) -> None:
         super().__init__()
@@ -28,19 +28,19 @@ def _stop(module: nn.Module, args: tuple[Tensor, ...]) -> None:
 
 @torch.no_grad()
 def run_to_site(model: Any, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-    """The activations that enter the bottleneck, [batch, length, d]; neither later layers nor the decoder run."""
+    """The activations that enter the bottleneck, [batch, length, d]; nothing behind the site runs."""
     model = unwrapped(model)
     bottleneck = require_bottleneck(model)
-    encoder = model.get_submodule(family_of(model.config.model_type).stack)
+    architecture = architecture_of(model.config.model_type)
     handle = bottleneck.register_forward_pre_hook(_stop)
     try:
         with torch.compiler.set_stance("force_eager"):  # compiled code runs past hooks
-            encoder(input_ids=input_ids, attention_mask=attention_mask)
+            architecture.reach(model, input_ids, attention_mask)
     except _Arrived as arrived:
         return arrived.activations
     finally:
         handle.remove()
-    raise RuntimeError(f"the encoder never reached the site {bottleneck.config.site}")
+    raise RuntimeError(f"the model never reached the site {bottleneck.config.site}")
 
 
 @contextmanager
@@ -59,11 +59,11 @@ def evaluating(model: nn.Module) -> Generator[None]:
 def skip_bottleneck(model: nn.Module) -> Generator[None]:
     """Inside, the activations pass the site unchanged: what someone gets who removes the bottleneck from the model."""
     bottleneck = require_bottleneck(model)
-    bottleneck.bypasses += 1
+    bottleneck.bypasses.append(None)
     try:
         yield
     finally:
-        bottleneck.bypasses -= 1
+        bottleneck.bypasses.pop()
 
 
 @contextmanager

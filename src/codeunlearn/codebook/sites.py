@@ -1,107 +1,139 @@
-"""Where a bottleneck attaches: one small entry per architecture.
+"""Where a bottleneck sits in a model: two rules that fit any architecture, and how a module is made to follow one.
 
-The paper's site is "after self-attention and residual" of an encoder layer. In T5 that is the output (element 0) of
-``encoder.block.<layer>.layer.0``.
+A forward hook would be simpler, but ``torch.compile`` runs past hooks without a word: it sets no guards on them and runs
+the code of one layer for the next. It does tell classes apart. So the module at the site gets a class of its own, whose
+``forward`` calls the bottleneck; the bottleneck is a child of that module, and base weights keep their names.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from torch import Tensor, nn
 
-from codeunlearn.errors import CodeUnlearnError
+
+@dataclass(frozen=True)
+class Output:
+    """A state that a module hands out.
+
+    Attributes:
+        path: the module, from the model's root.
+        element: which element of its output is the state; None where the output is the state itself.
+    """
+
+    path: str
+    element: int | None = None
+
+    def install(self, model: nn.Module, bottleneck: nn.Module) -> None:
+        """Puts the bottleneck behind the module."""
+        module = model.get_submodule(self.path)
+        module.add_module("bottleneck", bottleneck)
+        _become(module, _Giver, element=self.element)
 
 
 @dataclass(frozen=True)
-class SiteFamily:
-    """The sites of one architecture.
+class Residual:
+    """A state x + branch(x) that no module hands out, where x enters a layer and the layer adds one of its parts' output.
+
+    With B the bottleneck the branch then returns B(x + branch(x)) - x, so that the layer's sum is what B returns, up to
+    rounding.
 
     Attributes:
-        model_types: transformers' names of the architecture.
-        template: path of the site of one layer, from the model's root.
-        stack: path of the module that holds the layers; running it stops at the site while counting.
+        layer: the module that x enters as its first argument, from the model's root.
+        branch: the layer's child whose output is added to x, by its name.
+        element: as in `Output`, of the branch's output.
     """
 
-    model_types: tuple[str, ...]
-    template: str
-    stack: str
+    layer: str
+    branch: str
+    element: int | None = None
 
-    def path(self, layer: int) -> str:
-        """The site of the encoder layer with this number, counted from 0."""
-        return self.template.format(layer=layer)
+    @property
+    def path(self) -> str:
+        """The branch, from the model's root; the bottleneck is its child."""
+        return f"{self.layer}.{self.branch}"
 
-
-FAMILIES = (SiteFamily(("t5", "mt5", "codeunlearn-t5", "codeunlearn-mt5"), "encoder.block.{layer}.layer.0", "encoder"),)
-DEFAULT_LAYER = 2  # the third encoder layer, as in the paper
-
-
-def family_of(model_type: str) -> SiteFamily:
-    for family in FAMILIES:
-        if model_type in family.model_types:
-            return family
-    known = ", ".join(name for family in FAMILIES for name in family.model_types if not name.startswith("codeunlearn"))
-    raise CodeUnlearnError(f"A bottleneck cannot be attached to a {model_type!r} model; supported are {known}.")
+    def install(self, model: nn.Module, bottleneck: nn.Module) -> None:
+        """Puts the bottleneck behind the sum of layer input and branch."""
+        layer, branch = model.get_submodule(self.layer), model.get_submodule(self.path)
+        branch.add_module("bottleneck", bottleneck)
+        _become(branch, _Branch, element=self.element)
+        _become(layer, _Layer, branch=self.branch)
 
 
-def sites_of(model: nn.Module, family: SiteFamily) -> list[str]:
-    """All paths in ``model`` that fit the family's template."""
-    pattern = re.compile(re.escape(family.template).replace(r"\{layer\}", r"\d+"))
-    return [name for name, _ in model.named_modules() if pattern.fullmatch(name)]
+Site = Output | Residual
 
 
-def find_site(model: Any, path: str) -> nn.Module:
-    """The module at a site.
-
-    Raises:
-        CodeUnlearnError: no such site; the message lists those that exist.
-    """
-    known = sites_of(model, family_of(model.config.model_type))
-    if path not in known:
-        raise CodeUnlearnError(f"The model has no site {path!r}; it has {', '.join(known)}.")
-    return model.get_submodule(path)
-
-
-class _WithBottleneck(nn.Module):
-    """First base of a site's class: its ``forward`` passes element 0 of the output through the bottleneck.
-
-    A forward hook would do the same, but ``torch.compile`` runs past hooks without a word: it sets no guards on them and
-    runs the code of one layer for the next. It does tell classes apart.
-    """
+class _Following(nn.Module):
+    """First base of the classes of modules that follow a rule."""
 
     bottleneck: nn.Module
-
-    def forward(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
-        output: tuple[Any, ...] = super().forward(*args, **kwargs)  # pyright: ignore[reportAttributeAccessIssue]
-        activations: Tensor = self.bottleneck(output[0])
-        return (activations, *output[1:])
+    rule: dict[str, Any]
+    element: int | None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copies and pickles name the class without the bottleneck, for its own has no place from which to import it."""
-        return _empty_site, (type(self).__mro__[2],), self.__getstate__()
+        """Copies and pickles name the class as it was, for the new one has no place from which to import it."""
+        kind, plain = type(self).__bases__
+        return _empty, (kind, plain, type(self).rule), self.__getstate__()
+
+    def with_state(self, output: Any, state: Tensor) -> Any:
+        """The module's output with another state in it."""
+        if self.element is None:
+            return state
+        return (*output[: self.element], state, *output[self.element + 1 :])
+
+    def state_in(self, output: Any) -> Tensor:
+        return output if self.element is None else output[self.element]
+
+
+class _Giver(_Following):
+    """Its output is the state."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        output: Any = super().forward(*args, **kwargs)  # pyright: ignore[reportAttributeAccessIssue]
+        state = self.state_in(output)
+        return self.with_state(output, self.bottleneck(state))
+
+
+class _Layer(_Following):
+    """Its input is what the branch's output will be added to: the branch sees it as ``stream``."""
+
+    branch: str
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        branch = self.get_submodule(self.branch)
+        branch.stream = args[0] if args else kwargs["hidden_states"]  # pyright: ignore[reportArgumentType]
+        try:
+            return super().forward(*args, **kwargs)  # pyright: ignore[reportAttributeAccessIssue]
+        finally:
+            branch.stream = None  # pyright: ignore[reportArgumentType]
+
+
+class _Branch(_Following):
+    """Its output and what the layer adds to it are the state."""
+
+    stream: Tensor
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        output: Any = super().forward(*args, **kwargs)  # pyright: ignore[reportAttributeAccessIssue]
+        added = self.state_in(output)
+        state = self.stream + added
+        new: Tensor = self.bottleneck(state)
+        # A bottleneck that is skipped changes nothing, not even by rounding.
+        return output if new is state else self.with_state(output, new - self.stream)
+
+
+def _become(module: nn.Module, kind: type[_Following], **rule: Any) -> None:
+    module.__class__ = _following(kind, type(module), tuple(rule.items()))
 
 
 @cache
-def _with_bottleneck(site_class: type[nn.Module]) -> type[nn.Module]:
-    return type(f"{site_class.__name__}WithBottleneck", (_WithBottleneck, site_class), {})
+def _following(kind: type[_Following], plain: type[nn.Module], rule: tuple[tuple[str, Any], ...]) -> type[nn.Module]:
+    return type(f"{plain.__name__}WithBottleneck", (kind, plain), {**dict(rule), "rule": dict(rule)})
 
 
-def _empty_site(site_class: type[nn.Module]) -> nn.Module:
-    site = _with_bottleneck(site_class)
-    return site.__new__(site)
-
-
-def install(model: Any, path: str, bottleneck: nn.Module) -> None:
-    """Puts the bottleneck behind the module at ``path`` as its child; the module's own ``forward`` calls it from now on.
-
-    Base weights keep their names.
-
-    Raises:
-        CodeUnlearnError: as `find_site`.
-    """
-    site = find_site(model, path)
-    site.add_module("bottleneck", bottleneck)
-    site.__class__ = _with_bottleneck(type(site))
+def _empty(kind: type[_Following], plain: type[nn.Module], rule: dict[str, Any]) -> nn.Module:
+    following = _following(kind, plain, tuple(rule.items()))
+    return following.__new__(following)

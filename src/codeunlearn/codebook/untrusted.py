@@ -178,6 +178,14 @@ def check_types(folder: Path) -> None:
                     )
 
 
+def local_folder(name: str) -> Path:
+    """The folder itself, or that in the cache where a Hub model's files are."""
+    path = Path(name) if Path(name).is_dir() else _downloaded(name)(CONFIG)
+    if path is None:
+        raise CodeUnlearnError(f"The model {name} cannot be opened: it has no {CONFIG}.")
+    return path if path.is_dir() else path.parent
+
+
 def _downloaded(name: str) -> Callable[[str], Path | None]:
     def find(file: str) -> Path | None:
         try:

@@ -11,7 +11,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,7 @@ class ParallelText:
 
     sources: list[str]
     targets: list[str]
+    _found: dict[Topic, list[int]] = field(default_factory=dict["Topic", list[int]], init=False, repr=False)
 
     @classmethod
     def of(cls, pairs: Dataset | ParallelText) -> ParallelText:
@@ -58,6 +59,12 @@ class ParallelText:
 
     def __len__(self) -> int:
         return len(self.sources)
+
+    def rows(self, topic: Topic) -> list[int]:
+        """Positions of the pairs whose source holds the topic; the text is gone through once for each topic."""
+        if topic not in self._found:
+            self._found[topic] = topic.rows(self.sources)
+        return self._found[topic]
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ def target_words(topic: Topic, train_pairs: Dataset | ParallelText) -> tuple[str
     if topic.kind == "sentences":
         return ()
     text = ParallelText.of(train_pairs)
-    rows = topic.rows(text.sources)
+    rows = text.rows(topic)
     if not rows:
         raise CodeUnlearnError(
             f"Topic {topic.name!r} has no sentence in the train pool; check its spelling or the data."
@@ -138,7 +145,7 @@ def sharing_words(
         return []
     lemma_of = {form: lemma for lemma in _frequent_like(topic) for form in lexicon.surface_forms(lemma)}
     text = ParallelText.of(train_pairs)
-    held = set(topic.rows(text.sources))
+    held = set(text.rows(topic))
     in_target = WholeWords(topic_words)
     seen: Counter[str] = Counter()
     hits: list[frozenset[str]] = []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import permutations
 from typing import Any, cast
 
 from codeunlearn.errors import CodeUnlearnError
@@ -13,10 +15,16 @@ Place = tuple[str | int, ...]
 """The way from a row to a value: names of nested records, or the number of a cell."""
 
 GUESSES = (("source", "target"), ("en", "fr"), ("english", "french"), ("src", "tgt"))
+_SIDES = (*GUESSES, ("eng", "fra"), ("eng", "fre"))
+"""Words that name the two sides within longer names, such as ``english_text`` and ``french_text``."""
 NESTED = "translation"
 HOW_TO_NAME = "name two columns with --source-column and --target-column, by name or by number"
 LONGEST_SHOWN = 40
 _ROWS_THAT_SHOW_A_CONSTANT = 3
+_ROWS_THAT_SHOW_LABELS = 9
+_NEARLY_ALL = 0.9
+_NAME_OF_COLUMN = re.compile(r"[^\W_]+(?:[ _.-]+[^\W_]+){0,3}")
+_IDENTIFIER = re.compile(r"(?=\S*[\d/\\_:@#])\S+")
 
 
 @dataclass(frozen=True)
@@ -62,13 +70,24 @@ def folded(name: str) -> str:
 
 
 def looks_like_header(cells: Sequence[str], source: str | None, target: str | None) -> bool:
-    """Whether a first line names columns: those that were asked for, or where none were, a usual pair."""
+    """Whether a first line names columns: those that were asked for, or where none were, the sides of a pair.
+
+    Longer names that hold those of the two sides count too (``sentence_en``, ``sentence_fr``). They are not guessed from,
+    but such a line is no row.
+    """
     names = [folded(cell) for cell in cells]
+    if _names_sides(names):
+        return True
     if source is None or target is None:
-        return any(set(guess) <= set(names) for guess in GUESSES)
+        return False
     usual = {name for guess in GUESSES for name in guess}
     asked = {folded(source), folded(target)}
     return asked <= set(names) or bool(usual & set(names)) or any(_number(name) is None for name in asked)
+
+
+def _names_sides(names: Sequence[str]) -> bool:
+    parts = [set(re.split(r"[ _.-]+", name)) if _NAME_OF_COLUMN.fullmatch(name) else set[str]() for name in names]
+    return any(one in first and other in second for first, second in permutations(parts, 2) for one, other in _SIDES)
 
 
 def choose_columns(
@@ -84,6 +103,8 @@ def choose_columns(
     Raises:
         CodeUnlearnError: a column is not there, not unique or holds no sentences, or none can be guessed.
     """
+    if _unnamed(columns) and len(sample) > 1:
+        sample = sample[1:]  # the first row may be a header of names that are not known, and would hide numbers
     if source is None and target is None:
         return _guessed(columns, sample, where)
     if not (source and target):
@@ -119,37 +140,68 @@ def _asked(columns: Sequence[Column], wanted: str, where: str) -> Column:
 
 def _guessed(columns: Sequence[Column], sample: Sequence[Any], where: str) -> Pair:
     faults: list[str] = []
-    for pair in _candidates(columns):
-        fault = _fault(pair, sample)
-        if fault is None:
-            return pair
-        faults.append(fault)
+    for candidates in _candidates(columns):
+        found = [_fault(pair, sample) or _no_sentences(pair, sample) for pair in candidates]
+        usable = [pair for pair, fault in zip(candidates, found, strict=True) if fault is None]
+        if len(usable) > 1:
+            pairs = " and ".join(f"{one.shown}/{other.shown}" for one, other in usable)
+            raise CodeUnlearnError(f"{where} has several pairs of columns that may be meant, {pairs}; {HOW_TO_NAME}.")
+        if usable:
+            return usable[0]
+        faults += [fault for fault in found if fault is not None]
     why = f", and {faults[0]}" if faults else ""
     raise CodeUnlearnError(f"{where} has the columns {listed(columns)}{why}; {HOW_TO_NAME}.")
 
 
-def _candidates(columns: Sequence[Column]) -> Iterator[Pair]:
-    """Usual pairs, those of a nested ``translation`` first and otherwise nested ones last; without names 1 and 2."""
-    if len(columns) > 1 and all(column.name == str(i) for i, column in enumerate(columns, start=1)):
-        yield columns[0], columns[1]
+def _candidates(columns: Sequence[Column]) -> Iterator[list[Pair]]:
+    """Usual pairs: of a nested ``translation`` first and otherwise nested ones last; without names 1 and 2."""
+    if _unnamed(columns):
+        yield [(columns[0], columns[1])]
         return
     translation = [c for c in columns if len(c.place) > 1 and folded(str(c.place[-2])) == NESTED]
     top = [c for c in columns if len(c.place) == 1]
-    for group, guess in product((translation, top, columns), GUESSES):
-        found = [[c for c in group if c.leaf == name] for name in guess]
-        if all(len(of_name) == 1 for of_name in found):
-            yield found[0][0], found[1][0]
+    for group in (translation, top, columns):
+        found = [[[c for c in group if c.leaf == name] for name in guess] for guess in GUESSES]
+        yield [(first[0], second[0]) for first, second in found if len(first) == len(second) == 1]
+
+
+def _unnamed(columns: Sequence[Column]) -> bool:
+    return len(columns) > 1 and all(column.name == str(i) for i, column in enumerate(columns, start=1))
 
 
 def _fault(pair: Pair, sample: Sequence[Any]) -> str | None:
+    """Why a column cannot be text, even one that was asked for: numbers, or one value for all rows."""
     for column in pair:
-        values = [value for row in sample if (value := column.value(row)) not in (None, "")]
-        texts = {value for value in values if isinstance(value, str)}
-        if values and not any(character.isalpha() for text in texts for character in text):
+        values = _values(column, sample)
+        texts = [value for value in values if isinstance(value, str)]
+        words = sum(any(map(str.isalpha, text)) for text in texts)
+        if values and words <= (1 - _NEARLY_ALL) * len(values):
             return f"column '{column.shown}' holds no words, only such as {_shown(values[0])}"
-        if len(values) >= _ROWS_THAT_SHOW_A_CONSTANT and len(texts) == 1:
-            return f"column '{column.shown}' holds {_shown(values[0])} in every row"
+        if len(values) >= _ROWS_THAT_SHOW_A_CONSTANT:
+            value, count = Counter(texts).most_common(1)[0]
+            if count == len(values):
+                return f"column '{column.shown}' holds {_shown(value)} in every row"
+            if count >= _NEARLY_ALL * len(values):
+                return f"column '{column.shown}' holds {_shown(value)} in nearly every row"
     return None
+
+
+def _no_sentences(pair: Pair, sample: Sequence[Any]) -> str | None:
+    """Why a column is not to be guessed: labels that come again and again, or names of files, rows and the like."""
+    for column in pair:
+        texts = [value.strip() for value in _values(column, sample) if isinstance(value, str)]
+        alone = [text for text in texts if text and not any(map(str.isspace, text))]
+        if len(texts) < _ROWS_THAT_SHOW_A_CONSTANT or len(alone) < _NEARLY_ALL * len(texts):
+            continue
+        if sum(bool(_IDENTIFIER.fullmatch(text)) for text in alone) >= _NEARLY_ALL * len(texts):
+            return f"column '{column.shown}' holds identifiers such as {_shown(alone[0])}"
+        if len(texts) >= _ROWS_THAT_SHOW_LABELS and 3 * len(set(alone)) <= len(alone):
+            return f"column '{column.shown}' holds labels such as {_shown(alone[0])}"
+    return None
+
+
+def _values(column: Column, sample: Sequence[Any]) -> list[Any]:
+    return [value for row in sample if (value := column.value(row)) not in (None, "")]
 
 
 def _shown(value: Any) -> str:

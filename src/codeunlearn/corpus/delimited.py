@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from codeunlearn.corpus.lines import Skip, text_lines
+from codeunlearn.corpus.lines import LONGEST_LINE, Skip, text_lines
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import reason
 
@@ -50,6 +50,9 @@ def _head(lines: Iterator[str]) -> tuple[list[str], Iterator[str]]:
 
 
 def _quoted_rows(lines: Iterator[str], delimiter: str, path: Path) -> Iterator[list[str]]:
+    csv.field_size_limit(
+        max(csv.field_size_limit(), LONGEST_LINE)
+    )  # a long field is a long row, to be left out as such
     reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
     try:
         yield from reader

@@ -14,15 +14,15 @@ from typing import Any
 
 from datasets import Dataset
 
-from codeunlearn.corpus import stories
 from codeunlearn.corpus.columns import Pair, choose_columns
 from codeunlearn.corpus.lines import Skip, is_unicode
+from codeunlearn.corpus.matching import normal_form
 from codeunlearn.corpus.pools import Pool, split_pools
 from codeunlearn.corpus.rows import EXPECTED, Table, file_table, hub_table
+from codeunlearn.corpus.samples import SAMPLES
 from codeunlearn.errors import CodeUnlearnError
 
 MAX_CHARACTERS = 1500
-STORIES = "stories"
 ROWS_THAT_SHOW_FAULTS = 1000
 
 
@@ -33,7 +33,7 @@ class LoadReport:
     Attributes:
         data: the file or data set, as the user named it.
         kept: rows in the result.
-        columns: names of the source and the target column; empty for the embedded corpus.
+        columns: names of the source and the target column; empty for a text that ships with the package.
         skipped: rows left out, by reason.
     """
 
@@ -67,8 +67,8 @@ class DataConfig:
     """Where parallel text comes from.
 
     Attributes:
-        data: ``stories`` (the embedded corpus), a local .tsv, .csv, .jsonl (each also .gz) or .parquet file, or a Hub
-            data set.
+        data: the name of a text that ships with the package (`codeunlearn.corpus.samples`), a local .tsv, .csv, .jsonl
+            (each also .gz) or .parquet file, or a Hub data set.
         config: the Hub data set's configuration, such as ``en-fr``.
         source_column: the English side's name, or its number from 1; guessed when absent.
         target_column: the French side's name or number; guessed when absent.
@@ -92,13 +92,13 @@ def load_pairs(config: DataConfig | str) -> LoadedPairs:
             asked for or can be guessed; a column of constants or of numbers is none.
     """
     config = DataConfig(config) if isinstance(config, str) else config
-    if config.config is not None and (config.data == STORIES or Path(config.data).exists()):
+    if config.config is not None and (config.data in SAMPLES or Path(config.data).exists()):
         raise CodeUnlearnError(
             f"{config.data} is no Hub data set, so it has no configuration {config.config!r}; leave --data-config out."
         )
-    if config.data == STORIES:
-        return _load_stories(config.limit)
     report = LoadReport(config.data)
+    if config.data in SAMPLES:
+        return _loaded(SAMPLES[config.data].pairs(config.limit), report)
     table = _table(config, report.skip)
     sample = list(islice(table.rows, ROWS_THAT_SHOW_FAULTS))
     if not sample:
@@ -109,8 +109,7 @@ def load_pairs(config: DataConfig | str) -> LoadedPairs:
     pairs = list(islice(usable, config.limit))
     if not pairs:
         raise _nothing_usable(report)
-    report.kept = len(pairs)
-    return LoadedPairs(Dataset.from_dict({"source": [p[0] for p in pairs], "target": [p[1] for p in pairs]}), report)
+    return _loaded(pairs, report)
 
 
 def filled_pools(dataset: Dataset, needed: Iterable[Pool], where: str) -> dict[Pool, Dataset]:
@@ -137,14 +136,9 @@ def _nothing_usable(report: LoadReport) -> CodeUnlearnError:
     return CodeUnlearnError(f"{report.data} holds no usable sentence pair ({report}); {EXPECTED}.")
 
 
-def _load_stories(limit: int | None) -> LoadedPairs:
-    pairs = stories.generate() if limit is None else stories.generate(limit)
-    columns = {
-        "source": [p.source for p in pairs],
-        "target": [p.target for p in pairs],
-        "topics": [list(p.topics) for p in pairs],
-    }
-    return LoadedPairs(Dataset.from_dict(columns), LoadReport(STORIES, kept=len(pairs)))
+def _loaded(pairs: list[tuple[str, str]], report: LoadReport) -> LoadedPairs:
+    report.kept = len(pairs)
+    return LoadedPairs(Dataset.from_dict({"source": [p[0] for p in pairs], "target": [p[1] for p in pairs]}), report)
 
 
 def _table(config: DataConfig, skip: Skip) -> Table:
@@ -163,7 +157,7 @@ def _table(config: DataConfig, skip: Skip) -> Table:
 def _usable(rows: Iterable[Any], columns: Pair, most: int, skip: Skip) -> Iterator[tuple[str, str]]:
     for row in rows:
         source, target = columns[0].value(row), columns[1].value(row)
-        if not (isinstance(source, str) and isinstance(target, str) and source.strip() and target.strip()):
+        if not (isinstance(source, str) and isinstance(target, str) and _is_seen(source) and _is_seen(target)):
             skip("with a side missing")
         elif max(len(source), len(target)) > most:
             skip(f"longer than {most} characters")
@@ -173,3 +167,8 @@ def _usable(rows: Iterable[Any], columns: Pair, most: int, skip: Skip) -> Iterat
             skip("with a null character")
         else:
             yield source.strip(), target.strip()
+
+
+def _is_seen(text: str) -> bool:
+    """Whether anything of it shows: soft hyphens and zero-width spaces alone are no sentence."""
+    return any("!" <= character <= "~" for character in text) or bool(normal_form(text).strip())

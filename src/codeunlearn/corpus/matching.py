@@ -14,8 +14,9 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-MATCHING_VERSION = "words.1"
+MATCHING_VERSION = "words.2"
 """Part of the signature of every score that looks for words; a change to the rules below must change it."""
 
 _PLAIN = re.compile(
@@ -30,13 +31,17 @@ _INVISIBLE = (
     (0xFFA0, 0xFFA0), (0xFFF0, 0xFFFB), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
     # control characters, but for those that are white space
     (0x0000, 0x0008), (0x000E, 0x001B), (0x007F, 0x0084), (0x0086, 0x009F),
-    # lines that strike out or underline the letter before
-    (0x0305, 0x0305), (0x0332, 0x0333), (0x0335, 0x0338), (0x033F, 0x033F),
+    # lines that strike out, underline, tie or enclose the letter before
+    (0x0305, 0x0305), (0x0332, 0x0338), (0x033F, 0x033F), (0x035C, 0x0362), (0x0488, 0x0489), (0x20D2, 0x20D3),
+    (0x20DD, 0x20E0), (0x20E2, 0x20EB),
 )  # fmt: skip
 _APOSTROPHES = "`\u00b4\u02b9\u02bb\u02bc\u02bd\u02c8\u02ca\u02cb\u2018\u2019\u201b\u2032\ua78b\ua78c"
 _HYPHENS = "\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\ufe58"
 _BLANKS = "\u2800™℠"
 """Braille's blank, and marks behind a word that a compatible form would make letters of it."""
+_SMALL_CAPITALS = dict(zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘꞯʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnopqrstuvwyz", strict=True))
+_WHITE_ON_BLACK = {chr(first + i): chr(0x41 + i) for first in (0x1F150, 0x1F170) for i in range(26)}
+"""Letters in a black circle or square, which have no compatible form."""
 _DOTLESS = {"\u0131": "i", "İ": "I"}
 _LIGATURES = {ord("œ"): "oe", ord("æ"): "ae"}
 """Letters of their own that are also typed as two; compared as such, and kept in the normal form."""
@@ -45,11 +50,17 @@ _SAME: dict[int, str | None] = {
     **dict.fromkeys(map(ord, _APOSTROPHES), "'"),
     **dict.fromkeys(map(ord, _HYPHENS), "-"),
     **dict.fromkeys(map(ord, _BLANKS), " "),
-    **{ord(letter): plain for letter, plain in _DOTLESS.items()},
+    **{ord(letter): plain for letter, plain in (_DOTLESS | _SMALL_CAPITALS | _WHITE_ON_BLACK).items()},
 }
 _MARKUP = re.compile(r"_+|(?<![^\W_])(?<!\*)\*+|\*+(?![^\W_])(?!\*)")
 _BETWEEN_WORDS = re.compile(r"\s+|-\s*")
 _ZERO_WIDTH_SPACE = "\u200b"
+_HELD = "\ufdd0"
+"""Stands for a zero-width space that is kept: no character of any text, and unchanged by all forms."""
+_MAY_BE_NOTE = re.compile(
+    "[ª²³¹º¼-¾ʰ-ʸˠ-ˤᴬ-ᵪᵸᶛ-ᶿ⁰-₎ₐ-ₜ℀-↋①-⓿❶-➓㈀-㏿\ua69c\ua69d\ua770\ua7f2-\ua7f4\ua7f8\ua7f9\U0001f100-\U0001f2ff]"
+)
+_RAISED = ("<super>", "<sub>")
 
 
 def normal_form(text: str) -> str:
@@ -77,6 +88,11 @@ class Aligned:
         return self.places[start][0], self.places[end - 1][1]
 
 
+def without_ligatures(text: str) -> str:
+    """The text with oe for œ and ae for æ, in lower case."""
+    return text.translate(_LIGATURES)
+
+
 def aligned(text: str) -> Aligned:
     """The normal form of a text, with the places of its characters."""
     return _align(text, _compatible)
@@ -95,9 +111,8 @@ class WholeWords:
     def __init__(self, forms: Iterable[str], *, capitalised: bool = False) -> None:
         folded = {_folded(form).strip(" \t\n'-") for form in forms} - {""}
         longest_first = sorted(folded, key=lambda form: (-len(form), form))
-        self._pattern = re.compile(
-            rf"(?<!\w)(?:{'|'.join(map(_spelled, longest_first))})(?!\w)" if folded else r"(?!)", re.IGNORECASE
-        )
+        self._forms = longest_first
+        self._pattern = _pattern(longest_first)
         self._capitalised = capitalised
 
     def __call__(self, text: str) -> bool:
@@ -109,7 +124,7 @@ class WholeWords:
         if _PLAIN.fullmatch(text):
             spans = [match.span() for match in self._pattern.finditer(text)]
         else:
-            spans = _apart(span for reading in _readings(text) for span in self._written(reading))
+            spans = _apart(span for reading, holds in self._readings(text) for span in _written(reading, holds))
         return [span for span in spans if not self._capitalised or text[span[0]].isupper()]
 
     def rows(self, texts: Sequence[str]) -> list[int]:
@@ -119,11 +134,39 @@ class WholeWords:
         return [row for row in rows if self.spans(texts[row])] if self._capitalised else rows
 
     def _anywhere(self, text: str) -> bool:
-        return any(self._pattern.search(_folded(reading)) for reading in _readings(text))
+        return any(holds.search(_folded(reading)) for reading, holds in self._readings(text))
 
-    def _written(self, text: str) -> list[tuple[int, int]]:
-        form = _align(text, _casefolded)
-        return [form.original(*match.span()) for match in self._pattern.finditer(form.text)]
+    def _readings(self, text: str) -> Iterator[tuple[str, re.Pattern[str]]]:
+        """As many characters each, with the pattern for it: the text, and without marks that are glued to its words.
+
+        A zero-width space is a slip inside a word, or stands between two that are set without a space.
+        """
+        yield text, self._pattern
+        if (bare := without_notes(text)) != text:
+            yield bare, self._pattern
+        if _ZERO_WIDTH_SPACE in text:
+            yield bare.replace(_ZERO_WIDTH_SPACE, _HELD), self._across
+
+    @cached_property
+    def _across(self) -> re.Pattern[str]:
+        return _pattern(self._forms, _HELD)
+
+
+def without_notes(text: str) -> str:
+    """The text with spaces for marks that are glued to a word and not of it: raised and lowered signs, numbers in circles,
+    fractions, ™ and the like. A compatible form would make letters and digits of them."""
+    return _MAY_BE_NOTE.sub(lambda found: " " if _is_note(found.group()) else found.group(), text)
+
+
+def _is_note(character: str) -> bool:
+    return unicodedata.category(character) in ("No", "Nl", "So") or unicodedata.decomposition(character).startswith(
+        _RAISED
+    )
+
+
+def _written(text: str, pattern: re.Pattern[str]) -> list[tuple[int, int]]:
+    form = _align(text, _casefolded)
+    return [form.original(*match.span()) for match in pattern.finditer(form.text)]
 
 
 def _compatible(text: str) -> str:
@@ -172,13 +215,6 @@ def _begins(character: str, before: str) -> bool:
     return _compatible(before + character) == _compatible(before) + alone
 
 
-def _readings(text: str) -> Iterator[str]:
-    """A zero-width space is a slip inside a word, or stands between two that are set without a space."""
-    yield text
-    if _ZERO_WIDTH_SPACE in text:
-        yield text.replace(_ZERO_WIDTH_SPACE, " ")
-
-
 def _apart(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """In order, without those that overlap one before."""
     kept: list[tuple[int, int]] = []
@@ -188,6 +224,14 @@ def _apart(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return kept
 
 
-def _spelled(form: str) -> str:
+def _pattern(forms: Sequence[str], within: str = "") -> re.Pattern[str]:
+    """One of the forms as a whole word; ``within`` may stand between any two of its characters."""
+    spelled = "|".join(_spelled(form, within) for form in forms)
+    return re.compile(rf"(?<!\w)(?:{spelled})(?!\w)" if forms else r"(?!)", re.IGNORECASE)
+
+
+def _spelled(form: str, within: str) -> str:
     """A form as a pattern."""
-    return r"(?:\s+|-\s*)".join(re.escape(part) for part in _BETWEEN_WORDS.split(form)).replace("'", r"'\s*")
+    blank, may = rf"[\s{within}]", f"{within}*" if within else ""
+    parts = (may.join(map(re.escape, part)) for part in _BETWEEN_WORDS.split(form))
+    return rf"(?:{blank}+|-{blank}*)".join(parts).replace("'", rf"'{blank}*")

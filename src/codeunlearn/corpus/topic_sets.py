@@ -86,6 +86,31 @@ class TopicSets:
     target_words: tuple[str, ...] = ()
     search_retain: list[Pair] = field(default_factory=list[Pair])
 
+    @classmethod
+    def from_sentences(
+        cls,
+        name: str,
+        sentences: Sequence[str],
+        controls: Sequence[Sequence[str]],
+        *,
+        forms: Sequence[str] = (),
+        target_words: Sequence[str] = (),
+        paired: bool = True,
+    ) -> TopicSets:
+        """Sets for a search with sentences of your own, and nothing to score.
+
+        Args:
+            sentences: D_T.
+            controls: D_~T, one list for each draw.
+            forms: surface forms of the topic.
+            target_words: the topic's words on the target side.
+            paired: whether control i of every draw belongs to sentence i.
+        """
+        topic = Topic.from_forms(name, forms) if forms else Topic.from_sentences(name, sentences)
+        search = [Pair(sentence, "", ()) for sentence in sentences]
+        draws = [list(draw) for draw in controls]
+        return cls(topic, search, draws, paired, [], [], [], [], target_words=tuple(target_words))
+
     def sizes(self) -> dict[str, int]:
         """Number of sentences of each set."""
         named = {
@@ -154,7 +179,7 @@ def build_topic_sets(
     """
     texts = {pool: ParallelText.of(_pool(pools, pool)) for pool in ("train", "validation", "test")}
     train = texts["train"]
-    held = {pool: _pairs(text, topic.rows(text.sources)) for pool, text in texts.items()}
+    held = {pool: _pairs(text, text.rows(topic)) for pool, text in texts.items()}
     sizes = {"train": search_size, "validation": tune_size, "test": eval_size}
     for pool, size in sizes.items():
         if size:
@@ -203,7 +228,7 @@ class _Related:
     neighbours: dict[str, Topic]
 
     def unrelated(self, text: ParallelText) -> list[Pair]:
-        near = {row for topic in (self.topic, *self.neighbours.values()) for row in topic.rows(text.sources)}
+        near = {row for topic in (self.topic, *self.neighbours.values()) for row in text.rows(topic)}
         return _pairs(text, [row for row in range(len(text)) if row not in near])
 
     def retain(self, forget: Sequence[Pair], text: ParallelText, seed: int) -> list[Pair]:
@@ -214,9 +239,9 @@ class _Related:
 
 def _neighbour_pairs(topic: Topic, neighbours: Mapping[str, Topic], text: ParallelText) -> dict[str, list[Pair]]:
     """By neighbour, the sentences that hold it and not the topic."""
-    held = set(topic.rows(text.sources))
+    held = set(text.rows(topic))
     return {
-        name: _pairs(text, [row for row in neighbour.rows(text.sources) if row not in held])
+        name: _pairs(text, [row for row in text.rows(neighbour) if row not in held])
         for name, neighbour in neighbours.items()
     }
 
@@ -241,7 +266,7 @@ def _others(topic: Topic, text: ParallelText, size: int, seed: int) -> list[Pair
     """At most ``size`` random sentences that do not hold the topic."""
     if not size:
         return []
-    held = set(topic.rows(text.sources))
+    held = set(text.rows(topic))
     return _sample(_pairs(text, [row for row in range(len(text)) if row not in held]), size, seed)
 
 

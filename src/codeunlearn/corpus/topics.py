@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,7 @@ from typing import Any, Literal
 
 from codeunlearn.corpus.languages import english as lexicon
 from codeunlearn.corpus.lines import read_sentences
-from codeunlearn.corpus.matching import WholeWords, normal_form
+from codeunlearn.corpus.matching import WholeWords, normal_form, without_ligatures, without_notes
 from codeunlearn.corpus.pools import normalise
 from codeunlearn.errors import CodeUnlearnError
 
@@ -54,7 +55,7 @@ class Topic:
             CodeUnlearnError: the text is not one word, or it is a contraction ("don't"), or in capitals what may be an
                 abbreviation and is a function word otherwise ("IT").
         """
-        word = normal_form(word).strip()
+        word = normal_form(_without_note_behind(word)).strip()
         _require_one_word(word)
         if (kind or _kind_of(word)) == "name":
             is_also_word = bool(lexicon.lemmas(word)) and lexicon.main_pos(word.lower()) != "NAME"
@@ -70,7 +71,7 @@ class Topic:
         Raises:
             CodeUnlearnError: no form is given, or one holds no letter.
         """
-        written = [form for given in forms if (form := " ".join(normal_form(given).split()))]
+        written = [form for given in forms if (form := " ".join(normal_form(_without_note_behind(given)).split()))]
         if not written:
             raise CodeUnlearnError(f"Topic {name!r} has no forms; list at least one word.")
         if empty := [form for form in written if not any(map(str.isalnum, form))]:
@@ -106,17 +107,17 @@ class Topic:
 
     def matches(self, sentence: str) -> bool:
         """Whether the sentence holds the topic."""
-        return normalise(sentence) in self._keys if self.kind == "sentences" else self.words(sentence)
+        return _key(sentence) in self._keys if self.kind == "sentences" else self.words(sentence)
 
     def rows(self, sentences: Sequence[str]) -> list[int]:
         """Positions of the sentences that hold the topic; 150,000 short sentences take about 0.1 s."""
         if self.kind == "sentences":
-            return [row for row, sentence in enumerate(sentences) if normalise(sentence) in self._keys]
+            return [row for row, sentence in enumerate(sentences) if _key(sentence) in self._keys]
         return self.words.rows(sentences)
 
     @cached_property
     def _keys(self) -> frozenset[str]:
-        return frozenset(map(normalise, self.sentences))
+        return frozenset(map(_key, self.sentences))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready content; `from_dict` is its inverse."""
@@ -137,6 +138,19 @@ class Topic:
             capitalised=content["capitalised"],
             sentences=frozenset(content["sentences"]),
         )
+
+
+def _key(sentence: str) -> str:
+    """What sentences have in common that read the same; pools go by `normalise` alone, so that no row ever changes its pool."""
+    return without_ligatures(normalise(sentence))
+
+
+def _without_note_behind(word: str) -> str:
+    """A word without the raised number of a footnote; the lowered ones of "CO₂" are of the word."""
+    bare = without_notes(word).rstrip()
+    behind = word[len(bare) :].strip()
+    raised = all(not unicodedata.decomposition(mark).startswith("<sub>") for mark in behind)
+    return bare if bare and raised else word
 
 
 def _kind_of(word: str) -> TopicKind:

@@ -26,7 +26,7 @@ from codeunlearn.evaluation.rows import write_csv
 from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
 from codeunlearn.files import write_json, write_text
 from codeunlearn.markdown import cell
-from codeunlearn.unlearning import KnownCodes, search_topic_sets, undeleted
+from codeunlearn.unlearning import make_recipe, undeleted
 from codeunlearn.validation import NumberOrNan, read_state
 
 FILE = "sweep.json"
@@ -178,7 +178,6 @@ def sweep_topic(
     preset: str,
     s_primes: Sequence[int],
     mode: DeletionMode | None = None,
-    known: KnownCodes | None = None,
 ) -> Iterator[SweepRow]:
     """Searches a topic at every S' in one pass of counting, and scores each deletion on ``tests``.
 
@@ -186,16 +185,13 @@ def sweep_topic(
 
     Args:
         mode: deletion mode; the model's own when absent.
-        known: codes of sentences that need no forward pass, such as a `CorpusIndex`.
     """
-    found = search_topic_sets(
-        model, tokenizer, sets, preset=preset, s_primes=tuple(s_primes), seed=config.seed, known=known
-    )
+    found = make_recipe(preset).search(model, tokenizer, sets, seed=config.seed, steps=tuple(s_primes))
     sources = [source for test in tests for source in test.sources]
     with undeleted(model, sets.topic.name):
         translations = Retranslator(model, tokenizer, ModelTranslator(model, tokenizer, config), sources)
-        for s_prime, result in found.items():
-            after = translations.after(result.forget_set, mode)
+        for step in found.steps:
+            after = translations.after(step.forget_set, mode)
             systems = {BEFORE: lambda _: translations.before, AFTER: lambda _, after=after: after}
             evaluation = evaluate_sets(sets.topic.name, tests, systems, examples=0, seed=config.seed)
-            yield sweep_row(evaluation, s_prime, len(result.forget_set), len(sets.search))
+            yield sweep_row(evaluation, step.size, len(step.forget_set), len(sets.search))

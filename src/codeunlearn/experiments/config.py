@@ -16,7 +16,7 @@ from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.initialise import BuildConfig
 from codeunlearn.training.losses import LossWeights
 from codeunlearn.training.sizes import SIZES
-from codeunlearn.unlearning import PRESETS, S_PRIMES
+from codeunlearn.unlearning import RECIPES, S_PRIMES
 from codeunlearn.validation import MOST, Count, Index, Seed
 
 REFERENCE = "reference"
@@ -315,8 +315,7 @@ def _check(config: ReproductionConfig) -> None:
             raise CodeUnlearnError(
                 f"There is no topic {missing[0]!r} for {purpose}; the topics are {', '.join(words)}."
             )
-    if config.search.preset not in PRESETS:
-        raise CodeUnlearnError(f"Unknown preset {config.search.preset!r}; choose one of {', '.join(PRESETS)}.")
+    RECIPES.get(config.search.preset)
     _check_levels(config)
     _check_variants(config.ablations)
     for where, options, known in (

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from codeunlearn.codebook import load_model, load_tokenizer, skip_bottleneck
-from codeunlearn.codebook.sites import family_of
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.corpus.texts import Text
 from codeunlearn.corpus.topics import Topic
@@ -209,10 +208,8 @@ class Models:
 
     def _shape(self, joint: JointConfig) -> dict[str, Any]:
         """Fields of `BottleneckConfig`: the size's where the base is trained here, and what the configuration says."""
-        size, given = self.config.base.size, dict(joint.bottleneck)
-        layer = given.pop("layer", None)
-        site = {} if layer is None else {"site": family_of("t5").path(layer)}
-        return {**(SIZES[size].shape if size else {}), **given, **site}
+        size = self.config.base.size
+        return {**(SIZES[size].shape if size else {}), **joint.bottleneck}
 
     @cached_property
     def _identity(self) -> dict[str, Any]:

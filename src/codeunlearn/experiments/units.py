@@ -27,7 +27,7 @@ from codeunlearn.experiments.models import BASE, Models, make_topic
 from codeunlearn.experiments.scores import GOLD, KnowledgeOf, Translations, deletion_name, score_translations
 from codeunlearn.experiments.stages import Stage, StageStore
 from codeunlearn.methods.placebo import code_usage, placebos
-from codeunlearn.unlearning import ForgetSet, forgetting, search_topic_sets
+from codeunlearn.unlearning import ForgetSet, forgetting, make_recipe
 from codeunlearn.validation import validated
 
 _WARM_UP = 8  # sentences read before the first search is timed
@@ -283,8 +283,7 @@ def timed_searches(
     """A search of its own for every S', so that each has its time; the model is warm when the first begins."""
 
     def search(sets: TopicSets, s_prime: int) -> ForgetSet:
-        found = search_topic_sets(model, tokenizer, sets, preset=preset, s_primes=(s_prime,), seed=seed)
-        return found[s_prime].forget_set
+        return make_recipe(preset).search(model, tokenizer, sets, seed=seed, steps=(s_prime,)).at(s_prime)
 
     few = replace(sets, search=sets.search[:_WARM_UP], controls=[draw[:_WARM_UP] for draw in sets.controls])
     search(few, s_primes[0])

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-
+from codeunlearn.extras import needs
 from codeunlearn.files import plain, replacing, write_text
 from codeunlearn.markdown import cell, prose
 from codeunlearn.reporting.figures import to_svg
 from codeunlearn.reporting.word_diff import Piece
+
+with needs("reports"):
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)

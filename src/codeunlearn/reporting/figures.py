@@ -7,15 +7,10 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from codeunlearn.evaluation.protocol import AFTER, BEFORE, PLAIN, ZERO_SHOT, ScoreRow, TopicEvaluation
+from codeunlearn.extras import needs
 from codeunlearn.reporting.labels import (
     is_defined,
     metric_label,
@@ -26,6 +21,14 @@ from codeunlearn.reporting.labels import (
 )
 from codeunlearn.reporting.score_lines import systems_of
 from codeunlearn.unlearning.evidence.enrichment import EnrichmentTable, FloatArray
+
+with needs("reports"):
+    from matplotlib import rc_context
+    from matplotlib.axes import Axes
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 BoolArray = NDArray[np.bool_]
 DPI = 150

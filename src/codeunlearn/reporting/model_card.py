@@ -11,6 +11,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from codeunlearn.codebook.ledger import entries
+from codeunlearn.corpus.samples import SAMPLES
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.protocol import AFTER, BEFORE, TopicEvaluation
 from codeunlearn.files import read_json_object, write_text
@@ -95,7 +96,8 @@ def model_card(
         name: of the model.
         record: the content of ``training.json``; None for a model that has none, whose card leaves its training out.
         ledger: ``model.config.bottleneck.ledger``, empty for a model without a bottleneck.
-        attribution: the data's authors and terms, in Markdown; all else that comes from outside is shown as it is.
+        attribution: the data's authors and terms, in Markdown; all else that comes from outside is shown as it is. A text
+            that ships with the package brings its own when none is given.
         bottleneck: the bottleneck's configuration, ``config.bottleneck`` as a dictionary; None for a plain model.
         license_name: the Hub's identifier of the model's licence; without one the card states none.
         scores: an evaluation to list.
@@ -113,10 +115,16 @@ def model_card(
         ledger_notes=_ledger_notes(entries(ledger)),
         scores=_scores(scores) if scores else None,
         limits=_limits(bottleneck, scores),
-        attribution=attribution or "No attribution was given when this card was written.",
+        attribution=attribution or _attribution(known),
         method=_METHOD,
     )
     return f"---\n{_front_matter(record, bottleneck, license_name)}---\n\n{body}"
+
+
+def _attribution(record: Mapping[str, Any]) -> str:
+    data = record.get("data")
+    sample = SAMPLES.get(data.get("data", "")) if isinstance(data, Mapping) else None
+    return sample.attribution if sample else "No attribution was given when this card was written."
 
 
 def _jinja() -> Environment:

@@ -16,8 +16,9 @@ from codeunlearn.reporting.html import ReportFigure, render_page
 from codeunlearn.reporting.labels import quoted, system_label
 from codeunlearn.reporting.score_lines import systems_of
 from codeunlearn.reporting.summary import summary
+from codeunlearn.unlearning.evidence.enrichment import EnrichmentTable
 from codeunlearn.unlearning.forget_set import ForgetSet
-from codeunlearn.unlearning.recipes.search import TopicSearch
+from codeunlearn.unlearning.recipes.base import TopicSearch
 
 PAGE = "index.html"
 GENERATOR = '<meta name="generator" content="codeunlearn '
@@ -92,12 +93,11 @@ def _is_ours(name: str) -> bool:
 
 
 def _figures(search: TopicSearch | None, evaluation: TopicEvaluation | None) -> list[ReportFigure]:
-    figures = [_volcano(search)] if search is not None and len(search.table) else []
+    figures = [_volcano(search.forget_set, search.table)] if search is not None and search.table else []
     return figures + ([_before_after(evaluation)] if evaluation is not None and evaluation.scores else [])
 
 
-def _volcano(search: TopicSearch) -> ReportFigure:
-    forget_set, table = search.forget_set, search.table
+def _volcano(forget_set: ForgetSet, table: EnrichmentTable) -> ReportFigure:
     alpha = forget_set.preset_options.get("alpha") if forget_set.preset == "paper" else None
     title = f"Codes of {quoted(forget_set.topic)}, S' = {table.s_prime}"
     figure = volcano(table, forget_set.ids, alpha=alpha, title=title)

@@ -19,7 +19,6 @@ from codeunlearn.codebook import evaluating, source_prefix
 from codeunlearn.codebook.encoding import encode, pad_id, padded
 from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.bootstrap import Floats
 
 _LONGEST = 512
 _IGNORED = -100
@@ -33,7 +32,7 @@ class ForcedTokens(NamedTuple):
         ranks: [tokens], 1 plus the number of tokens that the model finds more probable there.
     """
 
-    log_probabilities: Floats
+    log_probabilities: NDArray[np.float64]
     ranks: NDArray[np.int64]
 
 

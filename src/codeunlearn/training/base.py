@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, set_seed
 
-from codeunlearn.codebook.config import BottleneckConfig
+from codeunlearn.codebook.bottleneck import find_bottleneck
 from codeunlearn.codebook.loading import load_model, load_tokenizer
-from codeunlearn.codebook.modeling import find_bottleneck
-from codeunlearn.codebook.sites import DEFAULT_LAYER, family_of
 from codeunlearn.device import processes
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.extras import needs
 from codeunlearn.training.sizes import SIZES
 from codeunlearn.training.tokenizer import train_tokenizer
+
+with needs("train"):
+    from accelerate.utils import broadcast_object_list
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,11 @@ class Base:
     Attributes:
         model: an encoder-decoder model without a bottleneck.
         tokenizer: its tokenizer.
-        bottleneck: the bottleneck that fits it by default.
         from_scratch: the weights are random.
     """
 
     model: Any
     tokenizer: PreTrainedTokenizerBase
-    bottleneck: BottleneckConfig
     from_scratch: bool
 
 
@@ -49,9 +48,8 @@ def load_base(name: str, train_pool: Dataset, seed: int) -> Base:
         tokenizer = train_tokenizer(chain(train_pool["source"], train_pool["target"]), size.vocab_size)
         if processes().number > 1:
             (tokenizer,) = broadcast_object_list([tokenizer])  # each process has trained its own, perhaps not the same
-        return Base(size.model(len(tokenizer)), tokenizer, size.bottleneck(), from_scratch=True)
+        return Base(size.model(len(tokenizer)), tokenizer, from_scratch=True)
     model, tokenizer = load_model(name), load_tokenizer(name)
     if find_bottleneck(model) is not None:
         raise CodeUnlearnError(f"{name} already has a bottleneck; start from its plain base instead.")
-    site = family_of(model.config.model_type).path(DEFAULT_LAYER)
-    return Base(model, tokenizer, BottleneckConfig(d_model=model.config.d_model, site=site), from_scratch=False)
+    return Base(model, tokenizer, from_scratch=False)

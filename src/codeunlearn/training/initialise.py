@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from codeunlearn.codebook.bottleneck import ConceptBottleneck
+from codeunlearn.codebook.bottleneck import ConceptBottleneck, require_bottleneck
 from codeunlearn.codebook.encoding import encode, pad_id, padded
-from codeunlearn.codebook.modeling import require_bottleneck
 from codeunlearn.codebook.probing import run_to_site
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.batches import round_up
@@ -97,7 +96,7 @@ def _sample_activations(
         if total >= 2 * wanted:  # twice, so that the tokens kept come from more sentences than strictly needed
             break
     if not found:
-        return torch.empty(0, model.config.d_model)
+        return torch.empty(0, require_bottleneck(model).config.d_model)
     activations = torch.cat(found)
     return activations[torch.randperm(len(activations), generator=generator)[:wanted].to(activations.device)]
 

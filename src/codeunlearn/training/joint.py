@@ -7,20 +7,23 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
-from accelerate.utils import broadcast
 from datasets import Dataset
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook.basis import SignedPermutation
-from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck
-from codeunlearn.codebook.modeling import CodeUnlearnOutput, require_bottleneck
+from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck, require_bottleneck
+from codeunlearn.codebook.modeling import CodeUnlearnOutput
+from codeunlearn.extras import needs
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.dead_codes import revive, sample_encodings
 from codeunlearn.training.health import HealthMonitor
 from codeunlearn.training.losses import bottleneck_losses, loss_weights
 from codeunlearn.training.trainer import PlainTrainer
+
+with needs("train"):
+    from accelerate.utils import broadcast
 
 REVIVAL_POOL = 2048  # encodings from which revived codes are drawn
 UNUSED_CODES = "unused_codes.safetensors"  # in a checkpoint: which codes no token has selected since the last revival

@@ -10,6 +10,7 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 
 from codeunlearn.codebook.bottleneck import ConceptBottleneck
+from codeunlearn.codebook.wrappers import unwrapped
 from codeunlearn.device import has_fast_bf16
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.training.muon import Muon
@@ -60,11 +61,12 @@ def make_optimizer(
     if name not in ("adamw", "muon"):
         raise CodeUnlearnError(f"Unknown optimizer {name!r}; choose adamw or muon.")
     bottleneck = {id(p) for m in model.modules() if isinstance(m, ConceptBottleneck) for p in m.parameters()}
-    rest = [(n, p) for n, p in model.named_parameters() if p.requires_grad and id(p) not in bottleneck]
+    rest = [p for p in model.parameters() if p.requires_grad and id(p) not in bottleneck]
     inside = [p for p in model.parameters() if p.requires_grad and id(p) in bottleneck]
-    matrices = [p for n, p in rest if _is_matrix(n, p)] if name == "muon" else []
+    words = _word_tables(model)
+    matrices = [p for p in rest if p.ndim == 2 and id(p) not in words] if name == "muon" else []
     taken = {id(p) for p in matrices}
-    groups: list[dict[str, Any]] = [{"params": [p for _, p in rest if id(p) not in taken], "lr": learning_rate}]
+    groups: list[dict[str, Any]] = [{"params": [p for p in rest if id(p) not in taken], "lr": learning_rate}]
     if inside:
         groups.append({"params": inside, "lr": bottleneck_learning_rate, "weight_decay": 0.0})
     groups = [group for group in groups if group["params"]]
@@ -77,5 +79,9 @@ def make_optimizer(
     return CombinedOptimizer([muon] + ([adamw] if adamw is not None else []))
 
 
-def _is_matrix(name: str, parameter: nn.Parameter) -> bool:
-    return parameter.ndim == 2 and not any(part in name for part in ("shared", "lm_head", "relative_attention_bias"))
+def _word_tables(model: nn.Module) -> set[int]:
+    """Ids of the parameters whose rows are looked up or compared one by one: all embeddings and the output layer."""
+    modules: list[Any] = [module for module in model.modules() if isinstance(module, nn.Embedding)]
+    if (output := unwrapped(model).get_output_embeddings()) is not None:
+        modules.append(output)
+    return {id(parameter) for module in modules for parameter in module.parameters()}

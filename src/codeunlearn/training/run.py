@@ -18,9 +18,9 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, set_seed
 
-from codeunlearn.codebook.basis import SignedPermutation, change_downstream_basis
-from codeunlearn.codebook.config import BottleneckConfig
-from codeunlearn.codebook.modeling import attach
+from codeunlearn.codebook.basis import SignedPermutation, change_downstream_basis, require_basis
+from codeunlearn.codebook.bottleneck import require_bottleneck
+from codeunlearn.codebook.modeling import attach, bottleneck_for
 from codeunlearn.codebook.prefix import source_prefix as own_prefix
 from codeunlearn.corpus.identity import pairs_digest
 from codeunlearn.corpus.loading import DataConfig, LoadedPairs, filled_pools, load_pairs
@@ -100,7 +100,7 @@ def build(
 
     Args:
         base: folder or Hub name of a model without a bottleneck.
-        shape: fields of `BottleneckConfig` that shall differ from those that fit the base.
+        shape: ``layer``, and fields of `BottleneckConfig` that shall differ from those that fit the base, see `bottleneck_for`.
         source_prefix: put before every source sentence; the base's own when empty.
         device: ``auto``, ``cpu`` or ``cuda``.
         complete: see `train_plain`.
@@ -163,7 +163,7 @@ def _alone(out: Path) -> Generator[None]:
     with locked(out):
         try:
             yield
-        except CodeUnlearnError:
+        except Exception:
             forget_request(out)
             raise
 
@@ -189,9 +189,11 @@ def _built(
         raise CodeUnlearnError(
             f"{base} has no trained weights; train it first: codeunlearn train --plain --base {base}."
         )
-    settings = {**start.bottleneck.to_dict(), **(shape or {})}
+    wanted = bottleneck_for(start.model.config, **(shape or {}))
     set_seed(config.seed)
-    model = attach(start.model.eval().to(device), BottleneckConfig(**settings))
+    model = attach(start.model.eval().to(device), wanted)
+    if config.new_basis:
+        require_basis(model)
     prefix = set_prefix(model, source_prefix)
     quality = initialise_from_data(model, start.tokenizer, [prefix + s for s in train_pool["source"]], config)
     basis = _basis(model, config)
@@ -201,7 +203,8 @@ def _built(
 
 
 def _basis(model: Any, config: BuildConfig) -> SignedPermutation | None:
-    return SignedPermutation.random(model.config.d_model, config.seed) if config.new_basis else None
+    width = require_bottleneck(model).config.d_model
+    return SignedPermutation.random(width, config.seed) if config.new_basis else None
 
 
 def set_prefix(model: Any, wanted: str) -> str:

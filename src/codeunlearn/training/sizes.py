@@ -7,9 +7,6 @@ from typing import Any
 
 from transformers import GenerationConfig, T5Config, T5ForConditionalGeneration
 
-from codeunlearn.codebook.config import BottleneckConfig
-from codeunlearn.codebook.sites import DEFAULT_LAYER, family_of
-
 
 @dataclass(frozen=True)
 class Size:
@@ -55,13 +52,6 @@ class Size:
     def shape(self) -> dict[str, Any]:
         """The fields of `BottleneckConfig` that differ from those of any T5 of this width."""
         return {"num_codes": self.num_codes, "code_dim": self.code_dim, "top_s": self.top_s}
-
-    def bottleneck(self) -> BottleneckConfig:
-        return BottleneckConfig(
-            d_model=self.d_model,
-            site=family_of("t5").path(DEFAULT_LAYER),
-            **self.shape,
-        )
 
 
 SIZES: dict[str, Size] = {

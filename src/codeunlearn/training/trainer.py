@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.data_loader import prepare_data_loader
 from datasets import Dataset
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -19,6 +18,7 @@ from transformers import PreTrainedTokenizerBase, PrinterCallback, Seq2SeqTraine
 
 from codeunlearn.device import has_fast_bf16, processes
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.extras import needs
 from codeunlearn.files import reason
 from codeunlearn.tasks.batches import PadToStep, ShapeBatchSampler
 from codeunlearn.training.checkpoints import STATE, WEIGHTS, checkpoints, fault_of, seal
@@ -27,6 +27,10 @@ from codeunlearn.training.cross_entropy import cross_entropy
 from codeunlearn.training.dropout import use_sentence_dropout
 from codeunlearn.training.optimizer import make_optimizer
 from codeunlearn.training.progress import TrainingProgress
+
+with needs("train"):
+    import tensorboard  # noqa: F401 # pyright: ignore[reportUnusedImport]
+    from accelerate.data_loader import prepare_data_loader
 
 
 class PlainTrainer(Seq2SeqTrainer):

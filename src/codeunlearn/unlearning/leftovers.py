@@ -20,7 +20,6 @@ from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import named_after, read_json_object
 from codeunlearn.saving import RECORD, holds_model, is_model_file
 from codeunlearn.training.checkpoints import checkpoints
-from codeunlearn.unlearning.corpus_index import INFO
 from codeunlearn.unlearning.forget_set import FORMAT
 
 _OTHER_WEIGHTS = frozenset({".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf"})
@@ -157,8 +156,8 @@ def _in_entry(path: Path, deleted: DeletedRows, bases: Collection[str]) -> str:
 
 
 def _in_folder(folder: Path, deleted: DeletedRows, bases: Collection[str]) -> str:
-    if (folder / INFO).is_file() and any(folder.glob("codes-*.arrow")):
-        return "an index, which holds the sentences of its text in clear"
+    if (folder / "index.json").is_file() and any(folder.glob("codes-*.arrow")):
+        return "an index of an older version, which holds the sentences of its text in clear"
     if (folder / "stages").is_dir():
         return "a reproduction, which holds sentences, controls and translations of its topics"
     if any(_topic_of(folder / name, deleted.topics) for name in ("forget_set.json", "evaluation.json")):

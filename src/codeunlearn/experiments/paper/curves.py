@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-
 from codeunlearn.evaluation.protocol import FORGET, RECALL, RETAIN
 from codeunlearn.experiments.results import Cell, Results
+from codeunlearn.extras import needs
 from codeunlearn.reporting.artefact import Artefact, Grid
 from codeunlearn.reporting.figures import BLUE, DPI, GREY, STYLE, VERMILION
 from codeunlearn.reporting.labels import count_noun, metric_label, number, quoted, set_label, signed
+
+with needs("reports"):
+    from matplotlib import rc_context
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 _OTHERS = "#009E73"
 

@@ -6,14 +6,16 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from matplotlib import rc_context
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.lines import Line2D
-
+from codeunlearn.extras import needs
 from codeunlearn.reporting.figures import DPI, STYLE, VERMILION
 from codeunlearn.reporting.word_diff import Piece
+
+with needs("reports"):
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.lines import Line2D
 
 _WIDTH = 7.2  # inches, of a page
 _LEFT, _TEXT = 0.02, 0.26  # of the width: where labels and where texts begin

@@ -6,16 +6,18 @@ from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullFormatter
-
 from codeunlearn.evaluation.protocol import FORGET
 from codeunlearn.experiments.results import Cell
+from codeunlearn.extras import needs
 from codeunlearn.reporting.figures import BLUE, DPI, GREY, STYLE, VERMILION
 from codeunlearn.reporting.labels import MINUS, metric_label
+
+with needs("reports"):
+    from matplotlib import rc_context
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import FuncFormatter, NullFormatter
 
 _TITLE_WIDTH = 24  # characters that fit above a panel
 _LEAST, _MOST = -320.0, 60.0  # per cent; what lies beyond is drawn at the edge

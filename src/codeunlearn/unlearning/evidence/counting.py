@@ -12,15 +12,15 @@ from typing import Any, Literal, cast
 
 import numpy as np
 import torch
-from accelerate.utils import gather_object
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook import evaluating, require_bottleneck
 from codeunlearn.device import join_processes
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.extras import needs
 from codeunlearn.unlearning.evidence.counts import CodeCounts, IntArray, TokenCounts
-from codeunlearn.unlearning.evidence.reading import CodeBatch, CodeReader, KnownCodes
+from codeunlearn.unlearning.evidence.reading import CodeBatch, CodeReader
 
 S_PRIMES = (8, 24, 40, 56, 72, 88, 104)
 Group = Literal["topic", "control"]
@@ -171,7 +171,6 @@ def count_codes(
     s_primes: Sequence[int] = S_PRIMES,
     batch_tokens: int | None = None,
     paired: bool = True,
-    known: KnownCodes | None = None,
     progress: Progress | None = None,
 ) -> CodeCounts:
     """Counts the codes of a topic's sentences and of their controls in one pass.
@@ -189,7 +188,6 @@ def count_codes(
         batch_tokens: bound on the padded tokens of a batch; a longer pair goes alone. What suits the device when absent.
         paired: sentence i of every draw is the control of topic sentence i, and the paired table is kept.
             Otherwise the two groups are unrelated and may differ in size.
-        known: an index of the corpus; groups whose sentences it holds need no forward pass.
 
     Raises:
         CodeUnlearnError: no bottleneck, no sentences, unequal numbers of paired sentences, or S' larger than
@@ -201,7 +199,7 @@ def count_codes(
     counter = CodeCounter(codebook.num_codes, s_primes)
     rank, number = join_processes(model.device)
     topic_sentences, *draws = [column[rank::number] for column in (topic_sentences, *draws)]
-    reader = CodeReader(model, tokenizer, counter.s_primes[-1], batch_tokens, known)
+    reader = CodeReader(model, tokenizer, counter.s_primes[-1], batch_tokens)
     report = _Reporter(len(topic_sentences) + sum(map(len, draws)), progress)
     with evaluating(model), torch.no_grad(), torch.autocast(model.device.type, enabled=False):
         if paired:
@@ -215,6 +213,8 @@ def count_codes(
                     counter.update(batch, group)
                     report(len(batch.ids))
     if number > 1:
+        with needs("train"):
+            from accelerate.utils import gather_object
         counter = sum(gather_object([counter]), start=CodeCounter(codebook.num_codes, s_primes))
     return counter.result(codebook.code_ids, lambda token: str(tokenizer.convert_ids_to_tokens(token)))
 

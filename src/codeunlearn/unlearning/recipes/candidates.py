@@ -23,7 +23,7 @@ from codeunlearn.unlearning.evidence.statistics import (
     smallest_fisher,
     smallest_mcnemar,
 )
-from codeunlearn.unlearning.recipes.presets import RecommendedPreset
+from codeunlearn.unlearning.recipes.path_options import PathOptions
 
 BOOTSTRAP_SAMPLES = 200
 
@@ -88,7 +88,7 @@ class Candidates(NamedTuple):
         return self._make([*columns, self.tested])
 
 
-def find_candidates(material: Material, deleted: BoolArray, preset: RecommendedPreset, seed: int) -> Candidates:
+def find_candidates(material: Material, deleted: BoolArray, preset: PathOptions, seed: int) -> Candidates:
     """Codes that are significantly more frequent with the topic, those with the largest effect first.
 
     Args:

@@ -1,0 +1,167 @@
+"""What the mechanism asks of a family of models, and the registry of those that answer."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from torch import Tensor
+
+from codeunlearn.codebook.sites import Site
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.registry import Registry
+from codeunlearn.validation import Count, Index, Shape
+
+if TYPE_CHECKING:
+    from codeunlearn.codebook.basis import SignedPermutation
+
+PREFIX = "codeunlearn-"
+"""Begins the ``model_type`` of a model with a bottleneck; behind it stands its base's."""
+
+
+class BottleneckKeys(Shape, extra="allow"):
+    """What every version has saved; a default in the place of one that is gone would be another bottleneck."""
+
+    d_model: Any
+    num_codes: Any
+    code_dim: Any
+    top_s: Any
+    site: Any
+
+
+class Settings(Shape, extra="allow"):
+    """What transformers would take as it comes, or stumble over, in ``config.json``; a family's own has more."""
+
+    model_type: str
+    vocab_size: Count = 1
+    pad_token_id: Index | None = None
+    eos_token_id: Index | list[Index] | None = None
+    decoder_start_token_id: Index | None = None
+    bos_token_id: Index | None = None
+    source_prefix: str | None = None
+    return_dict: Literal[True] = True
+    output_attentions: Literal[False] | None = None
+    output_hidden_states: Literal[False] | None = None
+    chunk_size_feed_forward: Literal[0] = 0
+    use_cache: bool = True
+    tie_word_embeddings: bool = True
+    bottleneck: BottleneckKeys | None = None
+
+    def require_sense(self, where: str) -> None:
+        """That the settings agree with each other, where a family has some that might not.
+
+        Raises:
+            CodeUnlearnError: they do not.
+        """
+
+
+class Architecture(ABC):
+    """A family of models: how they are opened, where a bottleneck can sit in them, and how they are run up to it.
+
+    Attributes:
+        model_types: transformers' names of the family's members.
+        auto: transformers' Auto class that opens them, such as ``AutoModelForSeq2SeqLM`` or ``AutoModelForCausalLM``.
+        places: names of the places that each layer has for a bottleneck, the usual one first.
+        usual_layer: the layer, from 0, that has the bottleneck unless another is asked for; the paper's is the third.
+        computes: settings without tensors of their own that decide what reaches the bottleneck, by their names in the
+            configuration. They are part of a model's fingerprint.
+        settings: what ``config.json`` must look like.
+        rms_norm: all norms behind the sites are RMS norms, which commute with signed permutations, so that `change_basis`
+            can be done. A norm that takes the mean away does not.
+    """
+
+    model_types: ClassVar[tuple[str, ...]]
+    auto: ClassVar[Any]
+    places: ClassVar[tuple[str, ...]]
+    usual_layer: ClassVar[int] = 2
+    computes: ClassVar[tuple[str, ...]] = ("num_attention_heads",)
+    settings: ClassVar[type[Settings]] = Settings
+    rms_norm: ClassVar[bool] = False
+
+    @abstractmethod
+    def place(self, layer: int, where: str) -> Site:
+        """The rule of one of the ``places`` of a layer."""
+
+    def width(self, config: Any) -> int:
+        """d, numbers in a token's state."""
+        return config.hidden_size
+
+    def layers(self, config: Any) -> int:
+        """How many layers have the places."""
+        return config.num_hidden_layers
+
+    def reach(self, model: Any, input_ids: Tensor, attention_mask: Tensor) -> None:
+        """Runs the part of the model that holds the sites; [batch, length] ids and mask.
+
+        Who looks at a site stops it there, so that later layers never run.
+        """
+        part = model.get_encoder() if model.config.is_encoder_decoder else model.base_model
+        part(input_ids=input_ids, attention_mask=attention_mask)
+
+    def change_basis(self, model: Any, layer: int, basis: SignedPermutation) -> None:
+        """Rewrites what reads or writes states behind the site of ``layer``, so that they are in another basis.
+
+        Called where ``rms_norm`` says that it can be done.
+        """
+        raise NotImplementedError
+
+    def site(self, config: Any, layer: int | None = None, where: str | None = None) -> Site:
+        """The place for a bottleneck in a model of this configuration; the usual one where nothing is said.
+
+        Raises:
+            CodeUnlearnError: there is no such place; the message lists those that there are.
+        """
+        layer = self.usual_layer if layer is None else layer
+        where = self.places[0] if where is None else where
+        if where not in self.places or not 0 <= layer < self.layers(config):
+            raise CodeUnlearnError(
+                f"The model has no place {where!r} in layer {layer}; its layers are 0 to {self.layers(config) - 1}, each "
+                f"with {', '.join(self.places)}."
+            )
+        return self.place(layer, where)
+
+    def sites(self, config: Any) -> dict[str, tuple[int, str]]:
+        """All places of a model by the paths of their modules: layer and name."""
+        every = [(layer, where) for layer in range(self.layers(config)) for where in self.places]
+        return {self.place(*one).path: one for one in every}
+
+    def find(self, config: Any, path: str) -> tuple[int, str]:
+        """Layer and name of the place at a path.
+
+        Raises:
+            CodeUnlearnError: there is none; the message lists those that there are.
+        """
+        known = self.sites(config)
+        if path not in known:
+            raise CodeUnlearnError(f"The model has no site {path!r}; it has {', '.join(known)}.")
+        return known[path]
+
+
+ARCHITECTURES = Registry[type[Architecture]]("architecture")
+
+
+def base_type(model_type: str) -> str:
+    """The ``model_type`` of the base of a model with a bottleneck; that of another model itself."""
+    return model_type.removeprefix(PREFIX)
+
+
+def find_architecture(model_type: Any) -> Architecture | None:
+    """The family of a ``model_type``, with or without a bottleneck; None where none is known."""
+    for name in ARCHITECTURES.names():
+        known = ARCHITECTURES.get(name)
+        if isinstance(model_type, str) and base_type(model_type) in known.model_types:
+            return known()
+    return None
+
+
+def architecture_of(model_type: str) -> Architecture:
+    """The family of a ``model_type``, with or without a bottleneck.
+
+    Raises:
+        CodeUnlearnError: none is known.
+    """
+    found = find_architecture(model_type)
+    if found is None:
+        known = ", ".join(one for name in ARCHITECTURES.names() for one in ARCHITECTURES.get(name).model_types)
+        raise CodeUnlearnError(f"A bottleneck cannot be attached to a {model_type!r} model; supported are {known}.")
+    return found
