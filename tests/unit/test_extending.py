@@ -84,3 +84,9 @@ def test_the_recipe_takes_codes_that_no_control_has(tiny_model: Any, tiny_tokeni
     assert found.forget_set.preset_options == {"share": 0.5}
     assert found.forget_set.evidence
     assert all(code.control == 0 and code.topic >= 2 for code in found.forget_set.evidence)
+
+
+@pytest.mark.parametrize("kind", ENTRIES)
+def test_every_example_is_shown_on_its_page(kind: str) -> None:
+    page = (FOLDER.parents[1] / "docs" / "extend" / f"{kind}.md").read_text(encoding="utf-8")
+    assert f'--8<-- "examples/extending/{ENTRIES[kind].replace(".", "/")}.py"' in page
