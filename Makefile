@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak lint bench docs
+.PHONY: help demo test soak lint bench notebooks docs
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -33,8 +33,11 @@ bench: $(VENV)/.installed-bench  ## time the search, a training step and transla
 	@$(BIN)/python benchmarks/translation.py --out runs/bench
 	@$(BIN)/python benchmarks/page.py --out runs/bench
 
+notebooks: $(VENV)/.installed-dev  ## run the notebooks again and keep what they print
+	@$(BIN)/python docs/run_notebooks.py
+
 docs: $(VENV)/.installed-docs  ## build the documentation into site/
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

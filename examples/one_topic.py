@@ -9,12 +9,20 @@ import sys
 import tempfile
 from pathlib import Path
 
-from codeunlearn import Recommended, commit, forget, forgetting, load_model, load_tokenizer, translate
-from codeunlearn.corpus.loading import load_pairs
-from codeunlearn.corpus.pools import split_pools
-from codeunlearn.corpus.topic_sets import build_topic_sets
-from codeunlearn.corpus.topics import Topic
-from codeunlearn.saving import save_model, saving
+from codeunlearn import (
+    Topic,
+    build_topic_sets,
+    commit,
+    find_codes,
+    forget,
+    forgetting,
+    load_model,
+    load_pairs,
+    load_tokenizer,
+    save_model,
+    split_pools,
+    translate,
+)
 
 
 def main(folder: str, word: str) -> None:
@@ -25,7 +33,7 @@ def main(folder: str, word: str) -> None:
     sets = build_topic_sets(
         Topic.from_word(word), pools, search_size=100, tune_size=0, eval_size=20, search_retain_size=300
     )
-    found = Recommended().search(model, tokenizer, sets)
+    found = find_codes(model, tokenizer, sets)
     print(f"{len(found.forget_set)} codes belong to {word!r}.")
 
     # Inside the block the codes are deleted; behind it the model is as before.
@@ -40,8 +48,7 @@ def main(folder: str, word: str) -> None:
     forget(model, found.forget_set)
     print(f"\n{commit(model)} rows are gone.")
     out = Path(tempfile.mkdtemp(prefix="forgotten-"))
-    with saving(out) as unfinished:  # the model appears when the block ends, whole or not at all
-        save_model(model, tokenizer, unfinished)
+    save_model(model, tokenizer, out)  # whole or not at all
     print(f"The model without them is in {out}.")
 
 

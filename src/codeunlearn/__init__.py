@@ -10,39 +10,69 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from codeunlearn.codebook import BottleneckConfig, attach, load_model, load_tokenizer
+    from codeunlearn.corpus.loading import DataConfig, load_pairs
+    from codeunlearn.corpus.pools import split_pools
+    from codeunlearn.corpus.topic_sets import build_topic_sets
+    from codeunlearn.corpus.topics import Topic
     from codeunlearn.errors import CodeUnlearnError
+    from codeunlearn.saving import save_model
     from codeunlearn.tasks.generating import translate
-    from codeunlearn.unlearning import ForgetSet, Recommended, commit, forget, forgetting, restore
+    from codeunlearn.unlearning import (
+        RECIPES,
+        ForgetSet,
+        Recommended,
+        commit,
+        find_codes,
+        forget,
+        forgetting,
+        restore,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "RECIPES",
     "BottleneckConfig",
     "CodeUnlearnError",
+    "DataConfig",
     "ForgetSet",
     "Recommended",
+    "Topic",
     "attach",
+    "build_topic_sets",
     "commit",
+    "find_codes",
     "forget",
     "forgetting",
     "load_model",
+    "load_pairs",
     "load_tokenizer",
     "restore",
+    "save_model",
+    "split_pools",
     "translate",
 ]
 
 _HOMES = {
     "BottleneckConfig": "codebook",
     "CodeUnlearnError": "errors",
+    "DataConfig": "corpus.loading",
     "ForgetSet": "unlearning",
+    "RECIPES": "unlearning",
+    "Recommended": "unlearning",
+    "Topic": "corpus.topics",
     "attach": "codebook",
+    "build_topic_sets": "corpus.topic_sets",
     "commit": "unlearning",
+    "find_codes": "unlearning",
     "forget": "unlearning",
     "forgetting": "unlearning",
     "load_model": "codebook",
+    "load_pairs": "corpus.loading",
     "load_tokenizer": "codebook",
     "restore": "unlearning",
-    "Recommended": "unlearning",
+    "save_model": "saving",
+    "split_pools": "corpus.pools",
     "translate": "tasks.generating",
 }
 

@@ -75,7 +75,7 @@ def saving(out: Path) -> Generator[Path]:
         yield folder
 
 
-def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
+def write_model(model: Any, tokenizer: Any, folder: Path) -> None:
     """Weights (safetensors), configuration and tokenizer, for use within `saving`.
 
     Raises:
@@ -88,3 +88,18 @@ def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
         tokenizer.save_pretrained(folder)
     except (OSError, SafetensorError) as error:
         raise CodeUnlearnError(f"The model cannot be saved ({reason(error)}).") from error
+
+
+def save_model(model: Any, tokenizer: Any, out: str | Path) -> None:
+    """Saves a model with its tokenizer, its codebook and its deletions, whole or not at all.
+
+    Args:
+        out: a folder; a model that is in it is replaced, other files in it stay.
+
+    Raises:
+        CodeUnlearnError: the place cannot be written to, or holds something else.
+    """
+    out = Path(out)
+    check_model_target(out)
+    with saving(out) as folder:
+        write_model(model, tokenizer, folder)

@@ -19,7 +19,7 @@ from codeunlearn import folders
 from codeunlearn.codebook import load_model, model_identity
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.folders import replacing_folder
-from codeunlearn.saving import check_model_target, save_model, saving
+from codeunlearn.saving import check_model_target, saving, write_model
 from codeunlearn.unlearning import ForgetSet, commit, forget
 
 LOVE = (3, 8, 21)
@@ -32,7 +32,7 @@ def forgetful(model: Any) -> Any:
 
 def save(model: Any, tokenizer: Any, out: Path) -> None:
     with saving(out) as folder:
-        save_model(model, tokenizer, folder)
+        write_model(model, tokenizer, folder)
         (folder / "README.md").write_text("A card.")
 
 
@@ -130,7 +130,7 @@ def test_a_save_that_fails_changes_nothing(out: Path, tiny_model: Any, tiny_toke
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     commit(tiny_model)
     with suppress(ZeroDivisionError), saving(out) as folder:
-        save_model(tiny_model, tiny_tokenizer, folder)
+        write_model(tiny_model, tiny_tokenizer, folder)
         raise ZeroDivisionError
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     fresh = out.parent / "fresh"

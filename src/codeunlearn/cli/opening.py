@@ -11,7 +11,7 @@ from codeunlearn.codebook import load_model, load_tokenizer
 from codeunlearn.device import pick_device
 from codeunlearn.files import write_json
 from codeunlearn.reporting.model_card import write_model_card
-from codeunlearn.saving import RECORD, save_model, saving
+from codeunlearn.saving import RECORD, saving, write_model
 from codeunlearn.training.resuming import read_record
 from codeunlearn.unlearning import ForgetSet, forget
 
@@ -37,7 +37,7 @@ def save_copy(model: Any, origin: str, out: Path) -> Generator[Path]:
     source = Path(origin) / RECORD
     record = read_record(source) if source.exists() else None
     with saving(out) as folder:
-        save_model(model, load_tokenizer(origin), folder)
+        write_model(model, load_tokenizer(origin), folder)
         if record is not None:
             write_json(folder / RECORD, record)
         write_model_card(folder, record, model.config.bottleneck.ledger, name=out.resolve().name)

@@ -116,14 +116,17 @@ class _BottleneckModel:
         super().gradient_checkpointing_enable(options, **kwargs)  # pyright: ignore[reportAttributeAccessIssue]
 
 
-@cache
 def with_bottleneck(kind: str) -> tuple[type[Any], type[Any]]:
     """The classes of configuration and model with a bottleneck for the base's ``model_type``, which Auto classes then know.
 
     Raises:
         CodeUnlearnError: the architecture is not known.
     """
-    auto = architecture_of(kind).auto
+    return _classes(kind, architecture_of(kind).auto)
+
+
+@cache
+def _classes(kind: str, auto: Any) -> tuple[type[Any], type[Any]]:
     base_config: type[Any] = CONFIG_MAPPING[kind]
     base_model: type[Any] = auto._model_mapping[base_config]
 
@@ -161,9 +164,13 @@ def _output_class(kind: type[Any]) -> type[Any]:
     return _OUTPUTS[kind]
 
 
-for _architecture in OWN:
-    for _kind in _architecture.model_types:
-        with_bottleneck(_kind)
+# Without asking the registry: other packages import this one, which must be whole before they are looked for.
+_OWN = {
+    made.__name__: made
+    for architecture in OWN
+    for kind in architecture.model_types
+    for made in _classes(kind, architecture.auto)
+}
 
 
 def bottleneck_for(
@@ -222,6 +229,8 @@ def _share_as(base: nn.Module, model: nn.Module) -> None:
 
 def __getattr__(name: str) -> Any:
     """The made classes by their names, as imports and pickles ask for them."""
+    if name in _OWN:
+        return _OWN[name]
     for architecture in ARCHITECTURES.names() if name.startswith("CodeUnlearn") else ():
         for kind in ARCHITECTURES.get(architecture).model_types:
             for made in with_bottleneck(kind):

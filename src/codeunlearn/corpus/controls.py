@@ -62,7 +62,7 @@ class ControlWriter:
     seed: int = 0
 
     def write(self, sentences: Sequence[str], draws: int = 1) -> list[list[str]]:
-        """Controls of the sentences, shape [draws][sentences], aligned with the input.
+        """Controls of the sentences, shape [draws, sentences], aligned with the input.
 
         Draws differ from each other as long as there are words left.
 
@@ -226,7 +226,7 @@ def _takes_an(word: str) -> bool:
 
 
 def random_controls(sentences: Sequence[str], others: Sequence[str], draws: int = 1, seed: int = 0) -> list[list[str]]:
-    """Other sentences of the same length in words, shape [draws][sentences]: controls of a topic given as sentences.
+    """Other sentences of the same length in words, shape [draws, sentences]: controls of a topic given as sentences.
 
     They are not paired with the topic's sentences word for word; only their lengths are matched, because a longer
     sentence fires more codes.

@@ -48,7 +48,7 @@ class TopicSets:
     Attributes:
         topic: the topic.
         search: D_T, sentences of the train pool that hold the topic.
-        controls: D_~T, shape [draws][len(search)], aligned with ``search``.
+        controls: D_~T, shape [draws, len(search)], aligned with ``search``.
         paired: whether a control differs from its search sentence in the topic's words alone. If not (a topic given as
             sentences), controls are other sentences of the same length, and paired tests do not apply.
         search_retain: sentences of the train pool that do not hold the topic, neighbours included: what is to be kept.

@@ -29,7 +29,7 @@ from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import write_json
 from codeunlearn.folders import locked
 from codeunlearn.record import environment, public_name
-from codeunlearn.saving import RECORD, save_model, saving
+from codeunlearn.saving import RECORD, saving, write_model
 from codeunlearn.tasks.batches import tokenize_pairs
 from codeunlearn.training.base import load_base
 from codeunlearn.training.config import TrainConfig
@@ -272,7 +272,7 @@ def _save(
     if processes().rank:
         return
     with saving(out) as folder:
-        save_model(model.to(getattr(torch, dtype)), tokenizer, folder)
+        write_model(model.to(getattr(torch, dtype)), tokenizer, folder)
         write_json(folder / RECORD, record)
         if complete is not None:
             complete(folder, record)

@@ -6,7 +6,7 @@ from codeunlearn.unlearning.evidence.counts import CodeCounts, PairedTable, Toke
 from codeunlearn.unlearning.evidence.enrichment import EPSILON, EnrichmentTable, chi_squared, enrichment
 from codeunlearn.unlearning.evidence.reading import CodeBatch, CodeReader
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet, ForgetUnion, union
-from codeunlearn.unlearning.recipes.base import RECIPES, Needs, Recipe, Step, TopicSearch, make_recipe
+from codeunlearn.unlearning.recipes.base import RECIPES, Needs, Recipe, Step, TopicSearch, find_codes, make_recipe
 from codeunlearn.unlearning.recipes.paired import Paired
 from codeunlearn.unlearning.recipes.paper import Paper
 from codeunlearn.unlearning.recipes.path import Choice, DeletionPath, find_path
@@ -39,6 +39,7 @@ __all__ = [
     "commit",
     "count_codes",
     "enrichment",
+    "find_codes",
     "find_path",
     "forget",
     "forgetting",

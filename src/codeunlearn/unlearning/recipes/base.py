@@ -144,3 +144,30 @@ def make_recipe(name: str, **options: Any) -> Recipe:
     if foreign := [option for option in given if option not in known]:
         raise CodeUnlearnError(f"The preset {name} has no --{foreign[0].replace('_', '-')}; leave it out.")
     return recipe(**given)
+
+
+def find_codes(
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    sets: TopicSets,
+    recipe: str = "recommended",
+    *,
+    seed: int = 0,
+    steps: Sequence[int] | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> TopicSearch:
+    """Finds the codes of a topic; the model is read and not changed.
+
+    Args:
+        sets: of `build_topic_sets`; the default recipe wants sentences without the topic too (``search_retain_size``).
+        recipe: a name in `RECIPES`.
+        seed: of what the recipe draws, and for the record.
+        steps: sizes at which the result is wanted too, S' or numbers of codes; None for the recipe's own.
+        progress: called with what is done and the whole.
+        options: the recipe's own, such as ``max_codes``.
+
+    Raises:
+        CodeUnlearnError: there is no such recipe or option, or the sets lack what the recipe needs.
+    """
+    return make_recipe(recipe, **options).search(model, tokenizer, sets, seed=seed, steps=steps, progress=progress)
