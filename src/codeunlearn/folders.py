@@ -10,6 +10,7 @@ import ctypes
 import errno
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import warnings
@@ -95,20 +96,31 @@ def replacing_folder(path: Path, ours: Callable[[str], bool], last: str | None =
         _recover(target)
         made = not target.exists()
         exchanged = _holds(target, ours) and _can_stand_beside(target)
+        if exchanged and Path.cwd().is_relative_to(target):
+            raise CodeUnlearnError(
+                f"{path} is replaced as a whole, and the command runs in it; run it from elsewhere, or choose another --out."
+            )
         if not exchanged and last is not None and (target / last).exists():
             raise CodeUnlearnError(f"{path} cannot be replaced as a whole where it lies; name a new folder in it.")
         new = _beside(target, _NEW) if exchanged else target / _NEW
+
+        def left_out(name: str) -> bool:
+            return ours(name) or name == _NEW
+
         try:
             _make_anew(new)
             yield new
             _tree_to_disk(new)
             if exchanged:
-                _carry_over(target, new, lambda name: ours(name) or name == _NEW)
+                _carry_over(target, new, left_out)
                 _take_place(new, target)
+                if new.exists():  # now the old folder, to which something may have come meanwhile
+                    _carry_over(new, target, left_out)
             else:
                 _move_in(new, target, last)
         finally:
-            shutil.rmtree(new, ignore_errors=True)
+            with suppress(OSError):
+                _remove(new)
             if made:
                 with suppress(OSError):  # it is not empty, as it should be
                     target.rmdir()
@@ -128,9 +140,19 @@ def _holds(target: Path, ours: Callable[[str], bool]) -> bool:
 
 def _make_anew(folder: Path) -> None:
     """What a killed process left there goes."""
+    _remove(folder)
+    folder.mkdir(parents=True)
+
+
+def _remove(folder: Path) -> None:
+    """Takes a folder away, with folders in it that may not be written to."""
+    for place, names, _ in os.walk(folder):
+        for name in names:
+            inner = Path(place) / name
+            if not inner.is_symlink():
+                inner.chmod(inner.stat().st_mode | stat.S_IRWXU)
     if folder.exists():
         shutil.rmtree(folder)
-    folder.mkdir(parents=True)
 
 
 def _recover(target: Path) -> None:

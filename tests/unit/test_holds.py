@@ -119,3 +119,21 @@ def test_a_set_cannot_lose_its_digest(tiny_model: Any, tmp_path: Path) -> None:
     (tmp_path / "love.json").write_text(json.dumps(forged))
     with pytest.raises(CodeUnlearnError, match="was changed after it was made"):
         ForgetSet.load(tmp_path / "love.json")
+
+
+def test_records_of_several_threads_are_each_of_their_own_batch(tiny_model: Any, tiny_batch: dict[str, Tensor]) -> None:
+    lengths: list[tuple[int, int]] = []
+
+    def records(length: int) -> None:
+        part = {name: tensor[:, :length] if name != "labels" else tensor for name, tensor in tiny_batch.items()}
+        for _ in range(20):
+            with torch.no_grad():
+                lengths.append((length, tiny_model(**part, output_bottleneck=True).bottleneck.ids.shape[1]))
+
+    threads = [threading.Thread(target=records, args=(length,)) for length in (2, 3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(lengths) == 40
+    assert all(asked == found for asked, found in lengths)

@@ -248,3 +248,43 @@ def test_where_nothing_can_be_made_beside_it_a_model_can_be_saved_but_not_replac
     with pytest.raises(CodeUnlearnError, match="cannot be replaced as a whole where it lies; name a new folder in it"):
         save(tiny_model, tiny_tokenizer, tmp_path / "volume")
     assert names(tmp_path) == ["volume"]
+
+
+def model_folder(place: Path) -> Path:
+    place.mkdir()
+    (place / "config.json").write_text("{}")
+    return place
+
+
+def test_what_comes_into_a_folder_while_it_is_replaced_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, exchange = model_folder(tmp_path / "out"), folders._take_place
+
+    def comes_first(new: Path, target: Path) -> None:
+        (target / "notes.txt").write_text("mine")
+        exchange(new, target)
+
+    monkeypatch.setattr(folders, "_take_place", comes_first)
+    with saving(out) as folder:
+        (folder / "config.json").write_text("[]")
+    assert (out / "notes.txt").read_text() == "mine"
+    assert (out / "config.json").read_text() == "[]"
+
+
+def test_a_folder_in_which_the_command_runs_is_not_exchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = model_folder(tmp_path / "out")
+    monkeypatch.chdir(out)
+    with pytest.raises(CodeUnlearnError, match="the command runs in it"), saving(Path(".")):
+        pass
+    assert (out / "config.json").read_text() == "{}"
+
+
+def test_a_folder_that_may_not_be_written_to_stands_in_no_later_saves_way(tmp_path: Path) -> None:
+    out = model_folder(tmp_path / "out")
+    (out / "theirs").mkdir()
+    (out / "theirs" / "file").touch()
+    (out / "theirs").chmod(0o555)
+    for content in ("[1]", "[2]"):
+        with saving(out) as folder:
+            (folder / "config.json").write_text(content)
+    assert (out / "config.json").read_text() == "[2]"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["out"]

@@ -10,11 +10,14 @@ The classes are made from their bases', under names that begin with ``CodeUnlear
 
 from __future__ import annotations
 
+import threading
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, cast
 
+import torch
 from torch import nn
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedModel
 from transformers.utils.generic import ModelOutput
@@ -27,6 +30,9 @@ from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.codebook.ledger import require_agreement, require_sound, settle
 from codeunlearn.codebook.untrusted import check_source, check_types, local_folder
 from codeunlearn.errors import CodeUnlearnError
+
+_RECORDING = threading.Lock()
+"""One call at a time notes what the bottleneck does."""
 
 
 @dataclass
@@ -95,18 +101,26 @@ class _BottleneckModel:
         """
         if not output_bottleneck:
             return super().forward(*args, **kwargs)  # pyright: ignore[reportAttributeAccessIssue]
-        bottleneck = self.bottleneck
-        bottleneck.recorded = recorded = []
-        try:
-            output = super().forward(*args, **kwargs)  # pyright: ignore[reportAttributeAccessIssue]
-        finally:
-            bottleneck.recorded = None
+        with nullcontext() if torch.compiler.is_compiling() else _RECORDING:
+            output, recorded = self._recording(*args, **kwargs)
         if not recorded:
             raise CodeUnlearnError("The bottleneck is skipped or replaced here, so there is nothing of it to record.")
+        if len(recorded) > 1:
+            raise CodeUnlearnError(
+                "The model ran in another thread meanwhile, so it is unclear what to record; call it again."
+            )
         record = recorded[0]
         return (
             (*output, record) if isinstance(output, tuple) else _output_class(type(output))(**output, bottleneck=record)
         )
+
+    def _recording(self, *args: Any, **kwargs: Any) -> tuple[Any, list[BottleneckOutput]]:
+        bottleneck = self.bottleneck
+        bottleneck.recorded = recorded = list[BottleneckOutput]()
+        try:
+            return super().forward(*args, **kwargs), recorded  # pyright: ignore[reportAttributeAccessIssue]
+        finally:
+            bottleneck.recorded = None
 
     def gradient_checkpointing_enable(
         self, gradient_checkpointing_kwargs: dict[str, Any] | None = None, **kwargs: Any
