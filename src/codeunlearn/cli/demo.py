@@ -33,7 +33,7 @@ def run(
     from codeunlearn.cli.opening import open_model
     from codeunlearn.cli.topics import read_topic, topic_sets
     from codeunlearn.corpus.loading import STORIES, DataConfig, filled_pools, load_pairs
-    from codeunlearn.evaluation.evaluate import evaluate
+    from codeunlearn.evaluation.evaluate import evaluate_saved
     from codeunlearn.evaluation.test_sets import make_test_sets
     from codeunlearn.reporting.report import write_report
     from codeunlearn.reporting.tables import examples_table, scores_table
@@ -71,7 +71,7 @@ def run(
     found.forget_set.save(path)
     say(" on sentences of the test pool, which neither training nor search saw.", heading="4. Before and after")
     with progress("   Translating") as show:
-        evaluation = evaluate(
+        evaluation = evaluate_saved(
             str(out / "model"),
             topic,
             make_test_sets(sets, pools, "test"),

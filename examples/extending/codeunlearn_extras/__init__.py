@@ -1,0 +1,1 @@
+"""Examples of what another package can add, one file for each kind."""
