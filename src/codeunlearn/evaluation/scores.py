@@ -137,10 +137,10 @@ class Scores:
 
     def _lines(self, system: str) -> Iterator[str]:
         closed = self.closed(system)
-        known = closed is not None and math.isfinite(closed.value)
-        yield (
-            f"{system}: closed {closed.value:.0f} % ({closed.low:.0f} to {closed.high:.0f})" if known else f"{system}:"
-        )
+        if closed is not None and math.isfinite(closed.value):
+            yield f"{system}: closed {closed.value:.0f} % ({closed.low:.0f} to {closed.high:.0f})"
+        else:
+            yield f"{system}:"
         for row in self.comparisons:
             if row.system == system and (row.metric == "chrf" or (row.set, row.metric) == (FORGET, RECALL)):
                 change = f"{row.delta:+.1f}, 95 %: {row.low:+.1f} to {row.high:+.1f}"
