@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from codeunlearn.corpus.topic_sets import build_topic_sets
     from codeunlearn.corpus.topics import Topic
     from codeunlearn.errors import CodeUnlearnError
+    from codeunlearn.evaluation.evaluate import evaluate
     from codeunlearn.saving import save_model
     from codeunlearn.tasks.generating import translate
     from codeunlearn.unlearning import (
@@ -41,6 +42,7 @@ __all__ = [
     "attach",
     "build_topic_sets",
     "commit",
+    "evaluate",
     "find_codes",
     "forget",
     "forgetting",
@@ -64,6 +66,7 @@ _HOMES = {
     "attach": "codebook",
     "build_topic_sets": "corpus.topic_sets",
     "commit": "unlearning",
+    "evaluate": "evaluation.evaluate",
     "find_codes": "unlearning",
     "forget": "unlearning",
     "forgetting": "unlearning",

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from codeunlearn.codebook import load_model, model_identity, require_bottleneck
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.evaluate import evaluate
+from codeunlearn.evaluation.evaluate import evaluate_saved
 from codeunlearn.evaluation.systems import AFTER, BEFORE
 from codeunlearn.evaluation.test_sets import FORGET, RETAIN, TestSet
 from codeunlearn.tasks import translation
@@ -45,7 +45,7 @@ def deleted_in(folder: Path, monkeypatch: pytest.MonkeyPatch, *sets: ForgetSet) 
         return SimpleNamespace(texts=["un chien"] * len(sentences), cost=TokenCost(0, 0, 0, 0, 0))
 
     monkeypatch.setattr(translation, "translate_counted", translate)
-    scored = evaluate(str(folder), "love", SETS, forget_sets=sets, device="cpu")
+    scored = evaluate_saved(str(folder), "love", SETS, forget_sets=sets, device="cpu")
     return dict(zip(scored.systems, seen, strict=True))
 
 

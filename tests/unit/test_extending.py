@@ -16,13 +16,17 @@ import torch
 from transformers import GPTNeoConfig, GPTNeoForCausalLM
 
 from codeunlearn import RECIPES, ForgetSet, attach, find_codes, forgetting
+from codeunlearn.audit.base import ATTACKS
 from codeunlearn.codebook import ARCHITECTURES, bottleneck_for, model_identity, skip_bottleneck
-from codeunlearn.corpus.topic_sets import Pair, TopicSets
+from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.corpus.topics import Topic
+from codeunlearn.evaluation.metrics.base import METRICS
+from codeunlearn.methods.base import METHODS
 from codeunlearn.registry import GROUP, Registry
+from codeunlearn.tasks.base import TASKS, Example
 
 FOLDER = Path(__file__).parents[2] / "examples" / "extending"
-REGISTRIES: tuple[Registry[Any], ...] = (ARCHITECTURES, RECIPES)
+REGISTRIES: tuple[Registry[Any], ...] = (ARCHITECTURES, RECIPES, TASKS, METHODS, ATTACKS, METRICS)
 PROJECT = tomllib.loads((FOLDER / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ENTRIES: dict[str, str] = PROJECT["entry-points"][GROUP]
 
@@ -53,7 +57,8 @@ def test_an_installed_package_is_found(tmp_path: Path) -> None:
     code = """
 from codeunlearn import RECIPES
 from codeunlearn.codebook import ARCHITECTURES
-assert "exclusive" in RECIPES.names() and "gpt_neo" in ARCHITECTURES.names()
+from codeunlearn.evaluation.metrics.base import METRICS
+assert "exclusive" in RECIPES.names() and "questions_kept" in METRICS.names() and "gpt_neo" in ARCHITECTURES.names()
 """
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": path})
 
@@ -76,8 +81,8 @@ def test_the_architecture_has_two_places_in_a_layer(where: str) -> None:
 
 
 def test_the_recipe_takes_codes_that_no_control_has(tiny_model: Any, tiny_tokenizer: Any) -> None:
-    sentences = [Pair(f"the captain has {n} dogs", "", ("",)) for n in ("two", "three", "four")]
-    controls = [[one.source.replace("captain", "doctor") for one in sentences]]
+    sentences = [Example(f"the captain has {n} dogs", ("",)) for n in ("two", "three", "four")]
+    controls = [[one.prompt.replace("captain", "doctor") for one in sentences]]
     sets = TopicSets(Topic("captain", ("captain",)), sentences, controls, True, [], [], [], [])
     found = find_codes(tiny_model, tiny_tokenizer, sets, "exclusive", share=0.5, steps=(1, 4))
     assert [step.size for step in found.steps] == [1, 4]

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast
 
 from codeunlearn.codebook import model_identity
 from codeunlearn.corpus.answer_words import ParallelText
-from codeunlearn.evaluation.evaluate import evaluate
+from codeunlearn.evaluation.evaluate import evaluate_saved
 from codeunlearn.evaluation.metrics.bartscore import BartScoreConfig
 from codeunlearn.evaluation.metrics.base import Outputs, standard_metrics
 from codeunlearn.evaluation.metrics.bertscore import BertScoreConfig
@@ -52,7 +52,7 @@ def test_an_evaluation_holds_all_of_them_for_every_system_and_set(saved: Path, t
     fluency = fit_fluency(ParallelText(["the cat", "a dog"], ["le chat", "un chien"]), words=["chien"])
     extras = opened_metrics(everything(saved), fluency=fluency, device="cpu")
     forget_set = ForgetSet("dog", tuple(range(40)), model_identity(tiny_model), num_codes=64)
-    scored = evaluate(
+    scored = evaluate_saved(
         str(saved / "model"),
         "dog",
         SETS,

@@ -48,7 +48,7 @@ def run(
     from codeunlearn.cli.opening import open_model
     from codeunlearn.cli.topics import read_topic, topic_sets
     from codeunlearn.corpus.loading import DataConfig, filled_pools, load_pairs
-    from codeunlearn.evaluation.evaluate import evaluate
+    from codeunlearn.evaluation.evaluate import evaluate_saved
     from codeunlearn.evaluation.test_sets import make_test_sets
     from codeunlearn.reporting.report import write_report
     from codeunlearn.reporting.tables import examples_table, scores_table
@@ -72,7 +72,7 @@ def run(
     say(f"   {codes} of {total:,} codes, after {time.perf_counter() - began:.0f} s.")
     say(" on sentences that neither training nor search saw.", heading="2. Before and after")
     with progress("   Translating") as show:
-        evaluation = evaluate(
+        evaluation = evaluate_saved(
             name,
             topic,
             make_test_sets(sets, pools, "test")[:2],

@@ -80,7 +80,7 @@ def run(
     from codeunlearn.audit.bypass import RETAINED, attacks_on
     from codeunlearn.cli.topics import read_pools, read_topic, refuse_without_topic, topic_sets
     from codeunlearn.corpus.answer_words import ParallelText
-    from codeunlearn.evaluation.evaluate import evaluate
+    from codeunlearn.evaluation.evaluate import evaluate_saved
     from codeunlearn.evaluation.metrics.bartscore import BartScoreConfig
     from codeunlearn.evaluation.metrics.base import standard_metrics
     from codeunlearn.evaluation.metrics.bertscore import bertscore_config
@@ -129,7 +129,7 @@ def run(
         show(1, 1)
     metrics = opened_metrics(chosen, fluency=fluency, device=device)
     with progress("Translating") as show:
-        evaluation = evaluate(
+        evaluation = evaluate_saved(
             model,
             topic or "no topic",
             tests,

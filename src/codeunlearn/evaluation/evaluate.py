@@ -1,4 +1,4 @@
-"""One topic, one saved model: opens what is compared, and scores it before and after forgetting."""
+"""One topic, one model: scores it before and after forgetting, beside whatever else it is compared with."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from codeunlearn.codebook import find_bottleneck, load_model, load_tokenizer
+from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.device import pick_device
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.metrics.base import Metric
 from codeunlearn.evaluation.scores import Scores
 from codeunlearn.evaluation.scoring import score
 from codeunlearn.evaluation.systems import AFTER, BEFORE, System, system_of, unlearned
-from codeunlearn.evaluation.test_sets import TestSet
+from codeunlearn.evaluation.test_sets import TestSet, topic_tests
 from codeunlearn.record import environment
 from codeunlearn.tasks.base import TASKS, Task
 from codeunlearn.tasks.generating import DecodingConfig
@@ -20,6 +21,41 @@ from codeunlearn.unlearning import ForgetSet, undeleted
 
 
 def evaluate(
+    model: Any,
+    tokenizer: Any,
+    sets: TopicSets,
+    *forget_sets: ForgetSet,
+    task: Task | None = None,
+    num_beams: int = 1,
+    seed: int = 0,
+    metrics: Mapping[str, Metric] | None = None,
+) -> Scores:
+    """Scores a model on a topic's test sentences, on unrelated ones and on its neighbours, before and after forgetting.
+
+    Args:
+        model: as `load_model` opens it; it is as it was afterwards.
+        sets: of `build_topic_sets`, with an ``eval_size``.
+        forget_sets: applied together. Without any, a model that has forgotten something is compared with itself before.
+        task: what it is asked; translation if absent.
+        num_beams: 1 is greedy.
+        seed: of the bootstrap.
+        metrics: by name; the standard ones if absent.
+
+    Raises:
+        CodeUnlearnError: something is to be deleted from a model without a bottleneck, or is committed away already.
+    """
+    return score(
+        task or TASKS.get("translation"),
+        topic_tests(sets),
+        before_and_after(model, tokenizer, forget_sets),
+        topic=sets.topic.name,
+        seed=seed,
+        metrics=metrics,
+        how=DecodingConfig(num_beams=num_beams),
+    )
+
+
+def evaluate_saved(
     model_name: str,
     topic: str,
     tests: Sequence[TestSet],

@@ -8,7 +8,7 @@ beyond what it lost on D_R is a difference in differences, of two independent se
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -130,6 +130,21 @@ class Scores:
     def closed(self, system: str) -> Row | None:
         """How far the system has closed the topic; None where that was not measured, nan where it is not defined."""
         return self.row(system, FORGET, CLOSED)
+
+    def __str__(self) -> str:
+        """The first numbers of every system that is compared: how far the topic is closed, its words, and chrF on each set."""
+        return "\n".join(line for name in self.of_role("after", "control", "attack") for line in self._lines(name))
+
+    def _lines(self, system: str) -> Iterator[str]:
+        closed = self.closed(system)
+        if closed is not None and math.isfinite(closed.value):
+            yield f"{system}: closed {closed.value:.0f} % ({closed.low:.0f} to {closed.high:.0f})"
+        else:
+            yield f"{system}:"
+        for row in self.comparisons:
+            if row.system == system and (row.metric == "chrf" or (row.set, row.metric) == (FORGET, RECALL)):
+                change = f"{row.delta:+.1f}, 95 %: {row.low:+.1f} to {row.high:+.1f}"
+                yield f"  {row.set}, {self.sizes[row.set]} sentences: {row.metric} {row.before:.1f} -> {row.after:.1f} ({change})"
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -52,11 +52,17 @@ def make_test_sets(sets: TopicSets, pools: Mapping[Pool, Dataset], pool: Pool) -
         topic = TestSet(FORGET, sets.tune, sets.target_words, tuple(sets.tune_controls))
         return [topic, TestSet(RETAIN, sets.tune_retain)]
     train = ParallelText.of(pools["train"])
-    named = [
-        TestSet(name, examples, target_words(Topic.from_word(name), train))
-        for name, examples in sets.neighbours.items()
-    ]
+    return topic_tests(sets, {name: target_words(Topic.from_word(name), train) for name in sets.neighbours})
+
+
+def topic_tests(sets: TopicSets, words: Mapping[str, tuple[str, ...]] | None = None) -> list[TestSet]:
+    """D'_T, D_R and the neighbours' sentences of the test pool.
+
+    Args:
+        words: of the neighbours, on the answer side, where they are known.
+    """
     topic = TestSet(FORGET, sets.forget, sets.target_words, tuple(sets.forget_controls))
+    named = [TestSet(name, examples, (words or {}).get(name, ())) for name, examples in sets.neighbours.items()]
     return [topic, TestSet(RETAIN, sets.retain), *named]
 
 
