@@ -21,12 +21,15 @@ import selection_tables
 from selection_tables import table
 
 from codeunlearn.evaluation.protocol import TopicEvaluation
+from codeunlearn.evaluation.scores import Scores
 from codeunlearn.evaluation.sweep import Sweep, SweepRow
+from codeunlearn.reporting.overview import write_overview
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs/results/en-fr-mini"
 PERFORMANCE = ROOT / "docs/results/performance"
 METRICS = ROOT / "docs/results/metrics"
+EIGHT = ROOT / "docs/results/eight-topics"
 PAGES = (
     ROOT / "README.md",
     ROOT / "docs/training.md",
@@ -38,6 +41,30 @@ PAGES = (
 )
 FIXED_S_PRIME = 24  # chosen before the first of these models was trained
 JUDGED_FROM = 20.0  # a topic that the model translates more rarely than this, in per cent, cannot be judged
+
+
+def eight_topics() -> list[Scores]:
+    """Those of `README.md`'s picture, in its order."""
+    names = ("dog", "Boston", "love", "music", "wine", "doctor", "teacher", "happy")
+    return [Scores.load(EIGHT / f"{name}.json") for name in names]
+
+
+def eight() -> str:
+    """Per topic what the model knows of its words before and after, and what a control prompt tells it."""
+    rows: list[str] = []
+    for scores in eight_topics():
+        before, after = scores.of_role("before")[0], scores.of_role("after")[0]
+        closed, kept = scores.closed(after), scores.comparison(after, "retain", "chrf")
+        assert closed is not None
+        assert kept is not None
+        known = [scores.value(system, "forget", "target_word_probability") for system in (before, after)]
+        rows.append(
+            f"| {scores.topic} | {scores.sizes['forget']} | {scores.details['forget_sets'][0]['codes']} "
+            f"| {known[0]:.1f} | {known[1]:.1f} | {closed.value:.0f} ({closed.low:.0f} to {closed.high:.0f}) "
+            f"| {kept.delta:+.2f} ({kept.low:+.2f} to {kept.high:+.2f}) |"
+        )
+    head = "| topic | test sentences | codes | probability before, % | after, % | closed, % (95 %) | chrF of the rest (95 %) |"
+    return table(head, rows)
 
 
 def translation() -> str:
@@ -277,6 +304,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "scaling, bf16": lambda: scaling("scaling-bf16"),
     "training step": lambda: training_step("training"),
     "training step, bf16": lambda: training_step("training-bf16"),
+    "eight topics": eight,
     "denormals": denormals,
     "topics": topic_times,
     "gpu search": gpu_search,
@@ -302,6 +330,7 @@ def main() -> None:
             marked = re.compile(rf"(<!-- table: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
             text = marked.sub(lambda match, make=make: f"{match[1]}\n{made(make)}\n{match[2]}", text)
         page.write_text(text, encoding="utf-8")
+    write_overview(eight_topics(), EIGHT / "overview.svg")
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def test_a_topic_is_forgotten_and_the_rest_is_kept(work: Path) -> None:
     assert scores.value("plain", "retain", "chrf") > 20
     assert (work / "report" / "index.html").read_text(encoding="utf-8").count("data:image/png;base64") >= 1
     cost = scores.details["token_cost"]
-    assert set(cost) == {"codebook", "unlearned", "plain", "bypass"}
+    assert set(cost) == {"codebook", "unlearned", "plain", "bypass", "fitted map"}
     assert cost["codebook"]["source_tokens"] == cost["bypass"]["source_tokens"] > 20
 
 

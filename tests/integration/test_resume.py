@@ -113,7 +113,7 @@ def test_ctrl_c_is_one_sentence_and_the_same_command_finishes_the_training(tmp_p
         training.send_signal(signal.SIGINT)
         said = training.communicate(timeout=60)[1]
     assert training.returncode == 130
-    assert "Nothing is left half-written; train, index, sweep and reproduce go on" in " ".join(said.split())
+    assert "Nothing is left half-written; train, sweep and reproduce go on" in " ".join(said.split())
     assert "Traceback" not in said
     subprocess.run(command, check=True)
     assert json.loads((out / RECORD).read_text(encoding="utf-8"))["steps"] == 40
