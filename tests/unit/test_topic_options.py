@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from codeunlearn.cli.app import app
-from codeunlearn.cli.topics import read_topic, refuse_without_topic, topic_sets
+from codeunlearn.cli.topic_options import read_topic, refuse_without_topic, topic_sets
 from codeunlearn.errors import CodeUnlearnError
 
 

@@ -19,11 +19,11 @@ from codeunlearn.cli import (
     demo,
     evaluate,
     forget,
-    propose_topics,
     reproduce,
     restore,
     show,
     sweep,
+    topics,
     train,
     translate,
 )
@@ -40,9 +40,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (demo, train, build, translate, forget, evaluate, sweep, apply, restore, show, reproduce):
+for command in (demo, train, build, translate, forget, evaluate, sweep, apply, restore, show, topics, reproduce):
     app.command(name=command.__name__.rpartition(".")[2])(checked(command.run))
-app.command(name="topics")(checked(propose_topics.run))
 
 
 def _version(wanted: bool) -> None:

@@ -46,7 +46,7 @@ def run(
     """Forget a topic in a small English-French model, show what changed on unseen sentences, write a report page."""
     quiet_libraries()
     from codeunlearn.cli.opening import open_model
-    from codeunlearn.cli.topics import read_topic, topic_sets
+    from codeunlearn.cli.topic_options import read_topic, topic_sets
     from codeunlearn.corpus.loading import DataConfig, filled_pools, load_pairs
     from codeunlearn.evaluation.evaluate import evaluate_saved
     from codeunlearn.evaluation.test_sets import make_test_sets

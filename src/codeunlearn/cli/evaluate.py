@@ -78,7 +78,7 @@ def run(
     """
     quiet_libraries()
     from codeunlearn.audit.bypass import RETAINED, attacks_on
-    from codeunlearn.cli.topics import read_pools, read_topic, refuse_without_topic, topic_sets
+    from codeunlearn.cli.topic_options import read_pools, read_topic, refuse_without_topic, topic_sets
     from codeunlearn.corpus.answer_words import ParallelText
     from codeunlearn.evaluation.evaluate import evaluate_saved
     from codeunlearn.evaluation.metrics.bartscore import BartScoreConfig

@@ -72,7 +72,7 @@ def run(
     """
     quiet_libraries()
     from codeunlearn.cli.opening import open_model
-    from codeunlearn.cli.topics import read_pools, read_topic, topic_sets
+    from codeunlearn.cli.topic_options import read_pools, read_topic, topic_sets
     from codeunlearn.codebook import require_bottleneck
     from codeunlearn.device import processes
     from codeunlearn.evaluation.curve import require_words

@@ -63,7 +63,7 @@ def run(
     """
     quiet_libraries()
     from codeunlearn.cli.opening import open_model
-    from codeunlearn.cli.topics import read_pools, read_topic, topic_sets
+    from codeunlearn.cli.topic_options import read_pools, read_topic, topic_sets
     from codeunlearn.codebook import model_identity
     from codeunlearn.corpus.identity import pairs_digest
     from codeunlearn.evaluation.curve import curve, require_words

@@ -1,73 +1,43 @@
-"""From the topic options of a command to its sets of sentences."""
+"""``codeunlearn topics``: words of a corpus that can serve as topics, as the paper chooses them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from codeunlearn.cli.console import screen
-from codeunlearn.cli.options import words
-from codeunlearn.corpus.loading import DataConfig, filled_pools, load_pairs
-from codeunlearn.corpus.pools import Pool
-from codeunlearn.corpus.topic_sets import TopicSets, build_topic_sets
-from codeunlearn.corpus.topics import Topic
-from codeunlearn.errors import CodeUnlearnError
+import typer
+
+from codeunlearn.cli import options
+from codeunlearn.cli.console import emit_json, output, quiet_libraries, screen
 
 
-def read_pools(data: DataConfig, *needed: Pool) -> dict[Pool, Any]:
-    """The pools of the data, with a line about what was read.
+def run(
+    data: options.Data,
+    at_least: Annotated[int, typer.Option("--at-least", help="Occurrences a word must have.", min=1)] = 500,
+    at_most: Annotated[int, typer.Option("--at-most", help="Occurrences a word may have.", min=1)] = 700,
+    pos: Annotated[
+        str | None, typer.Option("--pos", help="Parts of speech, separated by commas; NOUN,VERB,ADJ,NAME if absent.")
+    ] = None,
+    config: options.Config = None,
+    data_config: options.DataSetConfig = None,
+    source_column: options.SourceColumn = None,
+    target_column: options.TargetColumn = None,
+    limit: options.Limit = None,
+    json: options.Json = None,
+) -> None:
+    """Propose topics: words of a corpus frequency of 500 to 700 (paper, appendix B.1), with counts and parts of speech.
 
-    Raises:
-        CodeUnlearnError: one of those needed is empty.
+    Forms of one word count together, as a topic takes the word in all its inflections.
     """
-    loaded = load_pairs(data)
+    quiet_libraries()
+    from codeunlearn.corpus.loading import load_pairs
+    from codeunlearn.corpus.topic_choice import PARTS_OF_SPEECH, propose_topics
+    from codeunlearn.reporting.tables import topics_table
+
+    loaded = load_pairs(options.data_config(data, data_config, source_column, target_column, limit))
     screen.print(str(loaded.report), highlight=False)
-    return filled_pools(loaded.dataset, needed, data.data)
-
-
-def read_topic(name: str, forms: str | None = None, sentences: Path | None = None) -> Topic:
-    """A topic given as a word, a list of forms or a file of sentences.
-
-    Raises:
-        CodeUnlearnError: it is given in two ways, or is no topic.
-    """
-    if forms is not None and sentences is not None:
-        raise CodeUnlearnError("A topic is given by --forms or by --sentences, not both; leave one out.")
-    if sentences is not None:
-        return Topic.from_sentences(name, sentences)
-    return Topic.from_word(name) if forms is None else Topic.from_forms(name, words(forms))
-
-
-def refuse_without_topic(**given: object) -> None:
-    """For a command that was given no topic: options that say something about it, by their names.
-
-    Raises:
-        CodeUnlearnError: one of them was given.
-    """
-    for name, value in given.items():
-        if value is not None:
-            option = f"--{name.replace('_', '-')}"
-            raise CodeUnlearnError(
-                f"{option} describes a topic, and there is none; name it with --topic, or leave {option} out."
-            )
-
-
-def topic_sets(
-    pools: dict[Pool, Any], topic: Topic, *, target: str | None = None, neighbours: str | None = None, **settings: Any
-) -> TopicSets:
-    """The topic's sets; target words and neighbours are learned from the train pool unless given.
-
-    An empty list of neighbours means none.
-
-    Args:
-        settings: sizes, draws, minimum and seed of `build_topic_sets`.
-
-    Raises:
-        CodeUnlearnError: the list of target words is empty; or as `build_topic_sets`.
-    """
-    if target is not None and not words(target):
-        raise CodeUnlearnError("--target-words names no word; give words separated by commas, or leave it out.")
-    related = None if neighbours is None else {word: Topic.from_word(word) for word in words(neighbours)}
-    sets = build_topic_sets(topic, pools, neighbours=related, **settings)
-    return sets if target is None else replace(sets, target_words=words(target))
+    proposed = propose_topics(
+        loaded.dataset["source"][:], at_least=at_least, at_most=at_most, pos=options.words(pos) or PARTS_OF_SPEECH
+    )
+    emit_json(json, {"topics": [topic.to_dict() for topic in proposed]})
+    if json != "-":
+        output.print(topics_table(proposed))
