@@ -126,3 +126,11 @@ def test_a_curve_keeps_the_dots_of_its_name(tmp_path: Path, name: str, csv: str)
     (tmp_path / name).write_text(json.dumps({**content, "points": [5]}))
     with pytest.raises(CodeUnlearnError, match=r"points\[0\].*; make the curve again"):
         Curve.load(tmp_path / name)
+
+
+def test_a_number_without_its_interval_is_one_sentence(tmp_path: Path) -> None:
+    content = json.loads(json.dumps(Curves(CURVES, {}).to_dict()))
+    content["curves"][0]["points"][0] |= {"closed": 90.0, "closed_low": None, "closed_high": 95.0}
+    (tmp_path / "sweep.json").write_text(json.dumps(content))
+    with pytest.raises(CodeUnlearnError, match="closed and its interval stand together"):
+        Curves.load(tmp_path)

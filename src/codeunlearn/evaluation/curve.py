@@ -74,6 +74,10 @@ class Point:
     retain_changed: float | None = None
     degenerate: float | None = None
 
+    def __post_init__(self) -> None:
+        if len({bound is None for bound in (self.closed, self.closed_low, self.closed_high)}) > 1:
+            raise ValueError("closed and its interval stand together")
+
 
 @dataclass(frozen=True)
 class Curve:
