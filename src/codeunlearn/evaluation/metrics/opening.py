@@ -14,7 +14,6 @@ from codeunlearn.evaluation.metrics.embedding_precision import EmbeddingPrecisio
 from codeunlearn.evaluation.metrics.encoder import FrozenEncoder
 from codeunlearn.evaluation.metrics.fluency import CharacterModel
 from codeunlearn.evaluation.metrics.likelihood import Seq2SeqScore
-from codeunlearn.evaluation.protocol import MetricsFor
 from codeunlearn.evaluation.test_sets import TestSet
 from codeunlearn.record import public_name
 
@@ -51,13 +50,6 @@ class ExtraMetricsConfig:
             "comet": self.comet,
         }
         return {name: public_name(model) for name, model in models.items() if model}
-
-
-def extra_metrics(
-    config: ExtraMetricsConfig, *, fluency: CharacterModel | None = None, device: str = "auto"
-) -> MetricsFor:
-    opened = _open(config, fluency, device)
-    return lambda s: {name: bind(s) for name, bind in opened.items()}
 
 
 def opened_metrics(
