@@ -55,15 +55,21 @@ class Models:
         self._opened: dict[str, tuple[Any, Any]] = {}
 
     def stages(self, seed: int) -> list[Stage]:
-        """Of all models with this seed, in the order in which they are made; the base comes with the first."""
+        """Of all models with this seed, in the order in which they are made; the base comes with the first.
+
+        A saved codebook model stands alone.
+        """
+        if self.config.joint.model is not None:
+            return [self._joint(seed)]
         first = seed == self.config.seeds[0]
         golds = self._golds() if first else []
         return [*([self._base()] if first else []), self._plain(seed), self._joint(seed), self._quality(seed), *golds]
 
     def path(self, name: str) -> str:
         """Folder or Hub name of a model."""
-        if name == BASE and self.config.base.model is not None:
-            return self.config.base.model
+        saved = self.config.base.model if name == BASE else self.config.joint.model
+        if saved is not None:
+            return saved
         return str(self.out / "models" / name)
 
     def open(self, name: str) -> tuple[Any, Any]:
@@ -99,8 +105,7 @@ class Models:
     def _base(self) -> Stage:
         base = self.config.base
         if base.model is not None:
-            known = {"model": public_name(base.model), "weights": weights_digest(base.model)}
-            return Stage(BASE, {**known, "other_files": other_files_digest(base.model)}, (), lambda: known)
+            return _saved(BASE, base.model)
         text = Text(base.text)
         train = self._train_config(TrainConfig, base.train, self.config.seeds[0])
         topics = [make_topic(topic) for topic in self.config.topics] if base.without_topics else []
@@ -130,6 +135,8 @@ class Models:
 
     def _joint(self, seed: int) -> Stage:
         name, start = f"joint-{seed}", self._start(self.config.joint.start, seed)
+        if self.config.joint.model is not None:
+            return _saved(name, self.config.joint.model)
         folder = Path(self.path(name))
 
         def make() -> dict[str, Any]:
@@ -236,6 +243,12 @@ class Models:
         """Each process writes its own file, under the same name."""
         folder = self.out / "texts" / str(processes().rank)
         return text.write_without(topics, folder / f"{name}.jsonl")
+
+
+def _saved(name: str, model: str) -> Stage:
+    """A model that is not made here."""
+    known = {"model": public_name(model), "weights": weights_digest(model)}
+    return Stage(name, {**known, "other_files": other_files_digest(model)}, (), lambda: known)
 
 
 def variant_name(name: str) -> str:

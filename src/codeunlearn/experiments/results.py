@@ -17,10 +17,12 @@ from codeunlearn.evaluation.test_sets import FORGET
 from codeunlearn.experiments.ablations import AblationResult, result_name, variants
 from codeunlearn.experiments.answers import UnitAnswers
 from codeunlearn.experiments.config import ReproductionConfig
+from codeunlearn.experiments.recipes import NullControl, RecipeStudy, null_name, recipes_name
 from codeunlearn.experiments.searches import TimedSearch, deletion_name, read_searches
 from codeunlearn.experiments.stages import StageStore
 from codeunlearn.experiments.units import Unit, units
 from codeunlearn.reporting.labels import metric_order
+from codeunlearn.validation import validated
 
 JUDGED_FROM = 20.0
 """A topic whose word a model translates more rarely than this, in per cent, cannot be judged."""
@@ -88,6 +90,8 @@ class Results:
         quality: how well the models answer, scores for each seed of the models.
         ablations: the variants of the codebook model, the reference first.
         missing: stages that are not finished.
+        studies: recipes side by side, by unit; where there is a study, there is nothing else.
+        nulls: what recipes find without a topic, by unit of the first seed.
     """
 
     config: ReproductionConfig
@@ -97,6 +101,8 @@ class Results:
     quality: list[Scores]
     ablations: list[AblationResult]
     missing: list[str]
+    studies: dict[Unit, RecipeStudy]
+    nulls: dict[Unit, NullControl]
 
     @classmethod
     def load(cls, config: ReproductionConfig, store: StageStore) -> Results:
@@ -110,8 +116,10 @@ class Results:
         def place(name: str) -> str:
             return str(store.path(name))
 
-        found = units(config)
-        quality_stages = [f"quality-{seed}" for seed in config.model_seeds]
+        found, studied = (units(config), []) if not config.recipes.compared else ([], units(config))
+        first = [unit for unit in studied if unit.seed == config.seeds[0] and config.recipes.null_control]
+        trained = config.model_seeds if config.joint.model is None and found else ()
+        quality_stages = [f"quality-{seed}" for seed in trained]
         return cls(
             config,
             {u: Scores.from_dict(store.result(s), place(s)) for u in found if finished(s := f"{u.name}/scores")},
@@ -128,6 +136,8 @@ class Results:
                 if finished(name := result_name(variant.name))
             ],
             missing,
+            {u: validated(RecipeStudy, store.result(s), place(s)) for u in studied if finished(s := recipes_name(u))},
+            {u: validated(NullControl, store.result(s), place(s)) for u in first if finished(s := null_name(u))},
         )
 
     @property

@@ -68,13 +68,22 @@ class TopicStages:
         """Of all units with these models: searches first, which several processes make together, then what they share out."""
         found = [unit for unit in units(self.config) if self.config.model_seed(unit.seed) == model_seed]
         identity = self.text.identity()
-        first = [stage for unit in found for stage in (self._sets(unit, identity), self._search(unit))]
+        first = [stage for unit in found for stage in (self.sets(unit, identity), self._search(unit))]
         return first + [stage for unit in found for stage in (self._translations(unit), self._scores(unit))]
 
-    def _sets(self, unit: Unit, identity: dict[str, Any]) -> Stage:
-        search, scores = self.config.search, self.config.scores
+    def sets(self, unit: Unit, identity: dict[str, Any]) -> Stage:
+        """The sentences of a unit; those of the validation pool too where something is chosen on it.
+
+        Args:
+            identity: of the text.
+        """
+        search, scores, compared = self.config.search, self.config.scores, self.config.recipes.compared
         sizes = {"search_size": search.size, "eval_size": scores.size, "draws": search.draws, "minimum": scores.minimum}
-        if make_recipe(search.preset).needs().retained:
+        if compared:
+            sizes["tune_size"] = scores.size
+        if any(
+            recipe.needs().retained for recipe in ([one.make() for one in compared] or [make_recipe(search.preset)])
+        ):
             sizes["search_retain_size"] = RETAINED
         folder = self.out / "topics" / unit.name
 
@@ -186,6 +195,8 @@ class TopicStages:
 
     def _compared(self, unit: Unit) -> dict[str, str]:
         """The models beside the codebook model, by the name of their row."""
+        if self.config.joint.model is not None:
+            return {}
         seed = self.config.model_seed(unit.seed)
         gold = self.models.gold_of(unit.topic.word, seed)
         return {ZERO_SHOT: BASE, PLAIN: f"plain-{seed}", **({GOLD: gold} if gold else {})}
@@ -235,7 +246,7 @@ def build_sets(unit: Unit, text: Text, sizes: dict[str, int]) -> TopicSets:
     """
     topic, own = make_topic(unit.topic), unit.topic
     named = None if own.neighbours is None else {word: Topic.from_word(word) for word in own.neighbours}
-    options: dict[str, Any] = {**sizes, "tune_size": 0, "seed": unit.seed}
+    options: dict[str, Any] = {"tune_size": 0, **sizes, "seed": unit.seed}
     sets = build_topic_sets(topic, text.pools, neighbours=named, vocabulary=text.vocabulary, **options)
     if own.target_words:
         sets = replace(sets, target_words=own.target_words)

@@ -11,6 +11,7 @@ from codeunlearn.experiments.paper.ablation_table import ablations
 from codeunlearn.experiments.paper.curves import curve
 from codeunlearn.experiments.paper.examples import examples
 from codeunlearn.experiments.paper.page import render
+from codeunlearn.experiments.paper.recipe_tables import recipe_artefacts
 from codeunlearn.experiments.paper.tables import closed, models, optimism, table2, table3
 from codeunlearn.experiments.results import Results
 from codeunlearn.experiments.stages import StageStore
@@ -18,7 +19,10 @@ from codeunlearn.files import write_text
 from codeunlearn.folders import replacing_folder
 from codeunlearn.reporting.artefact import Artefact
 
-_OURS = re.compile(r"(table\d|figure\d|closed|models|pools|ablations)\.(csv|md|svg)")
+_OURS = re.compile(
+    r"(table\d|figure\d|closed|models|pools|ablations|loss-\d+|cost|neighbours|details|examples|seconds|null-control)"
+    r"\.(csv|md|svg)"
+)
 
 
 def make_artefacts(results: Results) -> list[Artefact]:
@@ -39,6 +43,7 @@ def make_artefacts(results: Results) -> list[Artefact]:
         examples(results, "table5", "Table 5", name, RETAIN),
         optimism(results),
         ablations(results),
+        *recipe_artefacts(results),
     ]
     return [artefact for artefact in made if artefact is not None]
 

@@ -13,6 +13,8 @@ import codeunlearn
 from codeunlearn.evaluation.scores import RECALL
 from codeunlearn.evaluation.test_sets import FORGET, RETAIN
 from codeunlearn.experiments.config import ReproductionConfig
+from codeunlearn.experiments.paper.recipe_tables import recipe_sentences
+from codeunlearn.experiments.recipes import recipes_name
 from codeunlearn.experiments.results import JUDGED_FROM, Results, TopicMean
 from codeunlearn.experiments.stages import StageStore
 from codeunlearn.experiments.units import units
@@ -57,7 +59,7 @@ def sentences(results: Results) -> list[str]:
     """What was found, computed from the numbers; each sentence stands alone."""
     s_prime, words = results.config.scores.s_prime, [topic.word for topic in results.config.topics]
     recall = [cell for word in words if (cell := results.mean(word, FORGET, RECALL, s_prime)) is not None]
-    said = [text] if (text := _closed(results)) else []
+    said = [*([text] if (text := _closed(results)) else []), *recipe_sentences(results)]
     if recall:
         judged = [cell for cell in recall if cell.before >= JUDGED_FROM]
         if judged:
@@ -190,7 +192,9 @@ def _machines(config: ReproductionConfig, store: StageStore) -> list[dict[str, A
     """Where the models were trained and where the searches were timed."""
     stages = {
         "Versions and machine of the training": [f"joint-{seed}" for seed in config.model_seeds],
-        "Versions and machine of the searches": [f"{unit.name}/search" for unit in units(config)],
+        "Versions and machine of the searches": [
+            name for unit in units(config) for name in (f"{unit.name}/search", recipes_name(unit))
+        ],
     }
     found = {title: next(filter(store.is_finished, names), None) for title, names in stages.items()}
     return [
