@@ -147,7 +147,7 @@ def _area(topics: _Topics, names: Sequence[str], losses: Sequence[int]) -> Artef
     return Artefact("cost", "Cost", caption, records, [Grid(["Topic", *names], rows, "", _numeric(1, len(names)))])
 
 
-def _side(topics: _Topics, names: Sequence[str], loss: float, placebo: str | None) -> Artefact:
+def _side(topics: _Topics, names: Sequence[str], loss: float, placebo: str | None) -> Artefact | None:
     first = {topic: studies[0] for topic, studies in topics.items()}
     records = [
         {"topic": topic, "neighbour": near, "recipe": name, "chrf_delta": change}
@@ -176,7 +176,7 @@ def _side(topics: _Topics, names: Sequence[str], loss: float, placebo: str | Non
     )  # fmt: skip
     caption = f"Change of chrF on neighbours' sentences at the size chosen for a loss of {loss:g}%, first seed.{drawn}"
     heads = ["Topic", *(f"Neighbours: {name}" for name in names), *beside]
-    return Artefact("neighbours", "Neighbours and placebo", caption, records, [Grid(heads, rows)])
+    return Artefact("neighbours", "Neighbours and placebo", caption, records, [Grid(heads, rows)]) if records else None
 
 
 def _details(topics: _Topics, loss: float) -> Artefact:
