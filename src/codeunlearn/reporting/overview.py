@@ -69,16 +69,16 @@ def overview_table(scores: Sequence[Scores]) -> Artefact:
     for one in scores:
         before, after = one.of_role("before")[0], _after(one)
         known, left = (one.value(system, FORGET, PROBABILITY) for system in (before, after))
-        (closed, *ends), (kept, *kept_ends) = _measured(one)
+        closed, kept = _measured(one)
         codes = one.details["forget_sets"][0]["codes"]
         records.append({
             "topic": one.topic, "n": one.sizes[FORGET], "codes": codes, "before": known, "after": left,
-            **dict(zip(("closed", "closed_low", "closed_high"), (closed, *ends), strict=True)),
-            **dict(zip(("retain_delta", "retain_low", "retain_high"), (kept, *kept_ends), strict=True)),
+            **dict(zip(("closed", "closed_low", "closed_high"), closed, strict=True)),
+            **dict(zip(("retain_delta", "retain_low", "retain_high"), kept, strict=True)),
         })  # fmt: skip
         rows.append([
             f"{one.topic} ({one.sizes[FORGET]})", str(codes), number(known), number(left),
-            f"{number(closed, 0)} {bounds(*ends, 0)}", f"{signed(kept, 2)} {bounds(*kept_ends, 2)}",
+            f"{number(closed[0], 0)} {bounds(closed[1], closed[2], 0)}", f"{signed(kept[0], 2)} {bounds(kept[1], kept[2], 2)}",
         ])  # fmt: skip
     heads = ["Topic (N)", "Codes", "Before", "After", "Closed, % [95%]", "chrF of the rest [95%]"]
     caption = (

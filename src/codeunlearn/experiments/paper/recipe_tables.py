@@ -45,8 +45,8 @@ def recipe_sentences(results: Results) -> list[str]:
         text = (
             f"{quoted(name)} takes {loss}% of the topic's recall on validation in {len(found)} of {len(studies)} cases"
         )
-        codes = [chosen.test.codes for chosen in found]
-        said.append(f"{text}, with {min(codes)} to {max(codes)} codes." if codes else f"{text}.")
+        ends = dict.fromkeys(pick(chosen.test.codes for chosen in found) for pick in (min, max) if found)
+        said.append(f"{text}, with {' to '.join(map(str, ends))} codes." if found else f"{text}.")
     return said
 
 
