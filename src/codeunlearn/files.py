@@ -17,6 +17,19 @@ from uuid import uuid4
 from codeunlearn.errors import CodeUnlearnError
 
 
+def exists(path: Path) -> bool:
+    """Whether something stands there; False for what can be no name of a file: too long, or with a null byte."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Whether two paths name the same place, links followed."""
+    return one.samefile(other) if exists(one) and exists(other) else one.resolve() == other.resolve()
+
+
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file.
 

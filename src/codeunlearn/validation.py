@@ -126,10 +126,10 @@ def as_number(text: str) -> float | str:
     return float(text) if re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d{1,3}", text) else text
 
 
-def shown(value: Any) -> str:
-    """A value for a message, cut where it is long."""
+def shown(value: Any, most: int = 60) -> str:
+    """A value for a message, cut to so many characters."""
     try:
         text = repr(value)
     except ValueError:  # a whole number of thousands of digits
         return "this one"
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= most else f"{text[: most - 3]}..."
