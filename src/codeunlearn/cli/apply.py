@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, quiet_libraries, say
+from codeunlearn.cli.console import emit_json, say
 
 
 def run(
@@ -18,11 +18,9 @@ def run(
     out: options.Out,
     commit: Annotated[bool, typer.Option("--commit", help="Take the rows out of the file for good.")] = False,
     mode: Annotated[options.Mode | None, typer.Option(help="What happens to a slot whose code is deleted.")] = None,
-    config: options.Config = None,
     json: options.Json = None,
 ) -> None:
     """Save a model that has forgotten one or several topics; without `--commit` it can be undone."""
-    quiet_libraries()
     from codeunlearn.cli.opening import save_copy
     from codeunlearn.codebook import load_model
     from codeunlearn.saving import check_model_target

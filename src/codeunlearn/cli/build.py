@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import quiet_libraries, say
+from codeunlearn.cli.console import say
 from codeunlearn.cli.train import completing
 
 
@@ -16,7 +16,6 @@ def run(
     text: options.Text,
     base: Annotated[str, typer.Option("--base", help="A trained T5: a folder or a Hub name.")],
     out: options.Out,
-    config: options.Config = None,
     shape: options.Shape,
     fit_tokens: Annotated[int | None, typer.Option(help="Tokens from which the decoder is solved.", min=1)] = None,
     new_basis: Annotated[bool, typer.Option(help="Layers behind the bottleneck work in a basis of their own.")] = True,
@@ -27,7 +26,6 @@ def run(
     json: options.Json = None,
 ) -> None:
     """Put a bottleneck into a trained model without training it: codes from real tokens, decoder by least squares."""
-    quiet_libraries()
     from codeunlearn.training.initialise import BuildConfig
     from codeunlearn.training.run import build
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, say
+from codeunlearn.cli.console import emit_json, progress, say
 from codeunlearn.errors import CodeUnlearnError
 
 
@@ -56,7 +56,6 @@ def run(
     eval_size: options.EvalSize = 500,
     minimum: options.Minimum = 20,
     beams: options.Beams = 1,
-    config: options.Config = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     report: options.Report = None,
@@ -73,7 +72,6 @@ def run(
 
     docs/metrics.md says what each metric is and what it needs.
     """
-    quiet_libraries()
     from codeunlearn.audit.bypass import RETAINED, attacks_on
     from codeunlearn.cli.topic_options import read_pools, read_topic, refuse_without_topic, topic_sets
     from codeunlearn.corpus.answer_words import ParallelText
@@ -141,9 +139,7 @@ def run(
         )
     evaluation.details["metrics"] = chosen.names()
     evaluation.details["command"] = options.command_line()
-    emit_json(json, evaluation.to_dict())
-    if json != "-":
-        output.print(scores_table(evaluation))
+    emit_json(json, evaluation.to_dict(), scores_table(evaluation))
     if report is not None:
         from codeunlearn.reporting.report import write_report
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, say
+from codeunlearn.cli.console import emit_json, progress, say
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import check_target, named_after
 
@@ -56,7 +56,6 @@ def run(
     search_size: options.SearchSize = 500,
     minimum: options.Minimum = 20,
     draws: Annotated[int, typer.Option(help="Control sentences for each sentence.", min=1)] = 1,
-    config: options.Config = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     report: options.Report = None,
@@ -66,7 +65,6 @@ def run(
 
     The model is not changed: `apply` and `translate --forget` use the forget set.
     """
-    quiet_libraries()
     from codeunlearn.cli.opening import open_model
     from codeunlearn.cli.topic_options import read_pools, read_topic, topic_sets
     from codeunlearn.codebook import require_bottleneck
@@ -108,9 +106,7 @@ def run(
         curve.save(curve_path)
         found = replace(found, forget_set=kept)
     found.forget_set.save(out)
-    emit_json(json, found.forget_set.to_dict())
-    if json != "-":
-        output.print(forget_set_table(found.forget_set))
+    emit_json(json, found.forget_set.to_dict(), forget_set_table(found.forget_set))
     say(f"The forget set is in {out}. Use it: codeunlearn apply {model} {out} --out DIR")
     if report is not None:
         from codeunlearn.reporting.report import write_report

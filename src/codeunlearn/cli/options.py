@@ -19,23 +19,33 @@ if TYPE_CHECKING:
     from codeunlearn.corpus.loading import DataConfig
 
 
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
 def spread(run: Callable[..., None]) -> Callable[..., None]:
-    """The subcommand with an option for each field of the dataclasses among its parameters; those required come first."""
+    """The subcommand with an option for each field of the dataclasses among its parameters; those required come first.
+
+    Where it has no ``config`` of its own, a file may set its options.
+    """
     hints: dict[str, Any] = get_type_hints(run, include_extras=True)
     groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
 
+    own_config = "config" in hints
+
     def spreading(**values: Any) -> None:
+        if not own_config:
+            del values["config"]
         for name, group in groups.items():
             values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
         run(**values)
 
-    every: list[inspect.Parameter] = []
+    every = [] if own_config else [inspect.Parameter("config", _KEYWORD, default=None, annotation=Config)]
     for one in inspect.signature(run, eval_str=True).parameters.values():
         group = groups.get(one.name)
         every += [one] if group is None else inspect.signature(group, eval_str=True).parameters.values()
     every.sort(key=lambda one: one.default is not one.empty)
     made: Any = update_wrapper(spreading, run)
-    made.__signature__ = inspect.Signature([one.replace(kind=one.KEYWORD_ONLY) for one in every])
+    made.__signature__ = inspect.Signature([one.replace(kind=_KEYWORD) for one in every])
     made.__annotations__ = {one.name: one.annotation for one in every}
     return made
 

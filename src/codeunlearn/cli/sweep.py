@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, say
+from codeunlearn.cli.console import emit_json, output, progress, say
 from codeunlearn.errors import CodeUnlearnError
 
 RETAINED = 2000  # sentences that the recommended recipe weighs its losses on
@@ -47,7 +47,6 @@ def run(
     eval_size: options.EvalSize = 300,
     minimum: options.Minimum = 20,
     beams: options.Beams = 1,
-    config: options.Config = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     json: options.Json = None,
@@ -58,7 +57,6 @@ def run(
 
     Topics that are finished are kept: the same command goes on after an interruption.
     """
-    quiet_libraries()
     from codeunlearn.cli.opening import open_model
     from codeunlearn.cli.topic_options import read_pools, read_topic, topic_sets
     from codeunlearn.codebook import model_identity

@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 
 import typer
 
-from codeunlearn.cli.console import STDOUT
+from codeunlearn.cli.console import STDOUT, quiet_libraries
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import check_folder_target, check_target, exists, is_same
 from codeunlearn.saving import is_model_file
@@ -48,6 +48,7 @@ def checked(run: Callable[..., None]) -> Callable[..., None]:
             from codeunlearn.reporting.report import check_report_target
 
             check_report_target(values["report"])
+        quiet_libraries()
         try:
             run(**values)
         except (MemoryError, RuntimeError) as error:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, quiet_libraries, say, say_if_finished
+from codeunlearn.cli.console import emit_json, say, say_if_finished
 from codeunlearn.errors import CodeUnlearnError
 
 _OF_BOTTLENECK = (
@@ -73,7 +73,6 @@ def run(
     ],
     out: options.Out,
     plain: Annotated[bool, typer.Option("--plain", help="Without a bottleneck: the model to compare with.")] = False,
-    config: options.Config = None,
     chosen: Chosen,
     plain_epochs: Annotated[
         float | None, typer.Option(help="From scratch: passes of the plain training before the joint one.", min=0.0)
@@ -96,7 +95,6 @@ def run(
     optimizer and learning rate, which only a separate `--plain` training can change. A killed run goes on from its last
     checkpoint when the same command is given again.
     """
-    quiet_libraries()
     from codeunlearn.training.config import TrainConfig
     from codeunlearn.training.initialise import BuildConfig
     from codeunlearn.training.resuming import check_out
