@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -174,15 +173,6 @@ def test_unpaired_counts_refuse_a_paired_table() -> None:
     counter.update(random_batch(3, 4, 1), "control")
     with pytest.raises(CodeUnlearnError, match="paired=True"):
         counter.result().paired_table(2)
-
-
-def test_saved_counts_come_back_equal(tmp_path: Path, pair_batches: tuple[CodeBatch, list[CodeBatch]]) -> None:
-    counts = count_pairs(*pair_batches).result(name_token=lambda token: f"mot é {token}")
-    counts.save(tmp_path / "counts.npz")
-    assert_same(CodeCounts.load(tmp_path / "counts.npz"), counts)
-    (tmp_path / "other.npz").write_bytes(b"not an archive")
-    with pytest.raises(CodeUnlearnError, match="does not hold counts"):
-        CodeCounts.load(tmp_path / "other.npz")
 
 
 def test_s_prime_must_be_between_one_and_the_number_of_codes() -> None:

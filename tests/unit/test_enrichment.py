@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import log2
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -200,20 +199,6 @@ def test_epsilon_changes_the_ratio_and_never_the_selection(planted_counts: CodeC
     tables = [Paper(epsilon=epsilon).table(planted_counts, 5) for epsilon in (1e-9, 1e-2)]
     assert not np.allclose(tables[0].r, tables[1].r)
     np.testing.assert_array_equal(*(Paper().select(table) for table in tables))
-
-
-def test_a_saved_table_comes_back_equal(tmp_path: Path, planted_counts: CodeCounts) -> None:
-    table = enrichment(planted_counts, 5, yates=True)
-    table.save(tmp_path / "table.json")
-    loaded = EnrichmentTable.load(tmp_path / "table.json")
-    for name, value in vars(table).items():
-        if isinstance(value, np.ndarray):
-            np.testing.assert_array_equal(getattr(loaded, name), value)
-        else:
-            assert getattr(loaded, name) == value
-    (tmp_path / "other.json").write_text("[1, 2]")
-    with pytest.raises(CodeUnlearnError, match="search the topic again"):
-        EnrichmentTable.load(tmp_path / "other.json")
 
 
 def test_options_that_make_no_sense_are_refused(planted_counts: CodeCounts) -> None:
