@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from codeunlearn.device import pick_device
 from codeunlearn.evaluation.metrics.bartscore import BartScoreConfig, bartscore
-from codeunlearn.evaluation.metrics.base import AnswerMetric, Metric
+from codeunlearn.evaluation.metrics.base import Metric, TextMetric, on_texts
 from codeunlearn.evaluation.metrics.bertscore import BertScoreConfig, bertscore_precision
 from codeunlearn.evaluation.metrics.comet import Comet
 from codeunlearn.evaluation.metrics.embedding_precision import EmbeddingPrecision
@@ -17,7 +17,7 @@ from codeunlearn.evaluation.metrics.likelihood import Seq2SeqScore
 from codeunlearn.evaluation.test_sets import TestSet
 from codeunlearn.record import public_name
 
-_Bound = Callable[[TestSet], AnswerMetric]
+_Bound = Callable[[TestSet], TextMetric]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def opened_metrics(
     """
 
     def measured(bind: _Bound) -> Metric:
-        return lambda outputs: bind(outputs.test)(outputs.answers, outputs.references)
+        return lambda outputs: on_texts(bind(outputs.test))(outputs)
 
     return {name: measured(bind) for name, bind in _open(config, fluency, device).items()}
 
