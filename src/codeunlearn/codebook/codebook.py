@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codeunlearn.codebook.operator import select_codes
+from codeunlearn.codebook.operator import pursue_codes, select_codes
 from codeunlearn.codebook.selecting.reference import Selection
 from codeunlearn.errors import CodeUnlearnError
 
@@ -92,3 +92,38 @@ class Codebook(nn.Module):
         self.code_ids = self.code_ids[keep].clone()
         self.deleted = self.deleted[keep].clone()
         return removed
+
+
+class PursuitCodebook(Codebook):
+    """A codebook of two kinds: one lexical code for each activation, then residual codes for what is still unexplained.
+
+    The scores of its selections are coefficients (`selecting/pursuit.py`). A deleted lexical code's slot goes to the most
+    similar lexical code that is left, and what follows is chosen for what that one leaves.
+
+    Attributes:
+        lexical_codes: codes with a smaller id are lexical, the others residual.
+    """
+
+    def __init__(self, num_codes: int, code_dim: int, lexical_codes: int, mode: DeletionMode = "refill") -> None:
+        super().__init__(num_codes, code_dim, mode)
+        self.lexical_codes = lexical_codes
+
+    @property
+    def is_lexical(self) -> Tensor:
+        """[K] bool."""
+        return self.code_ids < self.lexical_codes
+
+    def search(self, h: Tensor, s: int, *, ignore_deleted: bool = False) -> Selection:
+        """See the class; arguments and errors as `Codebook.search`."""
+        hide = self.mode == "refill" and not ignore_deleted
+        keep = not (self.training or (torch.is_grad_enabled() and self.weight.requires_grad))
+        return pursue_codes(h, self.weight, self.is_lexical, self.deleted if hide else None, s, keep=keep)
+
+    def combine(self, selection: Selection) -> Tensor:
+        """Sum of the selected codes times their coefficients, [N, F]; deleted slots follow ``mode``."""
+        gone = self.deleted[selection.ids]
+        weights = selection.scores.to(self.weight.dtype) * ~gone
+        total = F.embedding_bag(selection.ids, self.weight, mode="sum", per_sample_weights=weights)
+        if self.mode == "anchor":
+            total = total + gone.sum(-1, keepdim=True).to(total.dtype) * self._anchor()
+        return total

@@ -19,6 +19,7 @@ from codeunlearn.codebook.encoding import encode, pad_id, padded
 from codeunlearn.codebook.probing import run_to_site
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.batches import round_up
+from codeunlearn.training.lexical import neutral_states, set_lexical_and_residual
 from codeunlearn.validation import Count, NotNegative, Seed
 
 HELD_OUT_TOKENS = 4096  # on which the reconstruction is judged
@@ -58,7 +59,13 @@ def initialise_from_data(
     """
     bottleneck = require_bottleneck(model)
     wanted = bottleneck.config.num_codes + config.fit_tokens + HELD_OUT_TOKENS
-    activations = _sample_activations(model, tokenizer, sentences, wanted, config)
+    activations, tokens = _sample_activations(model, tokenizer, sentences, wanted, config)
+    if bottleneck.config.lexical_codes:
+        neutral = neutral_states(model, tokenizer, bottleneck.config.lexical_codes)
+        fitted = slice(HELD_OUT_TOKENS, None)
+        set_lexical_and_residual(bottleneck, activations[fitted], tokens[fitted], neutral, config.seed)
+        test = activations[:HELD_OUT_TOKENS]
+        return {"tokens": float(len(activations)), "unexplained_variance": unexplained_variance(bottleneck, test)}
     if len(activations) < bottleneck.config.num_codes + HELD_OUT_TOKENS:
         raise CodeUnlearnError(
             f"The train pool holds {len(activations):,} usable tokens, too few for {bottleneck.config.num_codes:,} codes "
@@ -77,11 +84,12 @@ def initialise_from_data(
 
 def _sample_activations(
     model: Any, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str], wanted: int, config: BuildConfig
-) -> Tensor:
-    """[wanted, d] activations of random real tokens of random sentences, in random order."""
+) -> tuple[Tensor, Tensor]:
+    """[wanted, d] activations of random real tokens of random sentences, in random order, and [wanted] their ids."""
     generator = torch.Generator().manual_seed(config.seed)
     order: list[int] = torch.randperm(len(sentences), generator=generator).tolist()
     found: list[Tensor] = []
+    pieces: list[Tensor] = []
     total = 0
     rows_at_once = 256
     for start in range(0, len(order), rows_at_once):
@@ -92,13 +100,15 @@ def _sample_activations(
             mask = padded([[1] * len(row) for row in rows], 0).to(model.device)
             states = run_to_site(model, ids, mask)[mask.bool()].float()
             found.append(states)
+            pieces.append(ids[mask.bool()])
             total += len(states)
         if total >= 2 * wanted:  # twice, so that the tokens kept come from more sentences than strictly needed
             break
     if not found:
-        return torch.empty(0, require_bottleneck(model).config.d_model)
-    activations = torch.cat(found)
-    return activations[torch.randperm(len(activations), generator=generator)[:wanted].to(activations.device)]
+        return torch.empty(0, require_bottleneck(model).config.d_model), torch.empty(0, dtype=torch.long)
+    activations, tokens = torch.cat(found), torch.cat(pieces)
+    chosen = torch.randperm(len(activations), generator=generator)[:wanted].to(activations.device)
+    return activations[chosen], tokens[chosen]
 
 
 def _by_tokens(texts: Sequence[str], budget: int) -> list[list[str]]:
