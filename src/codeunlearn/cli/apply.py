@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -17,9 +17,7 @@ def run(
     forget_sets: Annotated[list[Path], typer.Argument(help="Forget sets made by `codeunlearn forget`.")],
     out: options.Out,
     commit: Annotated[bool, typer.Option("--commit", help="Take the rows out of the file for good.")] = False,
-    mode: Annotated[
-        Literal["refill", "drop", "anchor"] | None, typer.Option(help="What happens to a slot whose code is deleted.")
-    ] = None,
+    mode: Annotated[options.Mode | None, typer.Option(help="What happens to a slot whose code is deleted.")] = None,
     config: options.Config = None,
     json: options.Json = None,
 ) -> None:

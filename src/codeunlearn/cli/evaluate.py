@@ -13,8 +13,9 @@ from codeunlearn.errors import CodeUnlearnError
 
 
 def run(
+    *,
     model: Annotated[str, typer.Argument(help="A saved model.")],
-    data: options.Data,
+    text: options.Text,
     topic: Annotated[
         str | None, typer.Option("--topic", help="The topic to score; the whole test pool, sampled, if absent.")
     ] = None,
@@ -48,18 +49,14 @@ def run(
         Literal["src-hyp", "ref-hyp", "hyp-ref", "f"], typer.Option(help="What is scored given what: given-scored.")
     ] = "ref-hyp",
     comet: Annotated[str | None, typer.Option(help="COMET with this model of the Hub; needs comet-score.")] = None,
-    forms: options.Forms = None,
-    sentences: options.Sentences = None,
-    target_words: options.TargetWords = None,
-    neighbours: options.Neighbours = None,
-    eval_size: Annotated[int, typer.Option(help="Sentences of each set, at most.", min=1)] = 500,
-    minimum: Annotated[int, typer.Option(help="Fewer sentences than this are an error.", min=1)] = 20,
-    beams: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.", min=1)] = 1,
+    about: options.TopicWords,
+    neighbours: Annotated[
+        str | None, typer.Option(help="Related words to report on, separated by commas; proposed if absent.")
+    ] = None,
+    eval_size: options.EvalSize = 500,
+    minimum: options.Minimum = 20,
+    beams: options.Beams = 1,
     config: options.Config = None,
-    data_config: options.DataSetConfig = None,
-    source_column: options.SourceColumn = None,
-    target_column: options.TargetColumn = None,
-    limit: options.Limit = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     report: options.Report = None,
@@ -100,11 +97,10 @@ def run(
             raise CodeUnlearnError(
                 f"{option} says how {other} is done, which is not asked for; give both, or leave {option} out."
             )
-    wanted = None if topic is None else read_topic(topic, forms, sentences)
+    wanted = None if topic is None else read_topic(topic, about)
     if wanted is None:
-        refuse_without_topic(forms=forms, sentences=sentences, target_words=target_words, neighbours=neighbours)
-    text = options.data_config(data, data_config, source_column, target_column, limit)
-    pools = read_pools(text, "train", "test")
+        refuse_without_topic(about, neighbours)
+    pools = read_pools(text.config(), "train", "test")
     train = ParallelText.of(pools["train"])
     sets = None
     if wanted is None:
@@ -112,7 +108,7 @@ def run(
     else:
         sizes = {"search_size": 0, "tune_size": 0, "eval_size": eval_size, "minimum": minimum, "seed": seed}
         sizes["search_retain_size"] = RETAINED if bypass else 0
-        sets = topic_sets(pools, wanted, target=target_words, neighbours=neighbours, **sizes)
+        sets = topic_sets(pools, wanted, target=about.target_words, neighbours=neighbours, **sizes)
         tests = make_test_sets(sets, pools, "test")
     forget_sets = [ForgetSet.load(path) for path in forget or []]
     judge = scorer or plain or zero_shot

@@ -15,10 +15,10 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook.bottleneck import ConceptBottleneck, require_bottleneck
-from codeunlearn.codebook.encoding import encode, pad_id, padded
+from codeunlearn.codebook.encoding import encode, pad_id, padded_with_mask
 from codeunlearn.codebook.probing import run_to_site
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.tasks.batches import round_up
+from codeunlearn.tasks.batches import LENGTH_STEP, by_length
 from codeunlearn.training.lexical import neutral_states, set_lexical_and_residual
 from codeunlearn.validation import Count, NotNegative, Seed
 
@@ -94,14 +94,10 @@ def _sample_activations(
     rows_at_once = 256
     for start in range(0, len(order), rows_at_once):
         texts = sorted((sentences[i] for i in order[start : start + rows_at_once]), key=len)
-        for batch in _by_tokens(texts, config.batch_tokens):
-            rows = encode(tokenizer, batch, max_tokens=128).ids
-            ids = padded(rows, pad_id(tokenizer)).to(model.device)
-            mask = padded([[1] * len(row) for row in rows], 0).to(model.device)
-            states = run_to_site(model, ids, mask)[mask.bool()].float()
-            found.append(states)
-            pieces.append(ids[mask.bool()])
-            total += len(states)
+        states, ids = _activations(model, tokenizer, texts, config.batch_tokens)
+        found += states
+        pieces += ids
+        total += sum(map(len, states))
         if total >= 2 * wanted:  # twice, so that the tokens kept come from more sentences than strictly needed
             break
     if not found:
@@ -111,14 +107,18 @@ def _sample_activations(
     return activations[chosen], tokens[chosen]
 
 
-def _by_tokens(texts: Sequence[str], budget: int) -> list[list[str]]:
-    """Neighbours in length, in groups whose characters, a bound on tokens, stay near the budget."""
-    groups: list[list[str]] = [[]]
-    for text in texts:
-        if groups[-1] and (len(groups[-1]) + 1) * round_up(len(text)) > 4 * budget:
-            groups.append([])
-        groups[-1].append(text)
-    return [group for group in groups if group]
+def _activations(
+    model: Any, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], budget: int
+) -> tuple[list[Tensor], list[Tensor]]:
+    """[tokens, d] of each text, and [tokens] their ids."""
+    rows = encode(tokenizer, texts, max_tokens=128).ids
+    found = [torch.empty(0)] * len(rows)
+    for places in by_length([len(row) for row in rows], budget, step=LENGTH_STEP):
+        ids, mask = padded_with_mask([rows[i] for i in places], pad_id(tokenizer), LENGTH_STEP)
+        states = run_to_site(model, ids.to(model.device), mask.to(model.device)).float()
+        for place, state in zip(places, states, strict=True):
+            found[place] = state[: len(rows[place])]
+    return found, [torch.tensor(row, device=model.device) for row in rows]
 
 
 def _set_codes(bottleneck: ConceptBottleneck, activations: Tensor) -> None:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import replacing
-from codeunlearn.validation import validated
+from codeunlearn.validation import Index, validated
 
 IntArray = NDArray[np.int64]
-TopTokens = tuple[tuple[str, int], ...]
+TopTokens = tuple[tuple[str, Index], ...]
 _COUNTS = ("sentences_topic", "sentences_control", "both", "tokens_topic", "tokens_control")
 _TOTALS = ("n_topic", "n_control", "n_pairs", "n_topic_tokens", "n_control_tokens")
 

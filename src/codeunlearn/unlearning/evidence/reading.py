@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook import require_bottleneck, run_to_site, source_prefix, unwrapped
-from codeunlearn.codebook.encoding import encode
+from codeunlearn.codebook.encoding import encode, padded_with_mask
 from codeunlearn.device import suitable_batch_tokens
-from codeunlearn.tasks.batches import LENGTH_STEP, by_length, round_up
+from codeunlearn.tasks.batches import LENGTH_STEP, by_length
 
 MAX_TOKENS = 512
 
@@ -69,12 +68,8 @@ class CodeReader:
 
     def _codes(self, rows: Sequence[list[int]], columns: int) -> Iterator[CodeBatch]:
         """The codes of the rows of several columns, one after the other, in one pass of the encoder."""
-        lengths = torch.tensor([len(ids) for ids in rows])
-        tokens = torch.zeros((len(rows), round_up(int(lengths.max()))), dtype=torch.int64)
-        mask = torch.arange(tokens.shape[1])[None] < lengths[:, None]
-        tokens[mask] = torch.tensor([token for ids in rows for token in ids])
-        tokens, mask = tokens.to(self.model.device), mask.to(self.model.device)
-        activations = run_to_site(self.model, tokens, mask.long())
+        tokens, mask = (part.to(self.model.device) for part in padded_with_mask(rows, 0, LENGTH_STEP))
+        activations = run_to_site(self.model, tokens, mask)
         found = require_bottleneck(self.model).select(activations, self.s, ignore_deleted=True)
         parts = (tensor.chunk(columns) for tensor in (found.ids, mask, tokens))
         return (CodeBatch(*part) for part in zip(*parts, strict=True))

@@ -14,10 +14,9 @@ from codeunlearn.codebook import model_identity, require_bottleneck
 from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.base import Example
-from codeunlearn.unlearning.evidence.alignment import near_words
 from codeunlearn.unlearning.evidence.code_lists import CodeLists
 from codeunlearn.unlearning.evidence.counting import S_PRIMES, Progress, count_codes
-from codeunlearn.unlearning.evidence.effects import DeletionEffects
+from codeunlearn.unlearning.evidence.effects import DeletionEffects, near_words
 from codeunlearn.unlearning.evidence.enrichment import EPSILON, enrichment
 from codeunlearn.unlearning.evidence.reading import CodeReader
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet
@@ -37,7 +36,7 @@ class Recommended(PathOptions):
     name: ClassVar[str] = "recommended"
 
     def needs(self) -> Needs:
-        return Needs(retained=True, answer_words=True)
+        return Needs(retained=True)
 
     def search(
         self,
