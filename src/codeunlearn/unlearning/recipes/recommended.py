@@ -16,14 +16,13 @@ from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.base import Example
 from codeunlearn.unlearning.evidence.code_lists import CodeLists
 from codeunlearn.unlearning.evidence.counting import S_PRIMES, Progress, count_codes
-from codeunlearn.unlearning.evidence.effects import DeletionEffects, near_words
+from codeunlearn.unlearning.evidence.effects import DeletionEffects
 from codeunlearn.unlearning.evidence.enrichment import EPSILON, enrichment
-from codeunlearn.unlearning.evidence.reading import CodeReader
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet
 from codeunlearn.unlearning.recipes.base import RECIPES, Needs, Step, TopicSearch
-from codeunlearn.unlearning.recipes.candidates import Material
+from codeunlearn.unlearning.recipes.candidates import read_codes
 from codeunlearn.unlearning.recipes.paired import Paired
-from codeunlearn.unlearning.recipes.path import Choice, find_path
+from codeunlearn.unlearning.recipes.path import Choice, Material, find_path
 from codeunlearn.unlearning.recipes.path_options import PathOptions
 
 DEPTH = max(S_PRIMES)
@@ -57,10 +56,6 @@ class Recommended(PathOptions):
         Raises:
             CodeUnlearnError: ``search_retain`` is empty, or as `read_material` and `find_path`.
         """
-        if not sets.search_retain:
-            raise CodeUnlearnError(
-                "The recommended recipe needs unrelated sentences; build the sets with search_retain_size."
-            )
         codebook = require_bottleneck(model).codebook
         material = read_material(model, tokenizer, sets, self)
 
@@ -131,34 +126,25 @@ def read_material(
             f"No words for {sets.topic.name!r} are known on the target side, so nothing says what its translations are to "
             "lose; give them: --target-words WORD,WORD."
         )
-    codebook = require_bottleneck(model).codebook
-    reader = CodeReader(model, tokenizer, min(DEPTH, codebook.num_codes))
-
-    def lists(sentences: Sequence[str]) -> CodeLists:
-        return CodeLists.read(reader, sentences, codebook.num_codes)
+    reading = read_codes(
+        model, tokenizer, sets, depth=min(DEPTH, require_bottleneck(model).codebook.num_codes), mode=options.mode
+    )
 
     def effects(of: CodeLists, pairs: Sequence[Example], words: Sequence[str] = ()) -> DeletionEffects:
         return DeletionEffects(model, tokenizer, of, [pair.answer for pair in pairs], words=words, mode=options.mode)
 
-    sources = [pair.prompt for pair in sets.search]
-    topic = lists(sources)
-    retained = lists([pair.prompt for pair in sets.search_retain])
-    return Material(
-        topic,
-        [lists(controls) for controls in sets.controls],
-        sets.paired,
-        effects(topic, sets.search, sets.target_words),
-        retained,
-        effects(retained, sets.search_retain),
-        near_words(tokenizer, sources, sets.topic.words, prefix=reader.prefix) if sets.topic.forms else None,
+    topic, retained = (
+        effects(reading.topic, sets.search, sets.target_words),
+        effects(reading.retained, sets.search_retain),
     )
+    return Material(reading, topic, retained)
 
 
 def _evidence(
     choice: Choice, rank: int, material: Material, code: int, tokenizer: PreTrainedTokenizerBase
 ) -> CodeEvidence:
-    f_topic = choice.topic / material.topic.sentences
-    f_control = choice.control / (material.topic.sentences * len(material.controls))
+    f_topic = choice.topic / material.reading.topic.sentences
+    f_control = choice.control / (material.reading.topic.sentences * len(material.reading.controls))
     return CodeEvidence(
         id=code,
         topic=choice.topic,
