@@ -1,10 +1,13 @@
-"""The recommended recipe: codes that tell the topic from its controls, deleted in the order of what they do (`find_path`)."""
+"""The recommended recipe: codes that tell the topic from its controls, deleted in the order of what they do (`find_path`).
+
+Where codes stand in for each other, so that the effect of one alone says little, it is `Rounds`.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -19,11 +22,12 @@ from codeunlearn.unlearning.evidence.counting import S_PRIMES, Progress, count_c
 from codeunlearn.unlearning.evidence.effects import DeletionEffects
 from codeunlearn.unlearning.evidence.enrichment import EPSILON, enrichment
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet
-from codeunlearn.unlearning.recipes.base import RECIPES, Needs, Step, TopicSearch
+from codeunlearn.unlearning.recipes.base import RECIPES, Needs, TopicSearch, beginnings
 from codeunlearn.unlearning.recipes.candidates import read_codes
 from codeunlearn.unlearning.recipes.paired import Paired
 from codeunlearn.unlearning.recipes.path import Choice, Material, find_path
 from codeunlearn.unlearning.recipes.path_options import PathOptions
+from codeunlearn.unlearning.recipes.rounds import Rounds
 
 DEPTH = max(S_PRIMES)
 
@@ -57,6 +61,9 @@ class Recommended(PathOptions):
             CodeUnlearnError: ``search_retain`` is empty, or as `read_material` and `find_path`.
         """
         codebook = require_bottleneck(model).codebook
+        if not codebook.ranked:
+            rounds = Rounds(self.alpha, self.fdr, self.correction, max_codes=self.max_codes, mode=self.mode)
+            return rounds.search(model, tokenizer, sets, seed=seed, steps=steps, progress=progress, created=created)
         material = read_material(model, tokenizer, sets, self)
 
         def show(left: float) -> None:
@@ -91,22 +98,6 @@ class Recommended(PathOptions):
         )
         table = Paired().table(counts, s) if counts.draws == 1 else enrichment(counts, s)
         return TopicSearch(forget_set, table, counts, path, beginnings(forget_set, steps), "codes")
-
-
-def beginnings(forget_set: ForgetSet, sizes: Sequence[int] | None) -> tuple[Step, ...]:
-    """The first codes of a set, so many at a time; sizes above the whole are the whole. None for 1, 2, 4, 8, ..."""
-    whole = len(forget_set)
-    if sizes is None:
-        sizes = [*(2**power for power in range(whole.bit_length())), whole]
-    kept = sorted({min(size, whole) for size in sizes if size > 0 and whole})
-    return tuple(
-        Step(
-            size,
-            f"{size} codes",
-            replace(forget_set, ids=forget_set.ids[:size], evidence=forget_set.evidence[:size]),
-        )
-        for size in kept
-    )
 
 
 def read_material(

@@ -31,10 +31,9 @@ from codeunlearn.unlearning.evidence.enrichment import EPSILON
 from codeunlearn.unlearning.evidence.held import Probes
 from codeunlearn.unlearning.evidence.statistics import Correction
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet
-from codeunlearn.unlearning.recipes.base import RECIPES, Needs, TopicSearch
+from codeunlearn.unlearning.recipes.base import RECIPES, Needs, TopicSearch, beginnings
 from codeunlearn.unlearning.recipes.candidates import Candidates, Reading, find_candidates, read_codes
 from codeunlearn.unlearning.recipes.counted import check_levels
-from codeunlearn.unlearning.recipes.recommended import beginnings
 
 IDLE = 2
 """So many rounds that brought nothing end the search."""
