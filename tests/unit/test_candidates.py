@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 
 from codeunlearn.unlearning.evidence.code_lists import BoolArray, CodeLists
 from codeunlearn.unlearning.evidence.statistics import fisher, mcnemar, sign_flip
-from codeunlearn.unlearning.recipes.candidates import Candidates, Material, find_candidates, stability
+from codeunlearn.unlearning.recipes.candidates import Candidates, Reading, find_candidates, stability
 from codeunlearn.unlearning.recipes.recommended import Recommended
 
 CODES, SENTENCES = 12, 60
@@ -25,9 +24,8 @@ def lists(presence: BoolArray) -> CodeLists:
     return CodeLists(code[:, None].astype(np.int32), sentence, np.zeros(len(code), np.int64), len(presence), CODES)
 
 
-def material(topic: BoolArray, controls: list[BoolArray], *, paired: bool = True) -> Material:
-    effects: Any = SimpleNamespace(bottleneck=SimpleNamespace(config=SimpleNamespace(top_s=1)), mode="refill")
-    return Material(lists(topic), [lists(one) for one in controls], paired, effects, lists(topic), effects)
+def material(topic: BoolArray, controls: list[BoolArray], *, paired: bool = True) -> Reading:
+    return Reading(lists(topic), [lists(one) for one in controls], paired, lists(topic), 1, "refill")
 
 
 @pytest.fixture
@@ -40,7 +38,7 @@ def present() -> tuple[BoolArray, BoolArray]:
     return context | added, context & ~lost
 
 
-def find(of: Material) -> tuple[Candidates, Any]:
+def find(of: Reading) -> tuple[Candidates, Any]:
     found = find_candidates(of, NOTHING, PRESET, 0)
     return found, stability(of, found, NOTHING, np.random.default_rng(1))
 

@@ -19,7 +19,7 @@ from codeunlearn.evaluation.test_sets import TestSet
 from codeunlearn.tasks.base import Example, View
 from codeunlearn.tasks.forced import ForcedTokens
 from codeunlearn.unlearning import ForgetSet
-from codeunlearn.unlearning.recipes.recommended import beginnings
+from codeunlearn.unlearning.recipes.base import beginnings
 
 POINT = Point(1, "1 code", 1, 8, 80.0, 70.0, 90.0, 0.0, 0.0, 0.0, -0.1, 0.1)
 CURVE = Curve(

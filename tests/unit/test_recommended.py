@@ -153,7 +153,7 @@ def test_codes_that_do_nothing_alone_go_together(
 ) -> None:
     """A topic that three codes hold: its words keep their probability until all three are gone."""
     material = read_material(tiny_model, tiny_tokenizer, dogs, PRESET)
-    found = find_candidates(material, np.zeros(64, bool), PRESET, 0)
+    found = find_candidates(material.reading, np.zeros(64, bool), PRESET, 0)
     holders = set(found.rows[:3].tolist())
 
     def log_probabilities(deletions: Any, deleted: Any) -> Any:

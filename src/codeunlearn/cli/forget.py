@@ -125,7 +125,7 @@ def _within_budget(
     from codeunlearn.evaluation.systems import BEFORE, system_of
     from codeunlearn.evaluation.test_sets import make_test_sets
     from codeunlearn.tasks.base import TASKS
-    from codeunlearn.unlearning.recipes.recommended import beginnings
+    from codeunlearn.unlearning.recipes.base import beginnings
 
     starts = beginnings(forget_set, None)
     tests = make_test_sets(sets, {}, "validation")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
 
-from codeunlearn.codebook.codebook import Codebook
+from codeunlearn.codebook.codebook import Codebook, PursuitCodebook
 from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.codebook.selecting.reference import Selection
 from codeunlearn.errors import CodeUnlearnError
@@ -57,7 +57,12 @@ class ConceptBottleneck(PreTrainedModel):
             self.encoder = nn.Linear(config.d_model, config.code_dim)
             self.norm = nn.LayerNorm(config.code_dim, eps=config.layer_norm_eps)
             self.decoder = nn.Linear(config.code_dim, config.d_model)
-        self.codebook = Codebook(config.num_codes, config.code_dim, config.deletion_mode)
+        if config.lexical_codes:
+            self.offset = nn.Parameter(torch.zeros(config.d_model))
+            kinds = (config.num_codes, config.code_dim, config.lexical_codes, config.deletion_mode)
+            self.codebook: Codebook = PursuitCodebook(*kinds)
+        else:
+            self.codebook = Codebook(config.num_codes, config.code_dim, config.deletion_mode)
         self.bypasses: list[None] = []
         self.replacements: list[Tensor | Callable[[Tensor], Tensor]] = []
         self.recorded: list[BottleneckOutput] | None = None
@@ -71,19 +76,28 @@ class ConceptBottleneck(PreTrainedModel):
         elif isinstance(module, nn.LayerNorm):
             init.ones_(module.weight)
             init.zeros_(module.bias)
+        elif isinstance(module, ConceptBottleneck) and module.config.lexical_codes:
+            init.zeros_(module.offset)
         elif isinstance(module, Codebook):
             init.normal_(module.weight, std=module.weight.shape[1] ** -0.5)
             init.zeros_(module.deleted)
             init.copy_(module.code_ids, torch.arange(module.num_codes))
 
     def encode(self, a: Tensor) -> Tensor:
-        """Equation 4 with appendix A's LayerNorm: [..., d] -> [..., F]; the activations themselves without an autoencoder."""
+        """Equation 4 with appendix A's LayerNorm: [..., d] -> [..., F].
+
+        Without an autoencoder the activations themselves; beside lexical codes, less their mean.
+        """
+        if self.config.lexical_codes:
+            return a.to(self.offset.dtype) - self.offset
         if not self.config.autoencoder:
             return a
         return self.norm(torch.relu(self.encoder(a.to(self.codebook.weight.dtype))))
 
     def decode(self, code_sum: Tensor) -> Tensor:
-        """Equation 5: [..., F] -> [..., d]; the sum itself without an autoencoder."""
+        """Equation 5: [..., F] -> [..., d]; the sum itself without an autoencoder, as `encode`."""
+        if self.config.lexical_codes:
+            return code_sum.to(self.offset.dtype) + self.offset
         return self.decoder(code_sum.to(self.codebook.weight.dtype)) if self.config.autoencoder else code_sum
 
     def select(self, a: Tensor, s: int | None = None, *, ignore_deleted: bool = False) -> Selection:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codeunlearn.codebook.operator import select_codes
+from codeunlearn.codebook.operator import pursue_codes, select_codes
 from codeunlearn.codebook.selecting.reference import Selection
 from codeunlearn.errors import CodeUnlearnError
 
@@ -23,10 +23,13 @@ class Codebook(nn.Module):
         weight: [K, F], the code vectors.
         deleted: [K] bool buffer, saved with the weights: a deletion survives save and load.
         code_ids: [K] int64 buffer, the id each row was trained under; rows move when a deletion is committed, ids stay.
+        ranked: what a token selects once codes are deleted is the rest of its ranked list; otherwise it depends on what
+            stands in for them.
         mode: what happens to a slot whose code is deleted. ``refill`` gives it to the next best surviving code (the
             paper's description), ``drop`` leaves it empty, ``anchor`` fills it with the mean of the surviving codes.
     """
 
+    ranked: ClassVar[bool] = True
     deleted: Tensor
     code_ids: Tensor
 
@@ -63,11 +66,17 @@ class Codebook(nn.Module):
             CodeUnlearnError: there are not so many codes, or not so many are left in ``refill`` mode; or an activation or a
                 code is no finite number.
         """
+        return self.search_without(h, s, self.deleted if self.mode == "refill" and not ignore_deleted else None)
+
+    def search_without(self, h: Tensor, s: int, hidden: Tensor | None) -> Selection:
+        """As `search`, among all codes but the ``hidden`` ones, [K] bool, whatever is deleted."""
         if s > self.num_codes:
             raise CodeUnlearnError(f"Cannot select {s} codes: the codebook has {self.num_codes}; lower S or S'.")
-        hide = self.mode == "refill" and not ignore_deleted
-        keep = not (self.training or (torch.is_grad_enabled() and self.weight.requires_grad))
-        return select_codes(h, self.weight, self.deleted if hide else None, s, keep=keep)
+        return select_codes(h, self.weight, hidden, s, keep=self._may_keep())
+
+    def _may_keep(self) -> bool:
+        """Whether the codes stay as they are until the next search."""
+        return not (self.training or (torch.is_grad_enabled() and self.weight.requires_grad))
 
     def combine(self, selection: Selection) -> Tensor:
         """Sum of the selected code vectors as they are (eq. 3), [N, F]; deleted slots follow ``mode``."""
@@ -92,3 +101,38 @@ class Codebook(nn.Module):
         self.code_ids = self.code_ids[keep].clone()
         self.deleted = self.deleted[keep].clone()
         return removed
+
+
+class PursuitCodebook(Codebook):
+    """A codebook of two kinds: one lexical code for each activation, then residual codes for what is still unexplained.
+
+    The scores of its selections are coefficients (`selecting/pursuit.py`). A deleted lexical code's slot goes to the most
+    similar lexical code that is left, and what follows is chosen for what that one leaves.
+
+    Attributes:
+        lexical_codes: codes with a smaller id are lexical, the others residual.
+    """
+
+    ranked: ClassVar[bool] = False
+
+    def __init__(self, num_codes: int, code_dim: int, lexical_codes: int, mode: DeletionMode = "refill") -> None:
+        super().__init__(num_codes, code_dim, mode)
+        self.lexical_codes = lexical_codes
+
+    @property
+    def is_lexical(self) -> Tensor:
+        """[K] bool."""
+        return self.code_ids < self.lexical_codes
+
+    def search_without(self, h: Tensor, s: int, hidden: Tensor | None) -> Selection:
+        """See the class; arguments and errors as `Codebook.search_without`."""
+        return pursue_codes(h, self.weight, self.is_lexical, hidden, s, keep=self._may_keep())
+
+    def combine(self, selection: Selection) -> Tensor:
+        """Sum of the selected codes times their coefficients, [N, F]; deleted slots follow ``mode``."""
+        gone = self.deleted[selection.ids]
+        weights = selection.scores.to(self.weight.dtype) * ~gone
+        total = F.embedding_bag(selection.ids, self.weight, mode="sum", per_sample_weights=weights)
+        if self.mode == "anchor":
+            total = total + gone.sum(-1, keepdim=True).to(total.dtype) * self._anchor()
+        return total

@@ -9,7 +9,7 @@ from transformers import PretrainedConfig
 
 from codeunlearn.codebook.codebook import DELETION_MODES, DeletionMode
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.validation import Count, Digest, Field, Name, Shape, validated
+from codeunlearn.validation import MOST, Count, Digest, Field, Name, Shape, validated
 
 _COMMON_KEYS = {"attn_implementation", "experts_implementation", "torch_dtype", *PretrainedConfig().to_dict()}
 Fingerprint = Annotated[str, Field(pattern=r"^(2:)?[0-9a-f]{64}$")]
@@ -38,6 +38,7 @@ class _BottleneckShape(Shape):
     code_dim: Count
     top_s: int
     autoencoder: bool
+    lexical_codes: Annotated[int, Field(ge=0, le=MOST)]
     site: Name
     layer_norm_eps: Annotated[float, Field(gt=0, lt=1)]
     origin: Fingerprint | None
@@ -56,6 +57,9 @@ class BottleneckConfig(PretrainedConfig):
         top_s: S, codes summed per token.
         autoencoder: codes lie in the space of a trained encoder; without it (an ablation) they lie among the activations
             themselves, and F is d.
+        lexical_codes: 0 for the paper's selection, the S nearest codes (eq. 2). Otherwise so many of the codes, those of
+            the lowest ids, are lexical and the others residual: one of the former and S - 1 of the latter are chosen, see
+            `selecting/pursuit.py`; there is no autoencoder then.
         site: module whose output (element 0) is replaced, as a path from the model's root.
         deletion_mode: ``refill``, ``drop`` or ``anchor``, see `Codebook`.
         layer_norm_eps: epsilon of the encoder's LayerNorm.
@@ -79,6 +83,7 @@ class BottleneckConfig(PretrainedConfig):
         code_dim: int = 512,
         top_s: int = 8,
         autoencoder: bool = True,
+        lexical_codes: int = 0,
         site: str = "encoder.block.2.layer.0",
         deletion_mode: DeletionMode = "refill",
         layer_norm_eps: float = 1e-5,
@@ -94,6 +99,7 @@ class BottleneckConfig(PretrainedConfig):
             "code_dim": code_dim,
             "top_s": top_s,
             "autoencoder": autoencoder,
+            "lexical_codes": lexical_codes,
             "site": site,
             "layer_norm_eps": layer_norm_eps,
             "origin": origin,
@@ -107,6 +113,11 @@ class BottleneckConfig(PretrainedConfig):
         if not autoencoder and code_dim != d_model:
             raise CodeUnlearnError(
                 f"Without the autoencoder codes are as wide as activations: F (code_dim) must be {d_model}, not {code_dim}."
+            )
+        if lexical_codes and (autoencoder or lexical_codes >= num_codes):
+            raise CodeUnlearnError(
+                "Lexical codes lie among the activations themselves, and residual codes are needed beside them: choose "
+                f"autoencoder=False and more than {lexical_codes} codes."
             )
         if deletion_mode not in DELETION_MODES:
             raise CodeUnlearnError(
@@ -123,6 +134,7 @@ class BottleneckConfig(PretrainedConfig):
         self.code_dim = code_dim
         self.top_s = top_s
         self.autoencoder = autoencoder
+        self.lexical_codes = lexical_codes
         self.site = site
         self.deletion_mode: DeletionMode = deletion_mode
         self.layer_norm_eps = layer_norm_eps

@@ -38,9 +38,9 @@ def fingerprint(model: nn.Module) -> str:
     """What a model is, in one line: the same however it is opened, and whatever is masked in it.
 
     With a bottleneck it covers the names, shapes and bf16-rounded values of all parameters, the code ids in their order,
-    S, the site, the LayerNorm's epsilon, whether there is an autoencoder, and the base's settings that decide what
-    reaches the bottleneck. It covers neither the mask nor the deletion mode, since a set is a set of codes, whatever
-    becomes of their slots. Without a bottleneck it covers the parameters alone.
+    S, the site, the LayerNorm's epsilon, whether there is an autoencoder, how many codes are lexical, and the base's
+    settings that decide what reaches the bottleneck. It covers neither the mask nor the deletion mode, since a set is a set
+    of codes, whatever becomes of their slots. Without a bottleneck it covers the parameters alone.
 
     A wrapped model (``DataParallel``, compiled, PEFT) has that of the model inside. The weights of adapters such as
     LoRA's are left out until they are merged.
@@ -80,6 +80,7 @@ def _own(model: nn.Module, bottleneck: ConceptBottleneck) -> Identity:
         "site": config.site,
         "layer_norm_eps": config.layer_norm_eps,
         "autoencoder": config.autoencoder,
+        **({"lexical_codes": config.lexical_codes} if config.lexical_codes else {}),
         "base": {name: getattr(base, name, None) for name in (architecture.computes if architecture else ())},
     }
     # The former fingerprint says nothing of the ids, so that they must be as they were in every model of that time.

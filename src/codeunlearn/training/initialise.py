@@ -19,6 +19,7 @@ from codeunlearn.codebook.encoding import encode, pad_id, padded_with_mask
 from codeunlearn.codebook.probing import run_to_site
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.batches import LENGTH_STEP, by_length
+from codeunlearn.training.lexical import neutral_states, set_lexical_and_residual
 from codeunlearn.validation import Count, NotNegative, Seed
 
 HELD_OUT_TOKENS = 4096  # on which the reconstruction is judged
@@ -58,7 +59,13 @@ def initialise_from_data(
     """
     bottleneck = require_bottleneck(model)
     wanted = bottleneck.config.num_codes + config.fit_tokens + HELD_OUT_TOKENS
-    activations = _sample_activations(model, tokenizer, sentences, wanted, config)
+    activations, tokens = _sample_activations(model, tokenizer, sentences, wanted, config)
+    if bottleneck.config.lexical_codes:
+        neutral = neutral_states(model, tokenizer, bottleneck.config.lexical_codes)
+        fitted = slice(HELD_OUT_TOKENS, None)
+        set_lexical_and_residual(bottleneck, activations[fitted], tokens[fitted], neutral, config.seed)
+        test = activations[:HELD_OUT_TOKENS]
+        return {"tokens": float(len(activations)), "unexplained_variance": unexplained_variance(bottleneck, test)}
     if len(activations) < bottleneck.config.num_codes + HELD_OUT_TOKENS:
         raise CodeUnlearnError(
             f"The train pool holds {len(activations):,} usable tokens, too few for {bottleneck.config.num_codes:,} codes "
@@ -77,28 +84,33 @@ def initialise_from_data(
 
 def _sample_activations(
     model: Any, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str], wanted: int, config: BuildConfig
-) -> Tensor:
-    """[wanted, d] activations of random real tokens of random sentences, in random order."""
+) -> tuple[Tensor, Tensor]:
+    """[wanted, d] activations of random real tokens of random sentences, in random order, and [wanted] their ids."""
     generator = torch.Generator().manual_seed(config.seed)
     order: list[int] = torch.randperm(len(sentences), generator=generator).tolist()
     found: list[Tensor] = []
+    pieces: list[Tensor] = []
     total = 0
     rows_at_once = 256
     for start in range(0, len(order), rows_at_once):
         texts = sorted((sentences[i] for i in order[start : start + rows_at_once]), key=len)
-        states = _activations(model, tokenizer, texts, config.batch_tokens)
+        states, ids = _activations(model, tokenizer, texts, config.batch_tokens)
         found += states
+        pieces += ids
         total += sum(map(len, states))
         if total >= 2 * wanted:  # twice, so that the tokens kept come from more sentences than strictly needed
             break
     if not found:
-        return torch.empty(0, require_bottleneck(model).config.d_model)
-    activations = torch.cat(found)
-    return activations[torch.randperm(len(activations), generator=generator)[:wanted].to(activations.device)]
+        return torch.empty(0, require_bottleneck(model).config.d_model), torch.empty(0, dtype=torch.long)
+    activations, tokens = torch.cat(found), torch.cat(pieces)
+    chosen = torch.randperm(len(activations), generator=generator)[:wanted].to(activations.device)
+    return activations[chosen], tokens[chosen]
 
 
-def _activations(model: Any, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], budget: int) -> list[Tensor]:
-    """[tokens, d] of each text."""
+def _activations(
+    model: Any, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], budget: int
+) -> tuple[list[Tensor], list[Tensor]]:
+    """[tokens, d] of each text, and [tokens] their ids."""
     rows = encode(tokenizer, texts, max_tokens=128).ids
     found = [torch.empty(0)] * len(rows)
     for places in by_length([len(row) for row in rows], budget, step=LENGTH_STEP):
@@ -106,7 +118,7 @@ def _activations(model: Any, tokenizer: PreTrainedTokenizerBase, texts: Sequence
         states = run_to_site(model, ids.to(model.device), mask.to(model.device)).float()
         for place, state in zip(places, states, strict=True):
             found[place] = state[: len(rows[place])]
-    return found
+    return found, [torch.tensor(row, device=model.device) for row in rows]
 
 
 def _set_codes(bottleneck: ConceptBottleneck, activations: Tensor) -> None:

@@ -24,11 +24,13 @@ class CodeBatch(NamedTuple):
         mask: [B, L], nonzero at real tokens. Padding is counted nowhere; the end-of-sentence token is a
             token.
         tokens: [B, L] token ids.
+        states: [B, L, d] what entered the bottleneck.
     """
 
     ids: Tensor
     mask: Tensor
     tokens: Tensor
+    states: Tensor
 
 
 class CodeReader:
@@ -71,5 +73,5 @@ class CodeReader:
         tokens, mask = (part.to(self.model.device) for part in padded_with_mask(rows, 0, LENGTH_STEP))
         activations = run_to_site(self.model, tokens, mask)
         found = require_bottleneck(self.model).select(activations, self.s, ignore_deleted=True)
-        parts = (tensor.chunk(columns) for tensor in (found.ids, mask, tokens))
+        parts = (tensor.chunk(columns) for tensor in (found.ids, mask, tokens, activations))
         return (CodeBatch(*part) for part in zip(*parts, strict=True))

@@ -7,7 +7,7 @@ A recipe is a small frozen dataclass with the members of `Recipe`, its options a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
@@ -84,6 +84,22 @@ class TopicSearch:
         raise CodeUnlearnError(f"There is no step {self.step_name} = {size}; the steps are {sizes}.")
 
 
+def beginnings(forget_set: ForgetSet, sizes: Sequence[int] | None) -> tuple[Step, ...]:
+    """The first codes of a set, so many at a time; sizes above the whole are the whole. None for 1, 2, 4, 8, ..."""
+    whole = len(forget_set)
+    if sizes is None:
+        sizes = [*(2**power for power in range(whole.bit_length())), whole]
+    kept = sorted({min(size, whole) for size in sizes if size > 0 and whole})
+    return tuple(
+        Step(
+            size,
+            f"{size} codes",
+            replace(forget_set, ids=forget_set.ids[:size], evidence=forget_set.evidence[:size]),
+        )
+        for size in kept
+    )
+
+
 class Recipe(Protocol):
     """What a recipe has to offer; its dataclass fields are its options and go into the forget set."""
 
@@ -122,7 +138,7 @@ class Recipe(Protocol):
 
 
 def _load() -> None:
-    for module in ("recommended", "paper", "paired"):
+    for module in ("recommended", "paper", "paired", "rounds"):
         import_module(f"codeunlearn.unlearning.recipes.{module}")
 
 

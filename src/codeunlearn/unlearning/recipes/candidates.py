@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from transformers import PreTrainedTokenizerBase
 
+from codeunlearn.codebook import DeletionMode, require_bottleneck
+from codeunlearn.corpus.topic_sets import TopicSets
+from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.unlearning.evidence.code_lists import BoolArray, CodeLists
 from codeunlearn.unlearning.evidence.counts import IntArray
-from codeunlearn.unlearning.evidence.effects import DeletionEffects
+from codeunlearn.unlearning.evidence.effects import near_words
+from codeunlearn.unlearning.evidence.pursued import read_lists
+from codeunlearn.unlearning.evidence.reading import CodeReader
 from codeunlearn.unlearning.evidence.statistics import (
+    Correction,
     FloatArray,
     adjust,
     discordance,
@@ -23,21 +30,20 @@ from codeunlearn.unlearning.evidence.statistics import (
     smallest_fisher,
     smallest_mcnemar,
 )
-from codeunlearn.unlearning.recipes.path_options import PathOptions
 
 BOOTSTRAP_SAMPLES = 200
 
 
-class Material(NamedTuple):
-    """What the recipe reads: sentences of the train pool, their codes and their references.
+class Reading(NamedTuple):
+    """The codes of sentences of the train pool, among which candidates are found.
 
     Attributes:
         topic: codes of the topic's sentences.
         controls: codes of their controls, one per draw.
         paired: whether control i of a draw belongs to sentence i.
-        topic_effects: deletions tried on the topic's sentences.
         retained: codes of unrelated sentences.
-        retained_effects: deletions tried on these.
+        s: codes per token.
+        mode: what happens to a slot whose code is deleted.
         near_topic: [T] which tokens of the topic's sentences are its own words or stand beside them (`near_words`); None for
             a topic given as sentences.
     """
@@ -45,10 +51,59 @@ class Material(NamedTuple):
     topic: CodeLists
     controls: Sequence[CodeLists]
     paired: bool
-    topic_effects: DeletionEffects
     retained: CodeLists
-    retained_effects: DeletionEffects
+    s: int
+    mode: DeletionMode
     near_topic: BoolArray | None = None
+
+
+class CandidateOptions(Protocol):
+    """What `find_candidates` goes by; `PathOptions` says what each is."""
+
+    @property
+    def alpha(self) -> float: ...
+
+    @property
+    def fdr(self) -> float: ...
+
+    @property
+    def correction(self) -> Correction: ...
+
+    @property
+    def min_effect(self) -> float: ...
+
+    @property
+    def candidates(self) -> int: ...
+
+
+def read_codes(
+    model: Any, tokenizer: PreTrainedTokenizerBase, sets: TopicSets, *, depth: int, mode: DeletionMode | None = None
+) -> Reading:
+    """Reads the sentences once.
+
+    Args:
+        depth: ranks of codes per token, where a deletion leaves the ranks as they are.
+        mode: the model's own way when absent.
+
+    Raises:
+        CodeUnlearnError: there are no unrelated sentences.
+    """
+    if not sets.search_retain:
+        raise CodeUnlearnError(
+            "The recommended recipe needs unrelated sentences; build the sets with search_retain_size."
+        )
+    bottleneck = require_bottleneck(model)
+    reader = CodeReader(model, tokenizer, depth if bottleneck.codebook.ranked else bottleneck.config.top_s)
+    sources = [pair.prompt for pair in sets.search]
+    return Reading(
+        read_lists(reader, sources),
+        [read_lists(reader, controls) for controls in sets.controls],
+        sets.paired,
+        read_lists(reader, [pair.prompt for pair in sets.search_retain]),
+        bottleneck.config.top_s,
+        mode or bottleneck.codebook.mode,
+        near_words(tokenizer, sources, sets.topic.words, prefix=reader.prefix) if sets.topic.forms else None,
+    )
 
 
 class Candidates(NamedTuple):
@@ -88,19 +143,19 @@ class Candidates(NamedTuple):
         return self._make([*columns, self.tested])
 
 
-def find_candidates(material: Material, deleted: BoolArray, preset: PathOptions, seed: int) -> Candidates:
+def find_candidates(reading: Reading, deleted: BoolArray, preset: CandidateOptions, seed: int) -> Candidates:
     """Codes that are significantly more frequent with the topic, those with the largest effect first.
 
     Args:
         deleted: [K] rows that are deleted already.
     """
-    presence = _Presence(material, deleted)
-    evidence = presence.pairs() if material.paired else None
-    n, n_control = material.topic.sentences, presence.n_control
+    presence = _Presence(reading, deleted)
+    evidence = presence.pairs() if reading.paired else None
+    n, n_control = reading.topic.sentences, presence.n_control
     topic, control = presence.topic, presence.control
     smallest = smallest_fisher(topic + control, n, n_control) if evidence is None else evidence.smallest_p
     rows = np.flatnonzero(smallest <= preset.alpha)
-    _, z = log_odds(topic, control / presence.draws, (presence.retained + 0.5) * n / material.retained.sentences)
+    _, z = log_odds(topic, control / presence.draws, (presence.retained + 0.5) * n / reading.retained.sentences)
     topic, control, z = topic[rows], control[rows], z[rows]
     only_topic = only_control = None
     if evidence is None:
@@ -140,16 +195,16 @@ class _Presence:
         n_control: controls of all draws together.
     """
 
-    def __init__(self, material: Material, deleted: BoolArray) -> None:
-        s, mode = material.topic_effects.bottleneck.config.top_s, material.topic_effects.mode
-        self._size, self._sentences = material.topic.num_codes, material.topic.sentences
+    def __init__(self, reading: Reading, deleted: BoolArray) -> None:
+        s, mode = reading.s, reading.mode
+        self._size, self._sentences = reading.topic.num_codes, reading.topic.sentences
         self._present, *self._controls = (
-            lists.presence(lists.firing(deleted, s, mode)) for lists in (material.topic, *material.controls)
+            lists.presence(lists.firing(deleted, s, mode)) for lists in (reading.topic, *reading.controls)
         )
         self.draws = len(self._controls)
-        self.n_control = sum(lists.sentences for lists in material.controls)
+        self.n_control = sum(lists.sentences for lists in reading.controls)
         self.topic, self.control = self._count(self._present), self._over_draws(self._controls)
-        self.retained = self._count(material.retained.presence(material.retained.firing(deleted, s, mode)))
+        self.retained = self._count(reading.retained.presence(reading.retained.firing(deleted, s, mode)))
 
     def pairs(self) -> _Pairs:
         lost = [np.setdiff1d(self._present, keys, assume_unique=True) for keys in self._controls]
@@ -176,21 +231,21 @@ class _Presence:
         return sum(map(self._count, keys), np.zeros(self._size, np.int64))
 
 
-def stability(material: Material, found: Candidates, deleted: BoolArray, generator: np.random.Generator) -> FloatArray:
+def stability(reading: Reading, found: Candidates, deleted: BoolArray, generator: np.random.Generator) -> FloatArray:
     """Share of bootstrap samples of the sentences in which each candidate's test reaches the level of the weakest one, [M].
 
     Args:
         deleted: [K] the rows that were deleted when the candidates were found.
     """
     level = max(found.p.max(), 1e-300)
-    n, size = material.topic.sentences, (BOOTSTRAP_SAMPLES, len(found.rows))
+    n, size = reading.topic.sentences, (BOOTSTRAP_SAMPLES, len(found.rows))
     if found.only_topic is None or found.only_control is None:
-        n_control = sum(lists.sentences for lists in material.controls)
+        n_control = sum(lists.sentences for lists in reading.controls)
         topic = generator.binomial(n, found.topic / n, size)
         control = generator.binomial(n_control, found.control / n_control, size)
         return (fisher(topic, n, control, n_control) <= level).mean(0)
-    if len(material.controls) > 1:
-        differences = _Presence(material, deleted).differences(found.rows)
+    if len(reading.controls) > 1:
+        differences = _Presence(reading, deleted).differences(found.rows)
         drawn = differences[generator.integers(0, n, (BOOTSTRAP_SAMPLES, n))]
         flat = drawn.transpose(1, 0, 2).reshape(n, -1)
         p = sign_flip(flat, seed=int(generator.integers(2**32)))

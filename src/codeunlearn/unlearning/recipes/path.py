@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,8 +28,22 @@ from codeunlearn.unlearning.evidence.code_lists import BoolArray
 from codeunlearn.unlearning.evidence.counts import IntArray
 from codeunlearn.unlearning.evidence.effects import Deletion, DeletionEffects
 from codeunlearn.unlearning.evidence.statistics import FloatArray, paired_odds_ratio
-from codeunlearn.unlearning.recipes.candidates import Candidates, Material, find_candidates, stability
+from codeunlearn.unlearning.recipes.candidates import Candidates, Reading, find_candidates, stability
 from codeunlearn.unlearning.recipes.path_options import PathOptions
+
+
+class Material(NamedTuple):
+    """What the path is found in.
+
+    Attributes:
+        reading: the codes.
+        topic_effects: deletions tried on the topic's sentences.
+        retained_effects: deletions tried on unrelated ones.
+    """
+
+    reading: Reading
+    topic_effects: DeletionEffects
+    retained_effects: DeletionEffects
 
 
 @dataclass(frozen=True)
@@ -112,13 +127,13 @@ def find_path(
         )
     generator = np.random.default_rng(seed)
     probes = sorted(generator.permutation(usable)[: preset.topic_sentences].tolist())
-    deleted = np.zeros(material.topic.num_codes, bool)
+    deleted = np.zeros(material.reading.topic.num_codes, bool)
     whole = [Deletion(sentence, None) for sentence in probes]
     at_first = np.exp(material.topic_effects.log_probabilities(whole, deleted))
     retained = _Costs(material, preset.retained_sentences, generator)
     choices, tested, progressed = list[Choice](), 0, _Progress(preset)
-    for number in range(1, material.topic.num_codes + 1):
-        found = find_candidates(material, deleted, preset, seed)
+    for number in range(1, material.reading.topic.num_codes + 1):
+        found = find_candidates(material.reading, deleted, preset, seed)
         tested = tested or found.tested
         now = np.exp(material.topic_effects.log_probabilities(whole, deleted))
         left = float(now.sum() / at_first.sum())
@@ -133,10 +148,8 @@ def find_path(
         if not best:
             break
         best = best[:room]
-        stable = stability(material, found, deleted, generator)
-        firing = material.topic.firing(
-            deleted, material.topic_effects.bottleneck.config.top_s, material.topic_effects.mode
-        )
+        stable = stability(material.reading, found, deleted, generator)
+        firing = material.reading.topic.firing(deleted, material.reading.s, material.reading.mode)
         for i in best:
             places = firing.token[firing.row == found.rows[i]]
             choices.append(_choice(found, i, number, material, places, gains, costs, left, stable))
@@ -292,7 +305,7 @@ def _choice(
         round=number,
         topic=int(found.topic[i]),
         control=int(found.control[i]),
-        tokens=tuple(Counter(material.topic.token_ids[places].tolist()).most_common(5)),
+        tokens=tuple(Counter(material.reading.topic.token_ids[places].tolist()).most_common(5)),
         p=float(found.p[i]),
         q=float(found.q[i]),
         effect=float(found.effect[i]),
@@ -304,5 +317,5 @@ def _choice(
         stability=float(stable[i]),
         odds_ratio=odds,
         z=float(found.z[i]),
-        alignment=None if material.near_topic is None else float(material.near_topic[places].mean()),
+        alignment=None if material.reading.near_topic is None else float(material.reading.near_topic[places].mean()),
     )

@@ -1,10 +1,13 @@
-"""The recommended recipe: codes that tell the topic from its controls, deleted in the order of what they do (`find_path`)."""
+"""The recommended recipe: codes that tell the topic from its controls, deleted in the order of what they do (`find_path`).
+
+Where codes stand in for each other, so that the effect of one alone says little, it is `Rounds`.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -16,15 +19,15 @@ from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.base import Example
 from codeunlearn.unlearning.evidence.code_lists import CodeLists
 from codeunlearn.unlearning.evidence.counting import S_PRIMES, Progress, count_codes
-from codeunlearn.unlearning.evidence.effects import DeletionEffects, near_words
+from codeunlearn.unlearning.evidence.effects import DeletionEffects
 from codeunlearn.unlearning.evidence.enrichment import EPSILON, enrichment
-from codeunlearn.unlearning.evidence.reading import CodeReader
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet
-from codeunlearn.unlearning.recipes.base import RECIPES, Needs, Step, TopicSearch
-from codeunlearn.unlearning.recipes.candidates import Material
+from codeunlearn.unlearning.recipes.base import RECIPES, Needs, TopicSearch, beginnings
+from codeunlearn.unlearning.recipes.candidates import read_codes
 from codeunlearn.unlearning.recipes.paired import Paired
-from codeunlearn.unlearning.recipes.path import Choice, find_path
+from codeunlearn.unlearning.recipes.path import Choice, Material, find_path
 from codeunlearn.unlearning.recipes.path_options import PathOptions
+from codeunlearn.unlearning.recipes.rounds import Rounds
 
 DEPTH = max(S_PRIMES)
 
@@ -57,11 +60,10 @@ class Recommended(PathOptions):
         Raises:
             CodeUnlearnError: ``search_retain`` is empty, or as `read_material` and `find_path`.
         """
-        if not sets.search_retain:
-            raise CodeUnlearnError(
-                "The recommended recipe needs unrelated sentences; build the sets with search_retain_size."
-            )
         codebook = require_bottleneck(model).codebook
+        if not codebook.ranked:
+            rounds = Rounds(self.alpha, self.fdr, self.correction, max_codes=self.max_codes, mode=self.mode)
+            return rounds.search(model, tokenizer, sets, seed=seed, steps=steps, progress=progress, created=created)
         material = read_material(model, tokenizer, sets, self)
 
         def show(left: float) -> None:
@@ -98,22 +100,6 @@ class Recommended(PathOptions):
         return TopicSearch(forget_set, table, counts, path, beginnings(forget_set, steps), "codes")
 
 
-def beginnings(forget_set: ForgetSet, sizes: Sequence[int] | None) -> tuple[Step, ...]:
-    """The first codes of a set, so many at a time; sizes above the whole are the whole. None for 1, 2, 4, 8, ..."""
-    whole = len(forget_set)
-    if sizes is None:
-        sizes = [*(2**power for power in range(whole.bit_length())), whole]
-    kept = sorted({min(size, whole) for size in sizes if size > 0 and whole})
-    return tuple(
-        Step(
-            size,
-            f"{size} codes",
-            replace(forget_set, ids=forget_set.ids[:size], evidence=forget_set.evidence[:size]),
-        )
-        for size in kept
-    )
-
-
 def read_material(
     model: Any,
     tokenizer: PreTrainedTokenizerBase,
@@ -131,34 +117,25 @@ def read_material(
             f"No words for {sets.topic.name!r} are known on the target side, so nothing says what its translations are to "
             "lose; give them: --target-words WORD,WORD."
         )
-    codebook = require_bottleneck(model).codebook
-    reader = CodeReader(model, tokenizer, min(DEPTH, codebook.num_codes))
-
-    def lists(sentences: Sequence[str]) -> CodeLists:
-        return CodeLists.read(reader, sentences, codebook.num_codes)
+    reading = read_codes(
+        model, tokenizer, sets, depth=min(DEPTH, require_bottleneck(model).codebook.num_codes), mode=options.mode
+    )
 
     def effects(of: CodeLists, pairs: Sequence[Example], words: Sequence[str] = ()) -> DeletionEffects:
         return DeletionEffects(model, tokenizer, of, [pair.answer for pair in pairs], words=words, mode=options.mode)
 
-    sources = [pair.prompt for pair in sets.search]
-    topic = lists(sources)
-    retained = lists([pair.prompt for pair in sets.search_retain])
-    return Material(
-        topic,
-        [lists(controls) for controls in sets.controls],
-        sets.paired,
-        effects(topic, sets.search, sets.target_words),
-        retained,
-        effects(retained, sets.search_retain),
-        near_words(tokenizer, sources, sets.topic.words, prefix=reader.prefix) if sets.topic.forms else None,
+    topic, retained = (
+        effects(reading.topic, sets.search, sets.target_words),
+        effects(reading.retained, sets.search_retain),
     )
+    return Material(reading, topic, retained)
 
 
 def _evidence(
     choice: Choice, rank: int, material: Material, code: int, tokenizer: PreTrainedTokenizerBase
 ) -> CodeEvidence:
-    f_topic = choice.topic / material.topic.sentences
-    f_control = choice.control / (material.topic.sentences * len(material.controls))
+    f_topic = choice.topic / material.reading.topic.sentences
+    f_control = choice.control / (material.reading.topic.sentences * len(material.reading.controls))
     return CodeEvidence(
         id=code,
         topic=choice.topic,

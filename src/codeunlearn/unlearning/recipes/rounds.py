@@ -1,0 +1,254 @@
+"""Whole rounds of deletions: all codes that tell the topic from its controls, again and again until the topic is gone.
+
+Where a language model says the same with other codes once some are deleted, one test is not enough: what stands in for them is
+found in the next round. A round deletes every candidate that unrelated text hardly uses, which needs one pass over the
+topic's prompts and no trial of single codes. It ends when the topic's words are no more probable than under the control
+prompts, or several rounds brought nothing; what these deleted is taken back. No gradient is needed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerBase
+
+from codeunlearn.codebook import DeletionMode, identify, require_bottleneck
+from codeunlearn.codebook.identity import Identity
+from codeunlearn.corpus.topic_sets import TopicSets
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.tasks.base import task_of
+from codeunlearn.unlearning.deletion import forgetting, undeleted
+from codeunlearn.unlearning.evidence.code_lists import BoolArray
+from codeunlearn.unlearning.evidence.counting import Progress
+from codeunlearn.unlearning.evidence.enrichment import EPSILON
+from codeunlearn.unlearning.evidence.held import Probes
+from codeunlearn.unlearning.evidence.statistics import Correction
+from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet
+from codeunlearn.unlearning.recipes.base import RECIPES, Needs, TopicSearch, beginnings
+from codeunlearn.unlearning.recipes.candidates import Candidates, Reading, find_candidates, read_codes
+from codeunlearn.unlearning.recipes.counted import check_levels
+
+IDLE = 2
+"""So many rounds that brought nothing end the search."""
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """See the module.
+
+    Attributes:
+        alpha: a code whose smallest possible p-value exceeds this is not tested.
+        fdr: false discovery rate among the candidates of a round.
+        correction: ``bh`` or ``by``, see `adjust`.
+        min_effect: smallest difference of the shares of prompts that hold a candidate.
+        max_retained: a code that a greater share of unrelated prompts holds stays.
+        closed: done when so much of the way to the probability under the control prompts is gone.
+        min_progress: a round that closes less than this on top of the best before it is an idle one.
+        max_rounds: most rounds.
+        max_codes: most codes to delete; None for no bound.
+        candidates: most codes that one round deletes, those with the largest effect.
+        probes: prompts of the topic on which its words' probability is measured.
+        mode: what happens to the slot of a deleted code; the model's own way unless given.
+    """
+
+    name: ClassVar[str] = "rounds"
+    alpha: float = 0.05
+    fdr: float = 0.05
+    correction: Correction = "bh"
+    min_effect: float = 0.02
+    max_retained: float = 0.01
+    closed: float = 1.0
+    min_progress: float = 0.01
+    max_rounds: int = 12
+    max_codes: int | None = None
+    candidates: int = 200
+    probes: int = 64
+    mode: DeletionMode | None = None
+
+    def __post_init__(self) -> None:
+        check_levels(alpha=self.alpha, fdr=self.fdr)
+
+    def needs(self) -> Needs:
+        return Needs(retained=True)
+
+    def search(
+        self,
+        model: Any,
+        tokenizer: PreTrainedTokenizerBase,
+        sets: TopicSets,
+        *,
+        seed: int = 0,
+        steps: Sequence[int] | None = None,
+        progress: Progress | None = None,
+        created: str | None = None,
+    ) -> TopicSearch:
+        """As `Recipe.search`. Steps are beginnings of the list of codes, by default of 1, 2, 4, 8, ... codes and the whole.
+
+        Args:
+            progress: called after every round with the per cent that is closed, and 100.
+
+        Raises:
+            CodeUnlearnError: there are no unrelated prompts, or no answer holds a word of the topic.
+        """
+        reading = read_codes(model, tokenizer, sets, depth=require_bottleneck(model).config.top_s, mode=self.mode)
+        holding = _Holding(model, tokenizer, sets, self, seed)
+
+        def show(closed: float) -> None:
+            if progress is not None:
+                progress(round(100 * min(1.0, max(0.0, closed))), 100)
+
+        found = _find(reading, holding, self, seed, show)
+        codebook = require_bottleneck(model).codebook
+        evidence = tuple(
+            _evidence(choice, rank, reading, int(codebook.code_ids[choice.row]), tokenizer)
+            for rank, choice in enumerate(found.choices, start=1)
+        )
+        forget_set = ForgetSet(
+            topic=sets.topic.name,
+            ids=tuple(e.id for e in evidence),
+            fingerprint=holding.identity.fingerprint,
+            forms=tuple(sets.topic.forms),
+            target_forms=tuple(sets.target_words),
+            evidence=evidence,
+            preset=self.name,
+            preset_options=asdict(self),
+            s_prime=reading.s,
+            seed=seed,
+            num_codes=codebook.num_codes,
+            n_topic=reading.topic.sentences,
+            n_control=sum(lists.sentences for lists in reading.controls),
+            codes_tested=found.tested,
+            topic_left=max(0.0, 1.0 - found.closed),
+            created=created or datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        return TopicSearch(forget_set, steps=beginnings(forget_set, steps), step_name="codes")
+
+
+class _Choice(NamedTuple):
+    """One code, and its place among the candidates of its round."""
+
+    row: int
+    found: Candidates
+    place: int
+    tokens: tuple[tuple[int, int], ...]
+
+
+class _Found(NamedTuple):
+    """The codes in order, the share that they close, and how many codes the first round tested."""
+
+    choices: list[_Choice]
+    closed: float
+    tested: int
+
+
+class _Holding:
+    """How much of the topic's words the model still says, between its own probability (0) and the control prompts' (1)."""
+
+    def __init__(
+        self, model: Any, tokenizer: PreTrainedTokenizerBase, sets: TopicSets, options: Rounds, seed: int
+    ) -> None:
+        self._opened, self._sets = (model, tokenizer), sets
+        self._mode: DeletionMode | None = options.mode
+        self.identity: Identity = identify(model)
+        order = np.random.default_rng(seed).permutation(len(sets.search)).tolist()
+        every = Probes.with_words(
+            task_of(model),
+            [sets.search[i].prompt for i in order],
+            [sets.search[i].answer for i in order],
+            sets.target_words,
+        )
+        if not every.prompts:
+            raise CodeUnlearnError(
+                f"No answer to the prompts on {sets.topic.name!r} holds a word of the topic; give others: --target-words."
+            )
+        self._probes = Probes(every.task, every.prompts[: options.probes], every.answers[: options.probes], every.words)
+        controls = {pair.prompt: sets.controls[0][i] for i, pair in enumerate(sets.search)} if sets.paired else {}
+        with undeleted(model):
+            self.before = self._probes.probability(*self._opened)
+            self.floor = 0.0
+            if controls:
+                others = self._probes.instead([controls[prompt] for prompt in self._probes.prompts])
+                self.floor = others.probability(*self._opened)
+
+    def closed(self, rows: Sequence[int]) -> float:
+        """With these rows deleted; where the controls are no less probable, all is closed."""
+        if not rows:
+            return 0.0
+        model = self._opened[0]
+        ids = require_bottleneck(model).codebook.code_ids[list(rows)].tolist()
+        forget_set = ForgetSet(self._sets.topic.name, tuple(ids), self.identity.fingerprint)
+        with undeleted(model), forgetting(model, forget_set, identity=self.identity, mode=self._mode):
+            now = self._probes.probability(*self._opened)
+        return (self.before - now) / (self.before - self.floor) if self.before > self.floor else 1.0
+
+
+def _find(reading: Reading, holding: _Holding, options: Rounds, seed: int, show: Callable[[float], None]) -> _Found:
+    deleted = np.zeros(reading.topic.num_codes, bool)
+    choices: list[_Choice] = []
+    best, kept, idle, tested = 0.0, 0, 0, 0
+    for _ in range(options.max_rounds):
+        candidates = find_candidates(reading, deleted, options, seed)
+        tested = tested or candidates.tested
+        candidates = candidates.take(_rare(reading, candidates, deleted, options))
+        room = len(candidates.rows) if options.max_codes is None else options.max_codes - len(choices)
+        if room < 1 or not len(candidates.rows):
+            break
+        choices += list(_choices(reading, candidates, deleted))[:room]
+        deleted[[choice.row for choice in choices]] = True
+        closed = holding.closed([choice.row for choice in choices])
+        idle = 0 if closed >= best + options.min_progress else idle + 1
+        if not idle:
+            best, kept = closed, len(choices)
+        show(best)
+        if best >= options.closed or idle == IDLE:
+            break
+    return _Found(choices[:kept], best, tested)
+
+
+def _rare(reading: Reading, candidates: Candidates, deleted: BoolArray, options: Rounds) -> NDArray[np.int64]:
+    """Places of the candidates that few enough unrelated prompts hold."""
+    retained = reading.retained
+    keys = retained.presence(retained.firing(deleted, reading.s, reading.mode))
+    share = np.bincount(keys % retained.num_codes, minlength=retained.num_codes) / retained.sentences
+    return np.flatnonzero(share[candidates.rows] <= options.max_retained)
+
+
+def _choices(reading: Reading, found: Candidates, deleted: BoolArray) -> Iterator[_Choice]:
+    firing = reading.topic.firing(deleted, reading.s, reading.mode)
+    for place, row in enumerate(found.rows.tolist()):
+        tokens = Counter(reading.topic.token_ids[firing.token[firing.row == row]].tolist())
+        yield _Choice(row, found, place, tuple(tokens.most_common(5)))
+
+
+def _evidence(
+    choice: _Choice, rank: int, reading: Reading, code: int, tokenizer: PreTrainedTokenizerBase
+) -> CodeEvidence:
+    found, i = choice.found, choice.place
+    f_topic = int(found.topic[i]) / reading.topic.sentences
+    f_control = int(found.control[i]) / (reading.topic.sentences * len(reading.controls))
+    return CodeEvidence(
+        id=code,
+        topic=int(found.topic[i]),
+        control=int(found.control[i]),
+        f_topic=f_topic,
+        f_control=f_control,
+        r=math.log2((f_topic + EPSILON) / (f_control + EPSILON)),
+        p=float(found.p[i]),
+        top_tokens=tuple((str(tokenizer.convert_ids_to_tokens(token)), number) for token, number in choice.tokens),
+        q=float(found.q[i]),
+        effect=float(found.effect[i]),
+        effect_low=float(found.effect_low[i]),
+        effect_high=float(found.effect_high[i]),
+        rank=rank,
+        z=float(found.z[i]),
+    )
+
+
+RECIPES.register(Rounds.name)(Rounds)

@@ -1,0 +1,153 @@
+"""Lexical and residual codes: one code says which word a token is, the others what it leaves, and a deletion holds in both."""
+
+from __future__ import annotations
+
+import copy
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from codeunlearn.codebook import BottleneckConfig
+from codeunlearn.codebook.bottleneck import ConceptBottleneck
+from codeunlearn.codebook.codebook import DELETION_MODES, DeletionMode
+from codeunlearn.codebook.selecting.pursuit import pursue_reference
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.training.lexical import set_lexical_and_residual
+
+WIDTH, LEXICAL, RESIDUAL, S = 16, 20, 60, 5
+
+
+def bottleneck(mode: DeletionMode = "refill", s: int = S) -> ConceptBottleneck:
+    config = BottleneckConfig(
+        WIDTH, LEXICAL + RESIDUAL, WIDTH, s, autoencoder=False, lexical_codes=LEXICAL, deletion_mode=mode
+    )
+    made = ConceptBottleneck(config).eval()
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        made.codebook.weight.copy_(torch.randn(LEXICAL + RESIDUAL, WIDTH, generator=generator))
+        made.offset.copy_(torch.randn(WIDTH, generator=generator))
+    return made
+
+
+def activations(number: int = 200) -> Tensor:
+    return 3 * torch.randn(number, WIDTH, generator=torch.Generator().manual_seed(2))
+
+
+def lexical_rows(found: Tensor) -> Tensor:
+    return found < LEXICAL
+
+
+@pytest.mark.parametrize("s", [1, 2, S, 12])
+def test_the_search_finds_what_the_definition_says(s: int) -> None:
+    b, a = bottleneck(), activations()
+    b.codebook.deleted[::7] = True
+    found = b.select(a, s)
+    wanted = pursue_reference(b.encode(a), b.codebook.weight, torch.arange(80) < LEXICAL, s, b.codebook.deleted)
+    assert torch.equal(found.ids, wanted.ids)
+    assert torch.allclose(found.scores, wanted.scores, atol=1e-5)
+
+
+def test_the_first_slot_is_a_lexical_code_as_it_stands_and_all_others_are_residual_codes() -> None:
+    b, a = bottleneck(), activations()
+    found = b.select(a)
+    assert lexical_rows(found.ids[:, 0]).all()
+    assert not lexical_rows(found.ids[:, 1:]).any()
+    assert (found.scores[:, 0] == 1).all()
+    assert (found.scores >= 0).all()
+    nearest = F.cosine_similarity(b.encode(a)[:, None], b.codebook.weight[None, :LEXICAL], dim=-1).argmax(1)
+    assert torch.equal(found.ids[:, 0], nearest)
+
+
+def test_every_residual_code_explains_more() -> None:
+    """The length of a residual code does not matter; what is left falls from slot to slot."""
+    b, a = bottleneck(), activations()
+    errors = [(b.run(a).a_hat - a).square().sum() for b in (bottleneck(s=s) for s in range(1, 12))]
+    assert all(later < earlier for earlier, later in pairwise(errors))
+    longer = copy.deepcopy(b)
+    with torch.no_grad():
+        longer.codebook.weight[LEXICAL:] *= 7
+    assert torch.equal(longer.select(a).ids, b.select(a).ids)
+    assert torch.allclose(longer(a), b(a), atol=1e-4)
+
+
+@pytest.mark.parametrize("mode", DELETION_MODES)
+def test_a_deleted_code_of_either_kind_is_never_heard_of_again(mode: DeletionMode) -> None:
+    b, a = bottleneck(mode), activations()
+    used = b.select(a).ids
+    gone = torch.cat([used[:5, 0], used[:5, 1:].flatten()]).unique()
+    b.codebook.deleted[gone] = True
+    before = b(a)
+    if mode == "refill":
+        assert not torch.isin(b.select(a).ids, gone).any()
+        assert lexical_rows(b.select(a).ids[:, 0]).all()
+    with torch.no_grad():
+        b.codebook.weight[gone] = b.codebook.weight[gone].flip(0) * 3
+    if mode != "refill":  # there the search still sees the direction of what is gone, but nothing of it goes on
+        with torch.no_grad():
+            b.codebook.weight[gone] = bottleneck(mode).codebook.weight[gone]
+    assert torch.allclose(b(a), before, atol=1e-5)
+
+
+def test_codes_that_are_committed_away_take_nothing_else_with_them() -> None:
+    b, a = bottleneck(), activations()
+    b.codebook.deleted[[0, 3, 25, 60]] = True
+    before = b(a)
+    b.codebook.remove_deleted_rows()
+    assert torch.allclose(b(a), before, atol=1e-5)
+    assert int(b.codebook.is_lexical.sum()) == LEXICAL - 2
+
+
+def test_no_lexical_code_left_is_one_sentence() -> None:
+    b = bottleneck()
+    b.codebook.deleted[:LEXICAL] = True
+    with pytest.raises(CodeUnlearnError, match="No lexical code is left"):
+        b(activations())
+
+
+def test_it_survives_its_file_and_codes_receive_gradient(tmp_path: Path) -> None:
+    b, a = bottleneck(), activations()
+    b.save_pretrained(tmp_path)
+    again = ConceptBottleneck.from_pretrained(tmp_path).eval()
+    assert torch.equal(again(a), b(a))
+    b.train()
+    b(a).square().sum().backward()
+    used = b.select(a).ids.unique()
+    weight: Any = b.codebook.weight.grad
+    assert weight[used].abs().sum(1).min() > 0
+
+
+def test_compiled_is_as_eager_before_and_after_a_deletion() -> None:
+    b, a = bottleneck(), activations()
+    compiled = torch.compile(b, backend="eager")
+    with torch.no_grad():
+        assert torch.equal(compiled(a), b(a))
+        b.codebook.deleted[b.select(a).ids[:, 1].unique()[:10]] = True
+        assert torch.equal(compiled(a), b(a))
+
+
+def test_lexical_codes_need_their_own_shape() -> None:
+    with pytest.raises(CodeUnlearnError, match="residual codes are needed"):
+        BottleneckConfig(WIDTH, 20, WIDTH, 2, autoencoder=False, lexical_codes=20)
+    with pytest.raises(CodeUnlearnError, match="autoencoder=False"):
+        BottleneckConfig(WIDTH, 40, WIDTH, 2, lexical_codes=20)
+
+
+def test_pieces_of_text_have_their_mean_as_code_and_others_their_neutral_state_moved() -> None:
+    b = bottleneck()
+    generator = torch.Generator().manual_seed(3)
+    tokens = torch.randint(0, 10, (4000,), generator=generator)  # the pieces from 10 on are never seen
+    own = torch.randn(LEXICAL, WIDTH, generator=generator) * 5
+    states = own[tokens] + torch.randn(4000, WIDTH, generator=generator) * 0.1 + 2.0
+    neutral = own - 1.0
+    set_lexical_and_residual(b, states, tokens, neutral, seed=0)
+    codes = b.codebook.weight[:LEXICAL] + b.offset
+    assert torch.allclose(codes, own + 2.0, atol=0.05), (
+        "text is 3 above the neutral beginning, wherever a piece is seen"
+    )
+    assert torch.allclose(b.codebook.weight[LEXICAL:].norm(dim=1), torch.ones(RESIDUAL), atol=1e-4)
+    assert torch.equal(b.select(states, 1).ids[:, 0], tokens)
