@@ -9,7 +9,7 @@ from transformers import PretrainedConfig
 
 from codeunlearn.codebook.codebook import DELETION_MODES, DeletionMode
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.validation import MOST, Count, Digest, Field, Name, Shape, validated
+from codeunlearn.validation import Count, Digest, Field, Index, Name, Shape, validated
 
 _COMMON_KEYS = {"attn_implementation", "experts_implementation", "torch_dtype", *PretrainedConfig().to_dict()}
 Fingerprint = Annotated[str, Field(pattern=r"^(2:)?[0-9a-f]{64}$")]
@@ -38,8 +38,9 @@ class _BottleneckShape(Shape):
     code_dim: Count
     top_s: int
     autoencoder: bool
-    lexical_codes: Annotated[int, Field(ge=0, le=MOST)]
+    lexical_codes: Index
     site: Name
+    control_tokens: list[Index] | None
     layer_norm_eps: Annotated[float, Field(gt=0, lt=1)]
     origin: Fingerprint | None
     committed: Fingerprint | None
@@ -61,6 +62,8 @@ class BottleneckConfig(PretrainedConfig):
             the lowest ids, are lexical and the others residual: one of the former and S - 1 of the latter are chosen, see
             `selecting/pursuit.py`; there is no autoencoder then.
         site: module whose output (element 0) is replaced, as a path from the model's root.
+        control_tokens: ids of tokens that stand for no text, one of which passes the site of a causal model as it is where it is
+            the first token of a sequence, see `codeunlearn.codebook.sinks`.
         deletion_mode: ``refill``, ``drop`` or ``anchor``, see `Codebook`.
         layer_norm_eps: epsilon of the encoder's LayerNorm.
         origin: fingerprint of the model before its first commit; forget sets made for it stay valid.
@@ -85,6 +88,7 @@ class BottleneckConfig(PretrainedConfig):
         autoencoder: bool = True,
         lexical_codes: int = 0,
         site: str = "encoder.block.2.layer.0",
+        control_tokens: list[int] | None = None,
         deletion_mode: DeletionMode = "refill",
         layer_norm_eps: float = 1e-5,
         origin: str | None = None,
@@ -101,6 +105,7 @@ class BottleneckConfig(PretrainedConfig):
             "autoencoder": autoencoder,
             "lexical_codes": lexical_codes,
             "site": site,
+            "control_tokens": control_tokens,
             "layer_norm_eps": layer_norm_eps,
             "origin": origin,
             "committed": committed,
@@ -136,6 +141,7 @@ class BottleneckConfig(PretrainedConfig):
         self.autoencoder = autoencoder
         self.lexical_codes = lexical_codes
         self.site = site
+        self.control_tokens: list[int] = list(control_tokens or [])
         self.deletion_mode: DeletionMode = deletion_mode
         self.layer_norm_eps = layer_norm_eps
         self.origin = origin
