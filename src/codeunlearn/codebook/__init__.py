@@ -21,7 +21,13 @@ from codeunlearn.codebook.modeling import (
     bottleneck_for,
 )
 from codeunlearn.codebook.prefix import source_prefix
-from codeunlearn.codebook.probing import evaluating, replace_bottleneck_output, run_to_site, skip_bottleneck
+from codeunlearn.codebook.probing import (
+    evaluating,
+    goes_through,
+    replace_bottleneck_output,
+    run_to_site,
+    skip_bottleneck,
+)
 from codeunlearn.codebook.selecting.fast import PreparedCodes, top_s
 from codeunlearn.codebook.selecting.reference import Selection, top_s_reference
 from codeunlearn.codebook.sites import Output, Residual
@@ -51,6 +57,7 @@ __all__ = [
     "evaluating",
     "find_bottleneck",
     "fingerprint",
+    "goes_through",
     "identify",
     "load_encoder",
     "load_model",

@@ -9,7 +9,7 @@ from transformers import PretrainedConfig
 
 from codeunlearn.codebook.codebook import DELETION_MODES, DeletionMode
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.validation import Count, Digest, Field, Name, Shape, validated
+from codeunlearn.validation import Count, Digest, Field, Index, Name, Shape, validated
 
 _COMMON_KEYS = {"attn_implementation", "experts_implementation", "torch_dtype", *PretrainedConfig().to_dict()}
 Fingerprint = Annotated[str, Field(pattern=r"^(2:)?[0-9a-f]{64}$")]
@@ -39,6 +39,7 @@ class _BottleneckShape(Shape):
     top_s: int
     autoencoder: bool
     site: Name
+    control_tokens: list[Index] | None
     layer_norm_eps: Annotated[float, Field(gt=0, lt=1)]
     origin: Fingerprint | None
     committed: Fingerprint | None
@@ -57,6 +58,8 @@ class BottleneckConfig(PretrainedConfig):
         autoencoder: codes lie in the space of a trained encoder; without it (an ablation) they lie among the activations
             themselves, and F is d.
         site: module whose output (element 0) is replaced, as a path from the model's root.
+        control_tokens: ids of tokens that stand for no text, one of which passes the site of a causal model as it is where it is
+            the first token of a sequence, see `codeunlearn.codebook.sinks`.
         deletion_mode: ``refill``, ``drop`` or ``anchor``, see `Codebook`.
         layer_norm_eps: epsilon of the encoder's LayerNorm.
         origin: fingerprint of the model before its first commit; forget sets made for it stay valid.
@@ -80,6 +83,7 @@ class BottleneckConfig(PretrainedConfig):
         top_s: int = 8,
         autoencoder: bool = True,
         site: str = "encoder.block.2.layer.0",
+        control_tokens: list[int] | None = None,
         deletion_mode: DeletionMode = "refill",
         layer_norm_eps: float = 1e-5,
         origin: str | None = None,
@@ -95,6 +99,7 @@ class BottleneckConfig(PretrainedConfig):
             "top_s": top_s,
             "autoencoder": autoencoder,
             "site": site,
+            "control_tokens": control_tokens,
             "layer_norm_eps": layer_norm_eps,
             "origin": origin,
             "committed": committed,
@@ -124,6 +129,7 @@ class BottleneckConfig(PretrainedConfig):
         self.top_s = top_s
         self.autoencoder = autoencoder
         self.site = site
+        self.control_tokens: list[int] = list(control_tokens or [])
         self.deletion_mode: DeletionMode = deletion_mode
         self.layer_norm_eps = layer_norm_eps
         self.origin = origin

@@ -74,6 +74,7 @@ def _own(model: nn.Module, bottleneck: ConceptBottleneck) -> Identity:
     base = unwrapped(model).config
     architecture = find_architecture(base.model_type)  # a bottleneck alone has none
     content: dict[str, Any] = {
+        **({"control_tokens": config.control_tokens} if config.control_tokens else {}),
         "parameters": parameters,
         "code_ids": hashlib.sha256(_bytes(ids)).hexdigest(),
         "top_s": config.top_s,

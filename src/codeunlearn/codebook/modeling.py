@@ -14,7 +14,7 @@ import threading
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from typing import Any, ClassVar, cast
 
 import torch
@@ -28,6 +28,9 @@ from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck,
 from codeunlearn.codebook.checks import require_settings, require_whole
 from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.codebook.ledger import require_agreement, require_sound, settle
+from codeunlearn.codebook.probing import require_no_way_round
+from codeunlearn.codebook.sinks import runs
+from codeunlearn.codebook.sites import pass_sinks
 from codeunlearn.codebook.untrusted import check_source, check_types, local_folder
 from codeunlearn.errors import CodeUnlearnError
 
@@ -54,6 +57,8 @@ class _BottleneckModel:
         architecture = architecture_of(config.model_type)
         site = architecture.place(*architecture.find(config, config.bottleneck.site))
         site.install(cast(nn.Module, self), ConceptBottleneck(config.bottleneck))
+        if config.bottleneck.control_tokens:
+            pass_sinks(cast(Any, self).base_model, runs(config.bottleneck.control_tokens))
         self.post_init()  # pyright: ignore[reportAttributeAccessIssue]
 
     @classmethod
@@ -161,6 +166,10 @@ def _classes(kind: str, auto: Any) -> tuple[type[Any], type[Any]]:
 
         config_class = Config
 
+        @wraps(base_model.forward)  # transformers asks which arguments it has
+        def forward(self, *args: Any, **kwargs: Any) -> Any:
+            return super().forward(*args, **kwargs)
+
     for made, base in ((Config, base_config), (Model, base_model)):
         made.__name__ = made.__qualname__ = f"CodeUnlearn{base.__name__}"
     AutoConfig.register(Config.model_type, Config)
@@ -195,14 +204,16 @@ def bottleneck_for(
     Args:
         layer: from 0; the architecture's usual one, which is the paper's where there is such, if absent.
         where: name of the place in the layer; the usual one if absent.
-        shape: other fields of `BottleneckConfig`, which is the paper's where nothing is said.
+        shape: other fields of `BottleneckConfig`, which is the paper's where nothing is said. ``control_tokens`` of a causal model
+            are those that its configuration knows; who has its tokenizer gives all of them.
 
     Raises:
         CodeUnlearnError: the architecture is not supported, or it has no such place.
     """
     architecture = architecture_of(config.model_type)
     place = {"d_model": architecture.width(config), "site": architecture.site(config, layer, where).path}
-    settings: dict[str, Any] = {**place, **shape}
+    control = {"control_tokens": architecture.control_tokens(config)} if architecture.causal else {}
+    settings: dict[str, Any] = {**place, **control, **shape}
     return BottleneckConfig(**settings)
 
 
@@ -211,7 +222,7 @@ def attach(base: PreTrainedModel, config: BottleneckConfig) -> Any:
 
     Raises:
         CodeUnlearnError: the architecture is not supported, it already has a bottleneck, the site does not exist,
-            or the widths differ.
+            the widths differ, or something gets round the site.
     """
     if find_bottleneck(base) is not None:
         raise CodeUnlearnError("The model already has a bottleneck; attach one to its plain base instead.")
@@ -226,7 +237,10 @@ def attach(base: PreTrainedModel, config: BottleneckConfig) -> Any:
     model.load_state_dict(base.state_dict(), strict=False)
     if base.can_generate():
         model.generation_config = deepcopy(base.generation_config)
-    return model.to(dtype=base.dtype, device=base.device).train(base.training)
+    model.to(dtype=base.dtype, device=base.device).train(base.training)
+    if not architecture.proven:
+        require_no_way_round(model)
+    return model
 
 
 def _share_as(base: nn.Module, model: nn.Module) -> None:

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from codeunlearn.codebook.architectures import architecture_of
 from codeunlearn.codebook.bottleneck import require_bottleneck
+from codeunlearn.codebook.sinks import find_sinks, runs
 from codeunlearn.codebook.wrappers import unwrapped
+from codeunlearn.errors import CodeUnlearnError
 
 
 class _Arrived(Exception):
@@ -76,3 +78,38 @@ def replace_bottleneck_output(model: nn.Module, output: Tensor | Callable[[Tenso
     finally:
         place = next(i for i, one in enumerate(bottleneck.replacements) if one is output)
         del bottleneck.replacements[place]
+
+
+def goes_through(model: Any, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    """[batch, length] bool: the tokens whose states the bottleneck replaces; all but padding and what passes as it is.
+
+    Args:
+        model: has a bottleneck.
+        input_ids: [batch, length].
+        attention_mask: [batch, length], 1 at tokens and 0 at padding.
+    """
+    control = require_bottleneck(model).config.control_tokens
+    sinks = find_sinks(runs(control), {"input_ids": input_ids, "attention_mask": attention_mask})
+    assert sinks is not None, "there are ids and a mask of two dimensions"
+    return attention_mask.bool() & ~sinks.certain
+
+
+@torch.no_grad()
+def require_no_way_round(model: Any) -> None:
+    """That a causal model's output does not depend on its input once nothing goes on from the site.
+
+    Raises:
+        CodeUnlearnError: it does, so that deleting codes could not remove anything for good.
+    """
+    control = set(require_bottleneck(model).config.control_tokens)
+    text = [one for one in range(model.config.vocab_size) if one not in control][:8]
+    ids = torch.tensor([text[:4], text[-4:]], device=model.device)
+    with evaluating(model):
+        plain = model(input_ids=ids).logits.diff(dim=0).abs().max()
+        with replace_bottleneck_output(model, torch.zeros_like):
+            left = model(input_ids=ids).logits.diff(dim=0).abs().max()
+    if not left <= 1e-3 * plain:
+        raise CodeUnlearnError(
+            f"In {model.config.model_type!r} models something gets round the site {require_bottleneck(model).config.site}; put "
+            "the bottleneck behind the whole layer (block), or take another model."
+        )

@@ -62,10 +62,13 @@ class Architecture(ABC):
         model_types: transformers' names of the family's members.
         auto: transformers' Auto class that opens them, such as ``AutoModelForSeq2SeqLM`` or ``AutoModelForCausalLM``.
         places: names of the places that each layer has for a bottleneck, the usual one first.
-        usual_layer: the layer, from 0, that has the bottleneck unless another is asked for; the paper's is the third.
+        usual_layer: the layer, from 0, that has the bottleneck unless another is asked for, or the last where there are not so
+            many; the paper's is the third.
+        causal: a token sees those before it alone, so that the first one can be a sink, see `codeunlearn.codebook.sinks`.
         computes: settings without tensors of their own that decide what reaches the bottleneck, by their names in the
-            configuration. They are part of a model's fingerprint.
+            configuration; those that a model lacks do not matter. They are part of a model's fingerprint.
         settings: what ``config.json`` must look like.
+        proven: that nothing gets round the places is known of every model; otherwise each is tried when a bottleneck is attached.
         rms_norm: all norms behind the sites are RMS norms, which commute with signed permutations, so that `change_basis`
             can be done. A norm that takes the mean away does not.
     """
@@ -74,8 +77,10 @@ class Architecture(ABC):
     auto: ClassVar[Any]
     places: ClassVar[tuple[str, ...]]
     usual_layer: ClassVar[int] = 2
+    causal: ClassVar[bool] = False
     computes: ClassVar[tuple[str, ...]] = ("num_attention_heads",)
     settings: ClassVar[type[Settings]] = Settings
+    proven: ClassVar[bool] = True
     rms_norm: ClassVar[bool] = False
 
     @abstractmethod
@@ -90,13 +95,28 @@ class Architecture(ABC):
         """How many layers have the places."""
         return config.num_hidden_layers
 
+    def has(self, config: Any, layer: int, where: str) -> bool:
+        """Whether nothing gets round the place of this name in this layer; every way from the tokens to the output leads
+        through it."""
+        return where in self.places and 0 <= layer < self.layers(config)
+
+    def control_tokens(self, config: Any) -> list[int]:
+        """Tokens that stand for no text, as far as the configuration knows; its tokenizer may know more."""
+        named = (getattr(config, f"{name}_token_id", None) for name in ("bos", "eos", "pad"))
+        return sorted({one for ids in named for one in (ids if isinstance(ids, list) else [ids]) if one is not None})
+
     def reach(self, model: Any, input_ids: Tensor, attention_mask: Tensor) -> None:
         """Runs the part of the model that holds the sites; [batch, length] ids and mask.
 
-        Who looks at a site stops it there, so that later layers never run.
+        Who looks at a site stops it there, so that later layers never run. A causal model counts positions from the first
+        token that is no padding, as ``generate`` does.
         """
         part = model.get_encoder() if model.config.is_encoder_decoder else model.base_model
-        part(input_ids=input_ids, attention_mask=attention_mask)
+        given = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if self.causal:
+            position_ids = (attention_mask.long().cumsum(-1) - 1).clamp(min=0)
+            given |= {"position_ids": position_ids, "use_cache": False}
+        part(**given)
 
     def change_basis(self, model: Any, layer: int, basis: SignedPermutation) -> None:
         """Rewrites what reads or writes states behind the site of ``layer``, so that they are in another basis.
@@ -111,19 +131,21 @@ class Architecture(ABC):
         Raises:
             CodeUnlearnError: there is no such place; the message lists those that there are.
         """
-        layer = self.usual_layer if layer is None else layer
-        where = self.places[0] if where is None else where
-        if where not in self.places or not 0 <= layer < self.layers(config):
+        known = list(self.sites(config).values())
+        layer = min(self.usual_layer, known[-1][0]) if layer is None else layer
+        where = next((name for one, name in known if one == layer), self.places[0]) if where is None else where
+        if (layer, where) not in known:
+            names = dict.fromkeys(name for _, name in known)
             raise CodeUnlearnError(
-                f"The model has no place {where!r} in layer {layer}; its layers are 0 to {self.layers(config) - 1}, each "
-                f"with {', '.join(self.places)}."
+                f"The model has no place {where!r} in layer {layer}; its layers are {known[0][0]} to {known[-1][0]}, each "
+                f"with {', '.join(names)}."
             )
         return self.place(layer, where)
 
     def sites(self, config: Any) -> dict[str, tuple[int, str]]:
         """All places of a model by the paths of their modules: layer and name."""
-        every = [(layer, where) for layer in range(self.layers(config)) for where in self.places]
-        return {self.place(*one).path: one for one in every}
+        every = ((layer, where) for layer in range(self.layers(config)) for where in self.places)
+        return {self.place(*one).path: one for one in every if self.has(config, *one)}
 
     def find(self, config: Any, path: str) -> tuple[int, str]:
         """Layer and name of the place at a path.
@@ -143,25 +165,3 @@ ARCHITECTURES = Registry[type[Architecture]]("architecture")
 def base_type(model_type: str) -> str:
     """The ``model_type`` of the base of a model with a bottleneck; that of another model itself."""
     return model_type.removeprefix(PREFIX)
-
-
-def find_architecture(model_type: Any) -> Architecture | None:
-    """The family of a ``model_type``, with or without a bottleneck; None where none is known."""
-    for name in ARCHITECTURES.names():
-        known = ARCHITECTURES.get(name)
-        if isinstance(model_type, str) and base_type(model_type) in known.model_types:
-            return known()
-    return None
-
-
-def architecture_of(model_type: str) -> Architecture:
-    """The family of a ``model_type``, with or without a bottleneck.
-
-    Raises:
-        CodeUnlearnError: none is known.
-    """
-    found = find_architecture(model_type)
-    if found is None:
-        known = ", ".join(one for name in ARCHITECTURES.names() for one in ARCHITECTURES.get(name).model_types)
-        raise CodeUnlearnError(f"A bottleneck cannot be attached to a {model_type!r} model; supported are {known}.")
-    return found
