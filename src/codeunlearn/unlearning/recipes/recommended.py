@@ -150,7 +150,7 @@ def read_material(
         effects(topic, sets.search, sets.target_words),
         retained,
         effects(retained, sets.search_retain),
-        near_words(tokenizer, sources, sets.topic.words, prefix=reader.prefix) if sets.topic.forms else None,
+        near_words(reader.spans(sources), sources, sets.topic.words) if sets.topic.forms else None,
     )
 
 
