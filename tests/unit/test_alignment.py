@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
+
+import torch
 
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.unlearning.evidence.effects import near_words
+from codeunlearn.unlearning.evidence.reading import CodeReader
 
 SENTENCES = ["a dog runs", "the cat sees a dog", "the cat"]
 
 
 def near(tokenizer: Any, window: int, prefix: str = "") -> list[str]:
-    mask = near_words(tokenizer, SENTENCES, Topic.from_forms("dog", ["dog"]).words, window=window, prefix=prefix)
+    config = SimpleNamespace(is_encoder_decoder=True, source_prefix=prefix)
+    reading = CodeReader(SimpleNamespace(device=torch.device("cpu"), config=config), tokenizer, 1)
+    mask = near_words(reading.spans(SENTENCES), SENTENCES, Topic.from_forms("dog", ["dog"]).words, window=window)
     ids = [i for row in tokenizer([prefix + sentence for sentence in SENTENCES])["input_ids"] for i in row]
     assert len(mask) == len(ids)
     return [
@@ -33,7 +39,7 @@ def test_a_prefix_moves_the_places_and_is_not_searched(tiny_tokenizer: Any) -> N
 
 def test_a_word_in_disguise_is_marked_with_all_its_tokens(tiny_tokenizer: Any) -> None:
     text = "the cat sees a _d\u00adog_ runs"
-    mask = near_words(tiny_tokenizer, [text], Topic.from_forms("dog", ["dog"]).words, window=0)
     offsets = tiny_tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
+    mask = near_words([offsets], [text], Topic.from_forms("dog", ["dog"]).words, window=0)
     marked = [text[a:b] for (a, b), inside in zip(offsets, mask, strict=True) if inside]
     assert "".join(marked).replace("_", "") == "d\u00adog"

@@ -22,9 +22,9 @@ from codeunlearn.codebook import (
     require_bottleneck,
     run_to_site,
     skip_bottleneck,
-    source_prefix,
 )
-from codeunlearn.codebook.encoding import encode, pad_id, padded
+from codeunlearn.codebook.encoding import pad_id, padded
+from codeunlearn.codebook.prompts import encode_prompts
 from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.errors import CodeUnlearnError
@@ -103,8 +103,7 @@ def fit_map(view: View, prompts: Sequence[str], ridge: float) -> Callable[[Tenso
 def _through_the_bottleneck(view: View, prompts: Sequence[str]) -> Iterator[tuple[Tensor, Tensor]]:
     """By batch, [tokens, d] that enter the bottleneck and what it makes of them."""
     model: Any = view.model
-    prefix = source_prefix(model, view.prefix)
-    rows = encode(view.tokenizer, [prefix + prompt for prompt in prompts], _LONGEST).ids
+    rows = encode_prompts(model, view.tokenizer, prompts, view.frame, _LONGEST).ids
     bottleneck = require_bottleneck(model)
     with evaluating(model):
         for places in by_length([len(row) for row in rows], suitable_batch_tokens(model.device)):

@@ -20,7 +20,7 @@ from codeunlearn.codebook.modeling import (
     attach,
     bottleneck_for,
 )
-from codeunlearn.codebook.prefix import source_prefix
+from codeunlearn.codebook.prefix import Frame, chat_frame, prompt_frame, source_prefix
 from codeunlearn.codebook.probing import (
     evaluating,
     goes_through,
@@ -47,6 +47,7 @@ __all__ = [
     "Codebook",
     "ConceptBottleneck",
     "DeletionMode",
+    "Frame",
     "Identity",
     "Output",
     "PreparedCodes",
@@ -54,6 +55,7 @@ __all__ = [
     "Selection",
     "attach",
     "bottleneck_for",
+    "chat_frame",
     "evaluating",
     "find_bottleneck",
     "fingerprint",
@@ -63,6 +65,7 @@ __all__ = [
     "load_model",
     "load_tokenizer",
     "model_identity",
+    "prompt_frame",
     "replace_bottleneck_output",
     "require_bottleneck",
     "run_to_site",

@@ -62,7 +62,7 @@ def encode(
         for i in range(len(texts)):
             if not control.isdisjoint(_body(found.ids[i], found.framing[i])):
                 whole = _call(tokenizer, [texts[i]], None, as_target, with_spans)
-                tokens = _cut(list(_spelled(tokenizer, whole, control)), max_tokens)
+                tokens = _cut(list(spelled(tokenizer, whole, control)), max_tokens)
                 found.ids[i], found.framing[i] = [t[0] for t in tokens], [t[1] for t in tokens]
                 if with_spans:
                     found.spans[i] = [t[2] for t in tokens]
@@ -137,7 +137,7 @@ Token = tuple[int, bool, Span]
 """Its id, whether it is of the frame, and its place in the text."""
 
 
-def _spelled(tokenizer: PreTrainedTokenizerBase, whole: Encoded, control: frozenset[int]) -> Iterator[Token]:
+def spelled(tokenizer: PreTrainedTokenizerBase, whole: Encoded, control: frozenset[int]) -> Iterator[Token]:
     """The tokens of the one row, every control token in its text written as its characters.
 
     Needed although special tokens are split: a unigram or word vocabulary may hold them as pieces.
@@ -149,9 +149,9 @@ def _spelled(tokenizer: PreTrainedTokenizerBase, whole: Encoded, control: frozen
             yield token, frame, (start, end)
             continue
         characters = list(cast(str, tokenizer.convert_ids_to_tokens(token)))
-        for k, spelled in enumerate(cast(list[int | None], tokenizer.convert_tokens_to_ids(characters))):
-            if spelled is not None:  # a vocabulary without the character and without an unknown token
-                yield spelled, False, (min(start + k, end - 1), min(start + k + 1, end))
+        for k, piece in enumerate(cast(list[int | None], tokenizer.convert_tokens_to_ids(characters))):
+            if piece is not None:  # a vocabulary without the character and without an unknown token
+                yield piece, False, (min(start + k, end - 1), min(start + k + 1, end))
 
 
 def _cut(tokens: list[Token], max_tokens: int | None) -> list[Token]:

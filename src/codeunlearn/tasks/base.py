@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 from pydantic import AliasChoices, Field
 
+from codeunlearn.codebook.prefix import Frame, prompt_frame
 from codeunlearn.registry import Registry
 
 if TYPE_CHECKING:
@@ -33,10 +34,12 @@ class Example:
     Attributes:
         prompt: what the model is asked; the source sentence of a translation.
         answers: all right answers in the data, at least one.
+        wrong: wrong answers in the data, to be told from the right ones.
     """
 
     prompt: Annotated[str, Field(validation_alias=AliasChoices("prompt", "source"))]
     answers: Annotated[tuple[str, ...], Field(min_length=1, validation_alias=AliasChoices("answers", "references"))]
+    wrong: tuple[str, ...] = ()
 
     @property
     def answer(self) -> str:
@@ -50,11 +53,18 @@ class View:
 
     Attributes:
         prefix: put before every prompt; the model's own if absent.
+        suffix: put behind every prompt; the model's own if absent.
     """
 
     model: Any
     tokenizer: Any
     prefix: str | None = None
+    suffix: str | None = None
+
+    @property
+    def frame(self) -> Frame:
+        """What stands around every prompt."""
+        return prompt_frame(self.model, self.prefix, self.suffix)
 
 
 @dataclass(frozen=True)

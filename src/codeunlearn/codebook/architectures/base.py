@@ -39,6 +39,7 @@ class Settings(Shape, extra="allow"):
     decoder_start_token_id: Index | None = None
     bos_token_id: Index | None = None
     source_prefix: str | None = None
+    source_suffix: str | None = None
     return_dict: Literal[True] = True
     output_attentions: Literal[False] | None = None
     output_hidden_states: Literal[False] | None = None

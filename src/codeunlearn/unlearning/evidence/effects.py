@@ -192,22 +192,16 @@ def _labels(
 
 
 def near_words(
-    tokenizer: PreTrainedTokenizerBase,
-    sentences: Sequence[str],
-    words: WholeWords,
-    *,
-    prefix: str = "",
-    window: int = 1,
+    spans: Sequence[Sequence[Span]], sentences: Sequence[str], words: WholeWords, *, window: int = 1
 ) -> BoolArray:
     """[T] over all tokens of all sentences, in order: at most ``window`` tokens away from one of the words.
 
     Args:
-        prefix: what the model reads before every sentence; no topic is looked for in it.
+        spans: the characters of each sentence that its tokens stand for, see `CodeReader.spans`.
     """
-    encoded = encode(tokenizer, [prefix + sentence for sentence in sentences], MAX_TOKENS, with_spans=True)
     found: list[BoolArray] = [np.zeros(0, bool)]
-    for sentence, offsets in zip(sentences, encoded.spans, strict=True):
-        inside = _inside(offsets, [(start + len(prefix), end + len(prefix)) for start, end in words.spans(sentence)])
+    for sentence, offsets in zip(sentences, spans, strict=True):
+        inside = _inside(offsets, words.spans(sentence))
         found.append(np.convolve(inside, np.ones(2 * window + 1), mode="full")[window : window + len(inside)] > 0)
     return np.concatenate(found)
 

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from codeunlearn.codebook import require_bottleneck, run_to_site, source_prefix, unwrapped
-from codeunlearn.codebook.encoding import encode, padded_with_mask
+from codeunlearn.codebook import prompt_frame, require_bottleneck, run_to_site, unwrapped
+from codeunlearn.codebook.encoding import Encoded, Span, padded_with_mask
+from codeunlearn.codebook.prompts import encode_prompts
 from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.tasks.batches import LENGTH_STEP, by_length
 
@@ -52,7 +53,14 @@ class CodeReader:
         self.tokenizer = tokenizer
         self.s = s
         self.batch_tokens = batch_tokens or suitable_batch_tokens(model.device)
-        self.prefix = source_prefix(model)
+        self.frame = prompt_frame(model)
+
+    def spans(self, sentences: Sequence[str]) -> list[list[Span]]:
+        """The characters of each sentence that its tokens stand for; those of what stands around it lie outside of it."""
+        return self._encoded(sentences, with_spans=True).spans
+
+    def _encoded(self, sentences: Sequence[str], *, with_spans: bool = False) -> Encoded:
+        return encode_prompts(self.model, self.tokenizer, sentences, self.frame, MAX_TOKENS, with_spans=with_spans)
 
     def read(self, columns: Sequence[Sequence[str]]) -> Iterator[list[CodeBatch]]:
         """Batches of aligned sentences, one `CodeBatch` per column; sentences are cut at `MAX_TOKENS`."""
@@ -61,8 +69,7 @@ class CodeReader:
 
     def read_with_members(self, columns: Sequence[Sequence[str]]) -> Iterator[tuple[list[int], list[CodeBatch]]]:
         """As `read`, with the places of the batch's sentences in their columns."""
-        texts = [[self.prefix + sentence for sentence in column] for column in columns]
-        rows = [encode(self.tokenizer, column, MAX_TOKENS).ids for column in texts]
+        rows = [self._encoded(column).ids for column in columns]
         lengths = [max(map(len, of_sentence)) for of_sentence in zip(*rows, strict=True)]
         for members in by_length(lengths, self.batch_tokens // max(1, len(rows)), step=LENGTH_STEP):
             together = [column[i] for column in rows for i in members]

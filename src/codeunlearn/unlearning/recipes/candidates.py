@@ -102,7 +102,7 @@ def read_codes(
         read_lists(reader, [pair.prompt for pair in sets.search_retain]),
         bottleneck.config.top_s,
         mode or bottleneck.codebook.mode,
-        near_words(tokenizer, sources, sets.topic.words, prefix=reader.prefix) if sets.topic.forms else None,
+        near_words(reader.spans(sources), sources, sets.topic.words) if sets.topic.forms else None,
     )
 
 
