@@ -14,12 +14,23 @@ from codeunlearn.cli.train import completing
 def run(
     *,
     text: options.Text,
-    base: Annotated[str, typer.Option("--base", help="A trained T5: a folder or a Hub name.")],
+    base: Annotated[str, typer.Option("--base", help="A trained model: a folder or a Hub name.")],
     out: options.Out,
     shape: options.Shape,
     fit_tokens: Annotated[int | None, typer.Option(help="Tokens from which the decoder is solved.", min=1)] = None,
-    new_basis: Annotated[bool, typer.Option(help="Layers behind the bottleneck work in a basis of their own.")] = True,
+    new_basis: Annotated[
+        bool | None,
+        typer.Option(
+            help="Layers behind the bottleneck work in a basis of their own; where the model allows it if absent."
+        ),
+    ] = None,
     source_prefix: options.SourcePrefix = None,
+    source_suffix: Annotated[
+        str | None, typer.Option(help="Put behind every prompt; the base's own if absent.")
+    ] = None,
+    chat: Annotated[
+        bool, typer.Option("--chat", help="Put the tokenizer's chat template around every prompt.")
+    ] = False,
     attribution: Annotated[str | None, typer.Option(help="Source and terms of the data, for the model card.")] = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
@@ -29,9 +40,10 @@ def run(
     from codeunlearn.training.initialise import BuildConfig
     from codeunlearn.training.run import build
 
-    start = BuildConfig(**options.given(fit_tokens=fit_tokens, seed=seed, new_basis=new_basis))
+    start = BuildConfig(new_basis=new_basis, **options.given(fit_tokens=fit_tokens, seed=seed))
     complete = completing(out, attribution, json)
-    prefix = source_prefix or ""
-    record = build(text.config(), base, out, start, options.given(shape), prefix, device, complete=complete)
+    around = {"source_prefix": source_prefix or "", "source_suffix": source_suffix or "", "chat": chat}
+    settings = options.given(shape)
+    record = build(text.config(), base, out, start, settings, device=device, complete=complete, **around)
     say(f"Built in {record['seconds']} s; unexplained variance {record['unexplained_variance']:.2f}.")
     say(f"The model is in {out}.")

@@ -163,7 +163,22 @@ class Shape:
     code_dim: Annotated[int | None, typer.Option(help="F, numbers per code.", min=1)] = None
     top_s: Annotated[int | None, typer.Option(help="S, codes per token.", min=1)] = None
     layer: Annotated[
-        int | None, typer.Option(help="Encoder layer of the bottleneck, from 0; the paper's is 2.", min=0)
+        int | None,
+        typer.Option(
+            help="Layer of the bottleneck, from 0; 2 in an encoder, as in the paper, 4 in a decoder if absent.", min=0
+        ),
+    ] = None
+    where: Annotated[
+        str | None,
+        typer.Option(
+            help="Behind its self-attention and residual (attention) or behind the layer (block); the usual if absent."
+        ),
+    ] = None
+    selection: Annotated[
+        Literal["nearest", "residual"] | None,
+        typer.Option(
+            help="The S nearest codes, or one lexical and S - 1 residual codes; the latter in a decoder if absent."
+        ),
     ] = None
 
 

@@ -59,6 +59,11 @@ class SignedPermutation:
         norm.weight.copy_(norm.weight[self.order.to(norm.weight.device)])
 
 
+def allows_basis(model: Any) -> bool:
+    """Whether the layers behind the bottleneck can work in another basis, see `require_basis`."""
+    return require_bottleneck(model).config.autoencoder and architecture_of(model.config.model_type).rms_norm
+
+
 def require_basis(model: Any) -> None:
     """That the layers behind the bottleneck can work in another basis.
 

@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, wraps
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import nn
@@ -34,6 +34,9 @@ from codeunlearn.codebook.sites import pass_sinks
 from codeunlearn.codebook.untrusted import check_source, check_types, local_folder
 from codeunlearn.errors import CodeUnlearnError
 
+RESIDUAL_CODES = 40_000
+"""Residual codes beside the lexical ones, unless another number is asked for."""
+Selection = Literal["nearest", "residual"]
 _RECORDING = threading.Lock()
 """One call at a time notes what the bottleneck does."""
 
@@ -197,13 +200,20 @@ _OWN = {
 
 
 def bottleneck_for(
-    config: Any, *, layer: int | None = None, where: str | None = None, **shape: Any
+    config: Any,
+    *,
+    layer: int | None = None,
+    where: str | None = None,
+    selection: Selection = "nearest",
+    **shape: Any,
 ) -> BottleneckConfig:
     """The bottleneck that fits a model of this configuration.
 
     Args:
         layer: from 0; the architecture's usual one, which is the paper's where there is such, if absent.
         where: name of the place in the layer; the usual one if absent.
+        selection: ``nearest``, the S codes nearest to an activation's encoding, or ``residual``, one lexical code for each piece of
+            the vocabulary and S - 1 residual codes, see `BottleneckConfig.lexical_codes`.
         shape: other fields of `BottleneckConfig`, which is the paper's where nothing is said. ``control_tokens`` of a causal model
             are those that its configuration knows; who has its tokenizer gives all of them.
 
@@ -213,8 +223,16 @@ def bottleneck_for(
     architecture = architecture_of(config.model_type)
     place = {"d_model": architecture.width(config), "site": architecture.site(config, layer, where).path}
     control = {"control_tokens": architecture.control_tokens(config)} if architecture.causal else {}
-    settings: dict[str, Any] = {**place, **control, **shape}
+    kinds = _residual(config, place["d_model"]) if selection == "residual" else {}
+    settings: dict[str, Any] = {**place, **control, **kinds, **shape}
     return BottleneckConfig(**settings)
+
+
+def _residual(config: Any, width: int) -> dict[str, Any]:
+    """A lexical code for every piece of the vocabulary and one for a text's first token; eight of 40,000 residual ones."""
+    pieces = config.vocab_size + 1
+    own = {"num_codes": pieces + RESIDUAL_CODES, "code_dim": width, "top_s": 9}
+    return {**own, "autoencoder": False, "lexical_codes": pieces}
 
 
 def attach(base: PreTrainedModel, config: BottleneckConfig) -> Any:

@@ -15,8 +15,10 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook.bottleneck import ConceptBottleneck, require_bottleneck
-from codeunlearn.codebook.encoding import encode, pad_id, padded_with_mask
+from codeunlearn.codebook.encoding import pad_id, padded_with_mask
+from codeunlearn.codebook.prefix import Frame
 from codeunlearn.codebook.probing import run_to_site
+from codeunlearn.codebook.prompts import encode_prompts, goes_on
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.batches import LENGTH_STEP, by_length
 from codeunlearn.training.lexical import neutral_states, set_lexical_and_residual
@@ -34,14 +36,14 @@ class BuildConfig:
         ridge: weight decay of that least-squares problem, relative to the mean squared code sum.
         batch_tokens: padded tokens in one pass through the encoder.
         new_basis: the layers behind the bottleneck work in a basis of their own, so that skipping the bottleneck
-            ruins the model (see `codeunlearn.codebook.basis`).
+            ruins the model (see `codeunlearn.codebook.basis`); None for wherever the model allows it.
         seed: which tokens become codes, the encoder's random weights and the new basis.
     """
 
     fit_tokens: Count = 40_000
     ridge: NotNegative = 1e-4
     batch_tokens: Count = 4096
-    new_basis: bool = True
+    new_basis: bool | None = True
     seed: Seed = 0
 
 
@@ -110,15 +112,16 @@ def _sample_activations(
 def _activations(
     model: Any, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], budget: int
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """[tokens, d] of each text, and [tokens] their ids."""
-    rows = encode(tokenizer, texts, max_tokens=128).ids
+    """[tokens, d] of each text, and [tokens] their ids; what passes the site of a causal model is left out."""
+    rows = encode_prompts(model, tokenizer, texts, Frame(), max_tokens=128).ids
+    first = int(goes_on(model))
     found = [torch.empty(0)] * len(rows)
     for places in by_length([len(row) for row in rows], budget, step=LENGTH_STEP):
         ids, mask = padded_with_mask([rows[i] for i in places], pad_id(tokenizer), LENGTH_STEP)
         states = run_to_site(model, ids.to(model.device), mask.to(model.device)).float()
         for place, state in zip(places, states, strict=True):
-            found[place] = state[: len(rows[place])]
-    return found, [torch.tensor(row, device=model.device) for row in rows]
+            found[place] = state[first : len(rows[place])]
+    return found, [torch.tensor(row[first:], device=model.device) for row in rows]
 
 
 def _set_codes(bottleneck: ConceptBottleneck, activations: Tensor) -> None:

@@ -2,7 +2,8 @@
 
 1. The *offset* is the mean state.
 2. A piece of the vocabulary that the text holds often enough has as its lexical code the mean of its states, less the
-   offset; any other its state behind a neutral beginning, moved by what distinguishes the two on average.
+   offset; any other its state behind a neutral beginning, moved by what distinguishes the two on average. One more
+   lexical code is for a text's first token.
 3. Residual codes are what the nearest lexical codes leave of random real tokens, of length 1.
 
 Nothing is trained and nothing is solved.
@@ -18,8 +19,9 @@ from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook.bottleneck import ConceptBottleneck
-from codeunlearn.codebook.encoding import encode
+from codeunlearn.codebook.prefix import Frame
 from codeunlearn.codebook.probing import run_to_site
+from codeunlearn.codebook.prompts import encode_prompts
 from codeunlearn.errors import CodeUnlearnError
 
 SEEN = 5
@@ -73,15 +75,22 @@ def _lexical(centred: Tensor, tokens: Tensor, neutral: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def neutral_states(model: Any, tokenizer: PreTrainedTokenizerBase, pieces: int) -> Tensor:
-    """[L, d] what enters the bottleneck for every piece of the vocabulary behind a neutral beginning."""
-    beginning = encode(tokenizer, [_NEUTRAL]).ids[0]
-    end = 1 if beginning and beginning[-1] == tokenizer.eos_token_id else 0
-    beginning = beginning[: len(beginning) - end]
-    found: list[Tensor] = []
-    for start in range(0, pieces, _PIECES_AT_ONCE):
-        ids = torch.arange(start, min(start + _PIECES_AT_ONCE, pieces), device=model.device)
-        rows = torch.tensor(beginning, device=model.device).expand(len(ids), -1)
-        batch = torch.cat([rows, ids[:, None]], 1)
-        found.append(run_to_site(model, batch, torch.ones_like(batch))[:, -1].float())
-    return torch.cat(found)
+def neutral_states(model: Any, tokenizer: PreTrainedTokenizerBase, codes: int) -> Tensor:
+    """[L, d] what enters the bottleneck for every piece of the vocabulary behind a neutral beginning.
+
+    The last row is for a text's first token where no control token stands before it: the mean over pieces, since such a state
+    says little of its piece (`codeunlearn.codebook.sinks`).
+    """
+    beginning = encode_prompts(model, tokenizer, [_NEUTRAL], Frame()).ids[0]
+    if beginning[-1] == tokenizer.eos_token_id:
+        beginning = beginning[:-1]
+    found = [_behind(model, beginning, ids) for ids in torch.arange(codes - 1).split(_PIECES_AT_ONCE)]
+    alone = _behind(model, [], torch.arange(0, codes - 1, max(1, codes // _PIECES_AT_ONCE)))
+    return torch.cat([*found, alone.mean(0, keepdim=True)])
+
+
+def _behind(model: Any, beginning: list[int], ids: Tensor) -> Tensor:
+    """[pieces, d] the state of each of these pieces behind a beginning."""
+    rows = torch.tensor(beginning, dtype=torch.long).expand(len(ids), -1)
+    batch = torch.cat([rows, ids[:, None]], 1).to(model.device)
+    return run_to_site(model, batch, torch.ones_like(batch))[:, -1].float()

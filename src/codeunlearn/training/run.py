@@ -18,10 +18,13 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, set_seed
 
-from codeunlearn.codebook.basis import SignedPermutation, change_downstream_basis, require_basis
+from codeunlearn.codebook.architectures import architecture_of
+from codeunlearn.codebook.basis import SignedPermutation, allows_basis, change_downstream_basis, require_basis
 from codeunlearn.codebook.bottleneck import require_bottleneck
-from codeunlearn.codebook.modeling import attach, bottleneck_for
+from codeunlearn.codebook.modeling import Selection, attach, bottleneck_for
+from codeunlearn.codebook.prefix import Frame, chat_frame, prompt_frame
 from codeunlearn.codebook.prefix import source_prefix as own_prefix
+from codeunlearn.codebook.prompts import goes_on
 from codeunlearn.corpus.identity import pairs_digest
 from codeunlearn.corpus.loading import DataConfig, LoadedPairs, filled_pools, load_pairs
 from codeunlearn.device import join_processes, pick_device, processes
@@ -94,6 +97,8 @@ def build(
     source_prefix: str = "",
     device: str = "auto",
     *,
+    source_suffix: str = "",
+    chat: bool = False,
     complete: Complete | None = None,
 ) -> dict[str, Any]:
     """Puts a bottleneck into a trained model from data alone, without a gradient, and saves it to ``out``.
@@ -101,7 +106,9 @@ def build(
     Args:
         base: folder or Hub name of a model without a bottleneck.
         shape: ``layer``, and fields of `BottleneckConfig` that shall differ from those that fit the base, see `bottleneck_for`.
-        source_prefix: put before every source sentence; the base's own when empty.
+        source_prefix: put before every prompt; the base's own when empty.
+        source_suffix: put behind every prompt, likewise.
+        chat: in place of both, what the tokenizer's chat template puts around a message.
         device: ``auto``, ``cpu`` or ``cuda``.
         complete: see `train_plain`.
     """
@@ -109,7 +116,8 @@ def build(
     with _alone(out):
         begin(out, _request("build", data, base, loaded, build=asdict(config), shape=shape))
         began = time.perf_counter()
-        model, tokenizer, quality = _built(base, train_pool, config, shape, source_prefix, pick_device(device))
+        around = None if chat else Frame(source_prefix, source_suffix)
+        model, tokenizer, quality = _built(base, train_pool, config, shape, around, pick_device(device))
         seconds = round(time.perf_counter() - began, 1)
         prefix = model.config.source_prefix
         details = {"build": asdict(config), "source_prefix": prefix, **quality, "seconds": seconds}
@@ -140,7 +148,7 @@ def train_joint(
         if finished:
             return finished
         model, tokenizer, quality = _built(
-            base, train_pool, build_config, shape, config.source_prefix, pick_device(config.device)
+            base, train_pool, build_config, shape, Frame(config.source_prefix), pick_device(config.device)
         )
         prefix = model.config.source_prefix
         pairs = tokenize_pairs(train_pool, tokenizer, config.max_tokens, prefix)
@@ -181,7 +189,7 @@ def _built(
     train_pool: Dataset,
     config: BuildConfig,
     shape: dict[str, Any] | None,
-    source_prefix: str,
+    frame: Frame | None,
     device: torch.device,
 ) -> tuple[Any, PreTrainedTokenizerBase, dict[str, Any]]:
     start = load_base(base, train_pool, config.seed)
@@ -189,22 +197,39 @@ def _built(
         raise CodeUnlearnError(
             f"{base} has no trained weights; train it first: codeunlearn train --plain --base {base}."
         )
-    wanted = bottleneck_for(start.model.config, **(shape or {}))
+    wanted = bottleneck_for(start.model.config, **{"selection": usual_selection(start.model), **(shape or {})})
     set_seed(config.seed)
     model = attach(start.model.eval().to(device), wanted)
     if config.new_basis:
         require_basis(model)
-    prefix = set_prefix(model, source_prefix)
-    quality = initialise_from_data(model, start.tokenizer, [prefix + s for s in train_pool["source"]], config)
+    frame = chat_frame(start.tokenizer) if frame is None else frame
+    set_prefix(model, frame.before)
+    model.config.source_suffix = frame.behind or prompt_frame(model).behind
+    quality = initialise_from_data(model, start.tokenizer, _texts(model, train_pool), config)
     basis = _basis(model, config)
     if basis is not None:
         change_downstream_basis(model, basis)
     return model, start.tokenizer, quality
 
 
+def _texts(model: Any, pool: Dataset) -> list[str]:
+    """What the model reads of every example: its prompt, and the answer too where the model goes on with it."""
+    frame = prompt_frame(model)
+    framed = list(map(frame.around, pool["source"]))
+    return (
+        [f"{text} {answer}" for text, answer in zip(framed, pool["target"], strict=True)] if goes_on(model) else framed
+    )
+
+
+def usual_selection(model: Any) -> Selection:
+    """How codes are chosen unless something else is asked for: as in the paper, but for causal models, whose facts it loses."""
+    return "residual" if architecture_of(model.config.model_type).causal else "nearest"
+
+
 def _basis(model: Any, config: BuildConfig) -> SignedPermutation | None:
     width = require_bottleneck(model).config.d_model
-    return SignedPermutation.random(width, config.seed) if config.new_basis else None
+    wanted = allows_basis(model) if config.new_basis is None else config.new_basis
+    return SignedPermutation.random(width, config.seed) if wanted else None
 
 
 def set_prefix(model: Any, wanted: str) -> str:
