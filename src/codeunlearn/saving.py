@@ -83,8 +83,13 @@ def write_model(model: Any, tokenizer: Any, folder: Path) -> None:
     """
     from safetensors import SafetensorError
 
+    from codeunlearn.codebook.adapter import is_adapted, save_adapter
+
     try:
-        model.save_pretrained(folder)
+        if is_adapted(model):
+            save_adapter(model, folder)
+        else:
+            model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     except (OSError, SafetensorError) as error:
         raise CodeUnlearnError(f"The model cannot be saved ({reason(error)}).") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,6 +31,10 @@ def run(
     chat: Annotated[
         bool, typer.Option("--chat", help="Put the tokenizer's chat template around every prompt.")
     ] = False,
+    adapter: Annotated[
+        bool | None,
+        typer.Option("--adapter/--full", help="Save the bottleneck alone; so it is for causal models if absent."),
+    ] = None,
     attribution: Annotated[str | None, typer.Option(help="Source and terms of the data, for the model card.")] = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
@@ -42,8 +46,10 @@ def run(
 
     start = BuildConfig(new_basis=new_basis, **options.given(fit_tokens=fit_tokens, seed=seed))
     complete = completing(out, attribution, json)
-    around = {"source_prefix": source_prefix or "", "source_suffix": source_suffix or "", "chat": chat}
+    around: dict[str, Any] = {"source_prefix": source_prefix or "", "source_suffix": source_suffix or "", "chat": chat}
     settings = options.given(shape)
-    record = build(text.config(), base, out, start, settings, device=device, complete=complete, **around)
+    record = build(
+        text.config(), base, out, start, settings, device=device, adapter=adapter, complete=complete, **around
+    )
     say(f"Built in {record['seconds']} s; unexplained variance {record['unexplained_variance']:.2f}.")
     say(f"The model is in {out}.")

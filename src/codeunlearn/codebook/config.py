@@ -30,6 +30,23 @@ class OriginRecord(Shape):
     digest: Digest
 
 
+class BaseRecord(Shape):
+    """Of which model a bottleneck is that was saved alone.
+
+    Attributes:
+        name: folder or Hub name of the base.
+        revision: of the Hub's; None for its newest.
+        parameters: digest of its weights, see `identity.parameters_digest`.
+        source_prefix: put before every prompt; ``source_suffix`` behind it.
+    """
+
+    name: Name
+    revision: Name | None
+    parameters: Digest
+    source_prefix: str
+    source_suffix: str
+
+
 class _BottleneckShape(Shape):
     """The types of `BottleneckConfig`'s own settings."""
 
@@ -46,6 +63,7 @@ class _BottleneckShape(Shape):
     committed: Fingerprint | None
     origin_record: OriginRecord | None
     ledger: list[dict[str, Any]] | None
+    base: dict[str, Any] | None
 
 
 class BottleneckConfig(PretrainedConfig):
@@ -70,6 +88,7 @@ class BottleneckConfig(PretrainedConfig):
         committed: fingerprint right after the last commit; while it is the model's, ``origin`` stands for the model.
         origin_record: what else there is to know of that model, see `OriginRecord`.
         ledger: one entry per applied forget set, oldest first, see `ledger.py`.
+        base: of which model it is, where it is saved alone, see `BaseRecord` and `adapter.py`.
         kwargs: transformers' own settings; any other key, as of a newer version, is kept with a warning.
 
     Raises:
@@ -95,6 +114,7 @@ class BottleneckConfig(PretrainedConfig):
         committed: str | None = None,
         origin_record: dict[str, Any] | None = None,
         ledger: list[dict[str, Any]] | None = None,
+        base: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         own = {
@@ -111,6 +131,7 @@ class BottleneckConfig(PretrainedConfig):
             "committed": committed,
             "origin_record": origin_record,
             "ledger": ledger,
+            "base": base,
         }
         validated(_BottleneckShape, own, "The bottleneck's configuration")
         if not 1 <= top_s <= num_codes:
@@ -148,4 +169,5 @@ class BottleneckConfig(PretrainedConfig):
         self.committed = committed
         self.origin_record = origin_record
         self.ledger: list[dict[str, Any]] = list(ledger or [])
+        self.base = base
         super().__init__(**kwargs)

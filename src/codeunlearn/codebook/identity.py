@@ -46,7 +46,7 @@ def fingerprint(model: nn.Module) -> str:
     LoRA's are left out until they are merged.
     """
     bottleneck = find_bottleneck(model)
-    return _parameters(model) if bottleneck is None else _own(model, bottleneck).fingerprint
+    return parameters_digest(model) if bottleneck is None else _own(model, bottleneck).fingerprint
 
 
 def identify(model: nn.Module) -> Identity:
@@ -70,7 +70,7 @@ def model_identity(model: nn.Module) -> str:
 
 def _own(model: nn.Module, bottleneck: ConceptBottleneck) -> Identity:
     """As if there had been no commit."""
-    config, parameters, ids = bottleneck.config, _parameters(model), bottleneck.codebook.code_ids
+    config, parameters, ids = bottleneck.config, parameters_digest(model), bottleneck.codebook.code_ids
     base = unwrapped(model).config
     architecture = find_architecture(base.model_type)  # a bottleneck alone has none
     content: dict[str, Any] = {
@@ -90,13 +90,20 @@ def _own(model: nn.Module, bottleneck: ConceptBottleneck) -> Identity:
     return Identity(f"2:{canonical_digest(content)}", parameters if as_trained else None)
 
 
-def _parameters(model: nn.Module) -> str:
+def parameters_digest(model: nn.Module, *, but: nn.Module | None = None) -> str:
     """SHA-256 over the names, shapes and bf16-rounded values of all parameters.
 
     Rounding makes it the same whether the model was opened in bf16 or in fp32.
+
+    Args:
+        but: a part of the model that is left out.
     """
+    names = (name for name, module in unwrapped(model).named_modules() if module is but)
+    left_out = tuple(f"{name}." for name in names)
     digest = hashlib.sha256()
     for name, parameter in sorted(own_parameters(model), key=lambda pair: pair[0]):
+        if name.startswith(left_out):
+            continue
         digest.update(f"{name}{tuple(parameter.shape)}".encode())
         digest.update(_bytes(parameter.to(torch.bfloat16).view(torch.int16)))
     return digest.hexdigest()

@@ -15,6 +15,7 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, PreTrainedTokenizerBase
 from transformers import AutoTokenizer as _AutoTokenizer
 
+from codeunlearn.codebook.adapter import KIND, load_adapter
 from codeunlearn.codebook.architectures import base_type, find_architecture
 from codeunlearn.codebook.checks import require_fit, require_numbers, require_settings, require_whole
 from codeunlearn.codebook.generation import generation_of
@@ -52,6 +53,8 @@ def _load(name: str, dtype: torch.dtype | Literal["auto"], check_ledger: bool) -
     if Path(name).is_dir():
         check_weights(Path(name))
     config = settings.get(CONFIG, {})
+    if config.get("model_type") == KIND:
+        return load_adapter(name, lambda base, _: load_model(base, dtype), dtype, check_ledger=check_ledger)
     architecture = find_architecture(config.get("model_type"))
     if architecture is None:
         generation_of(settings, CONFIG, name)

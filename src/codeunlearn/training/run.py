@@ -18,6 +18,7 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, set_seed
 
+from codeunlearn.codebook.adapter import keep_base
 from codeunlearn.codebook.architectures import architecture_of
 from codeunlearn.codebook.basis import SignedPermutation, allows_basis, change_downstream_basis, require_basis
 from codeunlearn.codebook.bottleneck import require_bottleneck
@@ -99,6 +100,7 @@ def build(
     *,
     source_suffix: str = "",
     chat: bool = False,
+    adapter: bool | None = None,
     complete: Complete | None = None,
 ) -> dict[str, Any]:
     """Puts a bottleneck into a trained model from data alone, without a gradient, and saves it to ``out``.
@@ -109,6 +111,7 @@ def build(
         source_prefix: put before every prompt; the base's own when empty.
         source_suffix: put behind every prompt, likewise.
         chat: in place of both, what the tokenizer's chat template puts around a message.
+        adapter: the bottleneck alone is saved, with the name of its base; so it is for causal models if absent.
         device: ``auto``, ``cpu`` or ``cuda``.
         complete: see `train_plain`.
     """
@@ -119,6 +122,8 @@ def build(
         around = None if chat else Frame(source_prefix, source_suffix)
         model, tokenizer, quality = _built(base, train_pool, config, shape, around, pick_device(device))
         seconds = round(time.perf_counter() - began, 1)
+        if is_causal(model) if adapter is None else adapter:
+            keep_base(model, base)
         prefix = model.config.source_prefix
         details = {"build": asdict(config), "source_prefix": prefix, **quality, "seconds": seconds}
         record = _record("build", data, base, loaded, details)
@@ -223,7 +228,12 @@ def _texts(model: Any, pool: Dataset) -> list[str]:
 
 def usual_selection(model: Any) -> Selection:
     """How codes are chosen unless something else is asked for: as in the paper, but for causal models, whose facts it loses."""
-    return "residual" if architecture_of(model.config.model_type).causal else "nearest"
+    return "residual" if is_causal(model) else "nearest"
+
+
+def is_causal(model: Any) -> bool:
+    """Whether a token sees those before it alone."""
+    return architecture_of(model.config.model_type).causal
 
 
 def _basis(model: Any, config: BuildConfig) -> SignedPermutation | None:

@@ -1,0 +1,105 @@
+"""A codebook saved without its base: a frozen model keeps its own name and file, and the bottleneck alone is saved.
+
+Such a folder is one of a `ConceptBottleneck`: ``config.json`` with a ``model_type`` that only codeunlearn knows, so that nothing
+else opens it, and ``model.safetensors``. The configuration's ``base`` says which model it belongs to, and by a fingerprint which
+weights that had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from codeunlearn.codebook.bottleneck import ConceptBottleneck, find_bottleneck, require_bottleneck
+from codeunlearn.codebook.checks import require_whole
+from codeunlearn.codebook.config import BaseRecord, BottleneckConfig
+from codeunlearn.codebook.identity import parameters_digest
+from codeunlearn.codebook.ledger import require_agreement, require_sound, settle
+from codeunlearn.codebook.modeling import attach
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.validation import validated
+
+KIND = BottleneckConfig.model_type
+"""The ``model_type`` of an adapter."""
+
+
+def keep_base(model: Any, name: str, revision: str | None = None) -> None:
+    """Notes that a model's base is saved elsewhere, so that saving the model saves its bottleneck alone.
+
+    Args:
+        model: with a bottleneck; its other weights are the base's.
+        name: folder or Hub name of the base.
+        revision: of the Hub's.
+    """
+    bottleneck = require_bottleneck(model)
+    bottleneck.config.base = BaseRecord(
+        name=name,
+        revision=revision,
+        parameters=parameters_digest(model, but=bottleneck),
+        source_prefix=getattr(model.config, "source_prefix", None) or "",
+        source_suffix=getattr(model.config, "source_suffix", None) or "",
+    ).model_dump()
+
+
+def is_adapted(model: Any) -> bool:
+    """Whether saving the model is to save its bottleneck alone.
+
+    Raises:
+        CodeUnlearnError: it was opened so, and its base's weights have changed since.
+    """
+    bottleneck = find_bottleneck(model)
+    if bottleneck is None or bottleneck.config.base is None:
+        return False
+    if parameters_digest(model, but=bottleneck) != bottleneck.config.base["parameters"]:
+        raise CodeUnlearnError(
+            "The base's weights have changed, so that the bottleneck alone does not hold the model; set "
+            "bottleneck.config.base = None to save all of it."
+        )
+    return True
+
+
+def save_adapter(model: Any, folder: Any) -> None:
+    """The bottleneck alone, for use within `saving`."""
+    bottleneck = require_bottleneck(model)
+    settle(bottleneck)
+    bottleneck.save_pretrained(folder)
+
+
+def load_adapter(
+    name: str, load_base: Callable[[str, str | None], Any], dtype: torch.dtype | str, *, check_ledger: bool
+) -> Any:
+    """The base with the bottleneck of a folder.
+
+    Args:
+        load_base: opens a model by its name and revision.
+
+    Raises:
+        CodeUnlearnError: the folder names no base, or one with other weights; or what `load_model` raises.
+    """
+    loaded: Any = ConceptBottleneck.from_pretrained(
+        name, use_safetensors=True, dtype=dtype, ignore_mismatched_sizes=True, output_loading_info=True
+    )
+    own, info = loaded
+    require_whole(info, name)
+    require_sound(own, name)
+    if check_ledger:
+        require_agreement(own, name)
+    if own.config.base is None:
+        raise CodeUnlearnError(f"{name} holds a bottleneck and does not say of which model; attach it in Python.")
+    record = validated(BaseRecord, own.config.base, f"config.json of {name}: base")
+    try:
+        base = load_base(record.name, record.revision)
+    except CodeUnlearnError as error:
+        raise CodeUnlearnError(
+            f"{name} holds the codebook of {record.name}, which cannot be opened: {error}"
+        ) from error
+    if parameters_digest(base) != record.parameters:
+        raise CodeUnlearnError(
+            f"{name} holds the codebook of other weights than those of {record.name}; give it the base it was built for."
+        )
+    model = attach(base, own.config)
+    require_bottleneck(model).load_state_dict(own.state_dict())
+    model.config.source_prefix, model.config.source_suffix = record.source_prefix, record.source_suffix
+    return model
