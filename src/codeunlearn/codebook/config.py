@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import field
-from typing import Annotated, Any, ForwardRef
+from typing import Annotated, Any
 
-from pydantic import create_model
 from transformers import PretrainedConfig
 
 from codeunlearn.codebook.codebook import DeletionMode
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.validation import Count, Digest, Field, Name, Shape, validated
+from codeunlearn.validation import Count, Digest, Field, Name, Shape, shape_of, validated
 
 _COMMON_KEYS = {"attn_implementation", "experts_implementation", "torch_dtype", *PretrainedConfig().to_dict()}
 Fingerprint = Annotated[str, Field(pattern=r"^(2:)?[0-9a-f]{64}$")]
@@ -95,5 +94,4 @@ class BottleneckConfig(PretrainedConfig):
         super().__post_init__(**kwargs)
 
 
-_TYPES: dict[str, Any] = {name: ForwardRef(hint) for name, hint in BottleneckConfig.__annotations__.items()}
-_SHAPE = create_model("_SHAPE", __base__=Shape, **_TYPES)
+_SHAPE = shape_of(BottleneckConfig)
