@@ -134,18 +134,15 @@ def read_material(
     codebook = require_bottleneck(model).codebook
     reader = CodeReader(model, tokenizer, min(DEPTH, codebook.num_codes))
 
-    def lists(sentences: Sequence[str]) -> CodeLists:
-        return CodeLists.read(reader, sentences, codebook.num_codes)
-
     def effects(of: CodeLists, pairs: Sequence[Example], words: Sequence[str] = ()) -> DeletionEffects:
         return DeletionEffects(model, tokenizer, of, [pair.answer for pair in pairs], words=words, mode=options.mode)
 
     sources = [pair.prompt for pair in sets.search]
-    topic = lists(sources)
-    retained = lists([pair.prompt for pair in sets.search_retain])
+    topic = reader.read(sources)
+    retained = reader.read([pair.prompt for pair in sets.search_retain])
     return Material(
         topic,
-        [lists(controls) for controls in sets.controls],
+        [reader.read(controls) for controls in sets.controls],
         sets.paired,
         effects(topic, sets.search, sets.target_words),
         retained,
