@@ -14,7 +14,6 @@ from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.unlearning.evidence.code_lists import BoolArray, CodeLists
 from codeunlearn.unlearning.evidence.counts import IntArray
 from codeunlearn.unlearning.evidence.effects import near_words
-from codeunlearn.unlearning.evidence.pursued import read_lists
 from codeunlearn.unlearning.evidence.reading import CodeReader
 from codeunlearn.unlearning.evidence.statistics import (
     Correction,
@@ -96,10 +95,10 @@ def read_codes(
     reader = CodeReader(model, tokenizer, depth if bottleneck.codebook.ranked else bottleneck.config.top_s)
     sources = [pair.prompt for pair in sets.search]
     return Reading(
-        read_lists(reader, sources),
-        [read_lists(reader, controls) for controls in sets.controls],
+        reader.read(sources),
+        [reader.read(controls) for controls in sets.controls],
         sets.paired,
-        read_lists(reader, [pair.prompt for pair in sets.search_retain]),
+        reader.read([pair.prompt for pair in sets.search_retain]),
         bottleneck.config.top_s,
         mode or bottleneck.codebook.mode,
         near_words(reader.spans(sources), sources, sets.topic.words) if sets.topic.forms else None,

@@ -1,6 +1,7 @@
 """The recommended recipe: codes that tell the topic from its controls, deleted in the order of what they do (`find_path`).
 
-Where codes stand in for each other, so that the effect of one alone says little, it is `Rounds`.
+Where codes stand in for each other, so that the effect of one alone says little, and in models without an encoder it is
+`Rounds`.
 """
 
 from __future__ import annotations
@@ -8,14 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from transformers import PreTrainedTokenizerBase
 
-from codeunlearn.codebook import model_identity, require_bottleneck
+from codeunlearn.codebook import model_identity, require_bottleneck, unwrapped
 from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.record import now
 from codeunlearn.tasks.base import Example
 from codeunlearn.unlearning.evidence.code_lists import CodeLists
 from codeunlearn.unlearning.evidence.counting import S_PRIMES, Progress, count_codes
@@ -61,7 +62,7 @@ class Recommended(PathOptions):
             CodeUnlearnError: ``search_retain`` is empty, or as `read_material` and `find_path`.
         """
         codebook = require_bottleneck(model).codebook
-        if not codebook.ranked:
+        if not (codebook.ranked and unwrapped(model).config.is_encoder_decoder):
             rounds = Rounds(self.alpha, self.fdr, self.correction, max_codes=self.max_codes, mode=self.mode)
             return rounds.search(model, tokenizer, sets, seed=seed, steps=steps, progress=progress, created=created)
         material = read_material(model, tokenizer, sets, self)
@@ -94,7 +95,7 @@ class Recommended(PathOptions):
             n_control=counts.n_control,
             codes_tested=path.tested,
             topic_left=path.topic_left,
-            created=created or datetime.now(UTC).isoformat(timespec="seconds"),
+            created=created or now(),
         )
         table = Paired().table(counts, s) if counts.draws == 1 else enrichment(counts, s)
         return TopicSearch(forget_set, table, counts, path, beginnings(forget_set, steps), "codes")

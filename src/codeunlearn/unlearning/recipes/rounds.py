@@ -12,7 +12,6 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -23,6 +22,7 @@ from codeunlearn.codebook import DeletionMode, identify, require_bottleneck
 from codeunlearn.codebook.identity import Identity
 from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.record import now
 from codeunlearn.tasks.base import task_of
 from codeunlearn.unlearning.deletion import forgetting, undeleted
 from codeunlearn.unlearning.evidence.code_lists import BoolArray
@@ -126,7 +126,7 @@ class Rounds:
             n_control=sum(lists.sentences for lists in reading.controls),
             codes_tested=found.tested,
             topic_left=max(0.0, 1.0 - found.closed),
-            created=created or datetime.now(UTC).isoformat(timespec="seconds"),
+            created=created or now(),
         )
         return TopicSearch(forget_set, steps=beginnings(forget_set, steps), step_name="codes")
 
@@ -185,8 +185,8 @@ class _Holding:
         ids = require_bottleneck(model).codebook.code_ids[list(rows)].tolist()
         forget_set = ForgetSet(self._sets.topic.name, tuple(ids), self.identity.fingerprint)
         with undeleted(model), forgetting(model, forget_set, identity=self.identity, mode=self._mode):
-            now = self._probes.probability(*self._opened)
-        return (self.before - now) / (self.before - self.floor) if self.before > self.floor else 1.0
+            left = self._probes.probability(*self._opened)
+        return (self.before - left) / (self.before - self.floor) if self.before > self.floor else 1.0
 
 
 def _find(reading: Reading, holding: _Holding, options: Rounds, seed: int, show: Callable[[float], None]) -> _Found:
