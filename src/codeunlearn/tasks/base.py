@@ -117,8 +117,3 @@ class Task(Protocol):
 
 TASKS: Registry[Task] = Registry("task", lambda: import_module("codeunlearn.tasks.translation"))
 """Tasks by name."""
-
-
-def task_of(model: Any) -> Task:
-    """What a model is asked unless another task is named: what its family is opened for."""
-    return TASKS.get("translation")
