@@ -71,7 +71,7 @@ def tiny_llama(*, codes: bool = False) -> Any:
     )  # fmt: skip
     model = LlamaForCausalLM(config).eval()
     with torch.no_grad():
-        model.lm_head.weight[2] *= 1.5
+        model.lm_head.weight[2] *= 2
     if not codes:
         return model
     made = attach(model, bottleneck_for(config, num_codes=64, code_dim=16, top_s=3)).eval()

@@ -68,8 +68,8 @@ class Completion:
         self, view: View, prompts: Sequence[str], answers: Sequence[str], *, with_spans: bool = False
     ) -> list[ForcedTokens]:
         """See `Task.forced`; an end mark is no part of an answer."""
-        frame = {"prefix": view.prefix, "suffix": view.suffix}
-        return force(view.model, view.tokenizer, prompts, answers, **frame, with_spans=with_spans)
+        prefix, suffix = view.prefix, view.suffix
+        return force(view.model, view.tokenizer, prompts, answers, prefix=prefix, suffix=suffix, with_spans=with_spans)
 
 
 TASKS.register(Completion.name)(Completion())

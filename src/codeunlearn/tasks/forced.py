@@ -1,7 +1,7 @@
 """How probable a model finds given answers, token by token: forced decoding (teacher forcing), in batches.
 
-At every position the model has read the source (the prompt) and the target (the answer) so far; what counts is the probability that it gives the
-target's next token, and how many tokens it would rather say.
+At every position the model has read the source (the prompt) and the target (the answer) so far; what counts is the
+probability that it gives the target's next token, and how many tokens it would rather say.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def force(
     most, frame = min(_LONGEST, limit or _LONGEST), prompt_frame(model, prefix, suffix)
     if goes_on(model):
         rows = encode_rows(tokenizer, sources, targets, frame, most)
-        inputs, labels, spans = ([row[part] for row in rows] for part in range(3))
+        inputs, labels, spans = [row.prompt for row in rows], [row.answer for row in rows], [row.spans for row in rows]
         lengths = [len(row.prompt) + len(row.answer) for row in rows]
         forced = _force_continuations
     elif model.config.is_encoder_decoder:
