@@ -81,7 +81,7 @@ def test_cuts_lie_anywhere_in_the_middle_part_of_a_sentence() -> None:
 
 def test_pairs_of_a_document_stay_in_one_pool_and_a_prompt_is_in_one_pool_alone(tmp_path: Path) -> None:
     shared = "All rights are reserved by their owner."
-    texts = [f"This is document {i} of a long list. It has another sentence, number {i}. {shared}" for i in range(200)]
+    texts = [f"{i} is the number of this document. {i} has another sentence here. {shared}" for i in range(200)]
     pools = split_pools(load_pairs(jsonl(tmp_path / "a.jsonl", [{"text": text} for text in texts])).dataset)
     documents = {pool: set(rows["document"]) for pool, rows in pools.items()}
     assert sum(map(len, documents.values())) == len(set.union(*documents.values())) == 200
@@ -89,14 +89,14 @@ def test_pairs_of_a_document_stay_in_one_pool_and_a_prompt_is_in_one_pool_alone(
     begun, _ = cut(shared) or ("", "")
     assert [pool for pool, rows in pools.items() if begun in rows["source"]] == ["train"]
     prompts = {pool: set(rows["source"]) for pool, rows in pools.items()}
-    assert not (prompts["train"] & prompts["test"] or prompts["train"] & prompts["validation"])
+    assert not prompts["train"] & (prompts["test"] | prompts["validation"])
 
 
 def test_questions_keep_their_wrong_answers(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [
         {
             "question": f"Which is number {i}?",
-            "answer": "yes",
+            "answer": "yes" if i % 3 else "maybe",
             "perturbed_answer": ["no", f"not {i}"] if i % 2 else "never",
         }
         for i in range(12)
@@ -104,7 +104,7 @@ def test_questions_keep_their_wrong_answers(tmp_path: Path) -> None:
     loaded = load_pairs(jsonl(tmp_path / "a.jsonl", rows))
     assert loaded.report.columns == ("question", "answer")
     assert loaded.kind == "pairs"
-    assert pairs_of(loaded) == [(row["question"], "yes") for row in rows]
+    assert pairs_of(loaded) == [(row["question"], row["answer"]) for row in rows]
     asked = {one.prompt: one for one in sample_pool(loaded.dataset, 100)}
     assert asked["Which is number 3?"].wrong == ("no", "not 3")
     assert asked["Which is number 4?"].wrong == ("never",)
@@ -149,5 +149,5 @@ def test_two_columns_are_taken_before_a_text(tmp_path: Path) -> None:
 
 def test_a_text_without_a_sentence_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("one\ntwo words\n\n")
-    with pytest.raises(CodeUnlearnError, match=r"no usable sentence pair \(.*1 without text, 2 of fewer than 4 words"):
+    with pytest.raises(CodeUnlearnError, match=r"no usable sentence pair \(.*2 of fewer than 4 words, 1 without text"):
         load_pairs(DataConfig(str(tmp_path / "words.txt")))
