@@ -43,7 +43,7 @@ class Classification:
         """
         rows = encode(tokenizer, [prefix + one.prompt for one in examples], max_tokens).ids
         ids, mask = padded_with_mask(rows, pad_id(tokenizer), LENGTH_STEP)
-        labels = torch.tensor([[_number(self.labels, one.answer)] for one in examples])
+        labels = torch.tensor([[class_number(self.labels, one.answer)] for one in examples])
         return Batch({"input_ids": ids, "attention_mask": mask}, labels, mask.bool())
 
     def answer(
@@ -75,7 +75,7 @@ class Classification:
             CodeUnlearnError: an answer is no class of the model.
         """
         names = labels_of(view.model)
-        wanted = [_number(names, answer) for answer in answers]
+        wanted = [class_number(names, answer) for answer in answers]
         rows = encode_prompts(view.model, view.tokenizer, prompts, view.frame, _places(view)).ids
         found = [ForcedTokens(np.zeros(0), np.zeros(0, np.int64))] * len(rows)
         for places, _, logits in _logits(view, rows):
@@ -100,8 +100,12 @@ def labels_of(model: Any) -> tuple[str, ...]:
     return tuple(named[key] for key in sorted(named, key=int))
 
 
-def _number(names: Sequence[str], answer: str) -> int:
-    """Which class an answer is, by its name or its number."""
+def class_number(names: Sequence[str], answer: str) -> int:
+    """Which class an answer is, by its name or its number.
+
+    Raises:
+        CodeUnlearnError: it is none.
+    """
     if answer in names:
         return names.index(answer)
     if answer.isascii() and answer.isdigit() and int(answer) < len(names):
