@@ -11,6 +11,8 @@ from codeunlearn.cli import options
 from codeunlearn.cli.console import emit_json, progress, say
 from codeunlearn.errors import CodeUnlearnError
 
+SEARCHED = 500  # sentences of the topic that methods and attacks may read
+
 
 def run(
     *,
@@ -31,6 +33,14 @@ def run(
         bool,
         typer.Option("--bypass", help="Also attack the model: its bottleneck skipped, or a fitted map in its place."),
     ] = False,
+    method: Annotated[
+        list[str] | None,
+        typer.Option("--method", help="Another way to forget the topic, or a control such as placebo, scored beside."),
+    ] = None,
+    attack: Annotated[
+        list[str] | None,
+        typer.Option("--attack", help="Another attack; --bypass is skip and, with a topic, fitted-map."),
+    ] = None,
     scorer: Annotated[
         str | None,
         typer.Option(help="Model whose likelihood and encoder judge the outputs; --plain, else --zero-shot if absent."),
@@ -72,7 +82,8 @@ def run(
 
     docs/metrics.md says what each metric is and what it needs.
     """
-    from codeunlearn.audit.bypass import RETAINED, attacks_on
+    from codeunlearn.audit.beside import beside
+    from codeunlearn.audit.bypass import RETAINED
     from codeunlearn.cli.topic_options import read_pools, read_topic, refuse_without_topic, topic_sets
     from codeunlearn.corpus.answer_words import ParallelText
     from codeunlearn.evaluation.evaluate import evaluate_saved
@@ -105,7 +116,8 @@ def run(
         tests = whole_pool(pools["test"], eval_size, seed)
     else:
         sizes = {"search_size": 0, "tune_size": 0, "eval_size": eval_size, "minimum": minimum, "seed": seed}
-        sizes["search_retain_size"] = RETAINED if bypass else 0
+        sizes["search_size"] = SEARCHED if method or attack else 0
+        sizes["search_retain_size"] = RETAINED if method or attack or bypass else 0
         sets = topic_sets(pools, wanted, target=about.target_words, neighbours=neighbours, **sizes)
         tests = make_test_sets(sets, pools, "test")
     forget_sets = [ForgetSet.load(path) for path in forget or []]
@@ -122,6 +134,9 @@ def run(
         fluency = fit_fluency(train, wanted, tests[0].words, seed=seed)
         show(1, 1)
     metrics = opened_metrics(chosen, fluency=fluency, device=device)
+    task = TASKS.get("translation")
+    own = ["skip", *(["fitted-map"] if sets else [])] if bypass else []
+    attacks = own + [name for name in attack or [] if name not in own]
     with progress("Translating") as show:
         evaluation = evaluate_saved(
             model,
@@ -130,7 +145,7 @@ def run(
             forget_sets=forget_sets,
             comparisons=options.given(**{"plain": plain, "zero-shot": zero_shot}),
             prefixes=options.given(**{"zero-shot": zero_shot_prefix}),
-            mount=attacks_on(sets, TASKS.get("translation"), seed) if bypass else None,
+            beside=beside(method or [], attacks, sets, task, seed=seed) if method or attacks else None,
             num_beams=beams,
             seed=seed,
             device=device,

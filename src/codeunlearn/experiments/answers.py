@@ -16,6 +16,11 @@ def placebo_name(draw: int) -> str:
     return f"placebo {draw}"
 
 
+def is_placebo(system: str) -> bool:
+    """Whether a system is one of these draws."""
+    return system.startswith("placebo ")
+
+
 @dataclass(frozen=True)
 class UnitAnswers:
     """All answers of one topic and seed, in the order of the sets.

@@ -126,6 +126,8 @@ class ScoreConfig:
         example_s_primes: S' of the examples (tables 1, 4 and 5).
         placebo_draws: random sets of codes per topic and seed; 0 for none.
         usage_size: sentences of the train pool on which the use of codes is counted.
+        methods: other ways to forget, or controls, scored beside the recipe's deletion; names in `METHODS`.
+        attacks: on the codebook model with the codes of ``s_prime`` deleted; names in `ATTACKS`.
         scorer: folder or Hub name of a translation model trained on other text, whose likelihood and states make two
             semantic scores; none without it.
         bertscore: the paper's BERTScore precision with this encoder, folder or Hub name.
@@ -141,6 +143,8 @@ class ScoreConfig:
     example_s_primes: tuple[Count, ...] = (8, 24, 72)
     placebo_draws: Index = 20
     usage_size: Count = 5000
+    methods: tuple[str, ...] = ()
+    attacks: tuple[str, ...] = ()
     scorer: str | None = None
     bertscore: str | None = None
     bartscore: str | None = None

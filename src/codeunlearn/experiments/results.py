@@ -15,7 +15,7 @@ from codeunlearn.evaluation.scores import RECALL, Comparison, Row, Scores
 from codeunlearn.evaluation.systems import BEFORE, GOLD, PLAIN, ZERO_SHOT
 from codeunlearn.evaluation.test_sets import FORGET
 from codeunlearn.experiments.ablations import AblationResult, result_name, variants
-from codeunlearn.experiments.answers import UnitAnswers
+from codeunlearn.experiments.answers import UnitAnswers, is_placebo
 from codeunlearn.experiments.config import ReproductionConfig
 from codeunlearn.experiments.recipes import NullControl, RecipeStudy, null_name, recipes_name
 from codeunlearn.experiments.searches import TimedSearch, deletion_name, read_searches
@@ -236,7 +236,7 @@ def _grades_answers(row: Comparison) -> bool:
 
 def _placebos(scores: Sequence[Scores], set_name: str, metric: str) -> Iterator[float]:
     for s in scores:
-        for name in s.of_role("control"):
+        for name in filter(is_placebo, s.of_role("control")):
             row = s.comparison(name, set_name, metric)
             if row is not None and math.isfinite(row.delta):
                 yield row.delta

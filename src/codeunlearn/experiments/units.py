@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from codeunlearn.audit.beside import Beside, beside
 from codeunlearn.codebook import require_bottleneck
 from codeunlearn.corpus.answer_words import ParallelText
 from codeunlearn.corpus.texts import Text
@@ -22,7 +23,7 @@ from codeunlearn.experiments.answers import UnitAnswers, placebo_name
 from codeunlearn.experiments.config import PoolChoice, ReproductionConfig, TopicConfig
 from codeunlearn.experiments.extras import Extras
 from codeunlearn.experiments.models import BASE, TASK, Models, make_topic
-from codeunlearn.experiments.searches import TimedSearch, make_searches, read_searches
+from codeunlearn.experiments.searches import TimedSearch, deletion_name, make_searches, read_searches
 from codeunlearn.experiments.stages import Stage, StageStore
 from codeunlearn.methods.placebo import code_usage, placebos
 from codeunlearn.unlearning import ForgetSet, make_recipe
@@ -81,9 +82,8 @@ class TopicStages:
         sizes = {"search_size": search.size, "eval_size": scores.size, "draws": search.draws, "minimum": scores.minimum}
         if compared:
             sizes["tune_size"] = scores.size
-        if any(
-            recipe.needs().retained for recipe in ([one.make() for one in compared] or [make_recipe(search.preset)])
-        ):
+        recipes = [one.make() for one in compared] or [make_recipe(search.preset)]
+        if scores.methods or scores.attacks or any(recipe.needs().retained for recipe in recipes):
             sizes["search_retain_size"] = RETAINED
         folder = self.out / "topics" / unit.name
 
@@ -176,16 +176,25 @@ class TopicStages:
             ).to_dict()
 
         settings = {"metrics": METRICS.names(), "extras": self.extras.identity, "seed": unit.seed}
+        compared = {"methods": self.config.scores.methods, "attacks": self.config.scores.attacks}
+        settings |= {name: listed for name, listed in compared.items() if listed}
         return Stage(f"{unit.name}/scores", settings, (f"{unit.name}/translations",), make, folder)
 
     def _systems(self, unit: Unit) -> list[System]:
-        """The codebook model before, the models beside it, it with every deletion, and the placebos."""
+        """The codebook model before, the models beside it, it with every deletion, the placebos, and what else is compared."""
         before = self.models.system(BEFORE, "before", self._joint(unit))
         others = [self.models.system(row, "reference", name) for row, name in self._compared(unit).items()]
         found = [_with_deleted(before, one) for one in self._searches(unit)]
         drawn = enumerate(self._placebos(unit)[0], start=1)
         placebos = [unlearned(before, one, name=placebo_name(draw), role="control") for draw, one in drawn]
-        return [before, *others, *found, *placebos]
+        chosen = deletion_name(self.config.scores.s_prime, self._searches(unit)[0].step_name)
+        last = next(system for system in found if system.name == chosen)
+        return [before, *others, *found, *placebos, *self._beside(unit)(before, last)]
+
+    def _beside(self, unit: Unit) -> Beside:
+        scores = self.config.scores
+        sets = self.read_sets(unit) if scores.methods or scores.attacks else None
+        return beside(scores.methods, scores.attacks, sets, TASK, seed=unit.seed)
 
     def _searches(self, unit: Unit) -> list[TimedSearch]:
         return read_searches(self.store, f"{unit.name}/search")

@@ -8,6 +8,7 @@ from pathlib import Path
 from codeunlearn.evaluation.test_sets import FORGET, RETAIN
 from codeunlearn.experiments.config import ReproductionConfig
 from codeunlearn.experiments.paper.ablation_table import ablations
+from codeunlearn.experiments.paper.beside_table import beside
 from codeunlearn.experiments.paper.curves import curve
 from codeunlearn.experiments.paper.examples import examples
 from codeunlearn.experiments.paper.page import render
@@ -20,7 +21,7 @@ from codeunlearn.folders import replacing_folder
 from codeunlearn.reporting.artefact import Artefact
 
 _OURS = re.compile(
-    r"(table\d|figure\d|closed|models|pools|ablations|loss-\d+|cost|neighbours|details|examples|seconds|null-control)"
+    r"(table\d|figure\d|beside|closed|models|pools|ablations|loss-\d+|cost|neighbours|details|examples|seconds|null-control)"
     r"\.(csv|md|svg)"
 )
 
@@ -41,6 +42,7 @@ def make_artefacts(results: Results) -> list[Artefact]:
         table3(results),
         examples(results, "table4", "Table 4", name, FORGET),
         examples(results, "table5", "Table 5", name, RETAIN),
+        beside(results),
         optimism(results),
         ablations(results),
         *recipe_artefacts(results),

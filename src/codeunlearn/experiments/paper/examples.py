@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from codeunlearn.evaluation.metrics.lexical import topic_word_recall
 from codeunlearn.evaluation.test_sets import FORGET, RETAIN, TestSet
 from codeunlearn.experiments.answers import UnitAnswers
-from codeunlearn.experiments.paper.example_figure import Line, example_figure
 from codeunlearn.experiments.results import Results
 from codeunlearn.experiments.searches import deletion_name
 from codeunlearn.reporting.artefact import Artefact, Grid
@@ -13,9 +15,16 @@ from codeunlearn.reporting.labels import count_noun, quoted
 from codeunlearn.reporting.word_diff import Piece, word_diff
 
 EXAMPLES = 5
-DRAWN = 2
 _SHORTEST, _LONGEST = 6, 28  # words of a sentence that fits a table
 ENGLISH, TRUTH, CODEBOOK = "English", "Ground truth", "Codebook model"
+
+
+class Line(NamedTuple):
+    """One row: its label, its text, and the text cut into what is new in it and what is not."""
+
+    label: str
+    text: str
+    pieces: Sequence[Piece]
 
 
 def examples(results: Results, name: str, title: str, word: str, set_name: str) -> Artefact | None:
@@ -39,8 +48,6 @@ def examples(results: Results, name: str, title: str, word: str, set_name: str) 
         "picked by hand. Words in bold are not in the codebook model's translation.",
         [{"example": i, "row": line.label, "text": line.text} for i, lines in enumerate(tables, 1) for line in lines],
         [Grid(["", "Content"], [[line.label, line.pieces] for line in lines]) for lines in tables],
-        example_figure(tables[:DRAWN]),
-        f"{count_noun(len(tables[:DRAWN]), 'sentence')} with the translations listed in the table.",
     )
 
 
