@@ -16,9 +16,11 @@ from codeunlearn import __version__
 from codeunlearn.cli import (
     apply,
     build,
+    classify,
     demo,
     evaluate,
     forget,
+    generate,
     reproduce,
     restore,
     show,
@@ -41,7 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (demo, train, build, translate, forget, evaluate, sweep, apply, restore, show, topics, reproduce):
+for command in (demo, train, build, translate, generate, classify, forget, evaluate, sweep, apply, restore, show, topics, reproduce):
     app.command(name=command.__name__.rpartition(".")[2])(checked(spread(command.run)))
 
 

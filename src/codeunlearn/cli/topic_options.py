@@ -12,21 +12,33 @@ from codeunlearn.corpus.pools import Pool
 from codeunlearn.corpus.topic_sets import TopicSets, build_topic_sets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.tasks.base import Task
 
 
-def read_pools(data: DataConfig, *needed: Pool) -> dict[Pool, Any]:
+def read_pools(data: DataConfig, *needed: Pool, task: Task | None = None) -> dict[Pool, Any]:
     """The pools of the data, with a line about what was read.
 
+    Args:
+        task: what the model will be asked.
+
     Raises:
-        CodeUnlearnError: one of those needed is empty.
+        CodeUnlearnError: one of those needed is empty; or the data are running text and the model translates.
     """
     loaded = load_pairs(data)
+    if task is not None and task.name == "translation" and loaded.kind != "pairs":
+        raise CodeUnlearnError(
+            f"{data.data} holds no two columns of text, and the model translates; give parallel text, or a model without an "
+            "encoder."
+        )
     screen.print(str(loaded.report), highlight=False)
     return filled_pools(loaded.dataset, needed, data.data)
 
 
-def read_topic(name: str, about: TopicWords | None = None) -> Topic:
+def read_topic(name: str, about: TopicWords | None = None, language: str = "english") -> Topic:
     """A topic given as a word, a list of forms or a file of sentences.
+
+    Args:
+        language: of the prompts.
 
     Raises:
         CodeUnlearnError: it is given in two ways, or is no topic.
@@ -35,8 +47,10 @@ def read_topic(name: str, about: TopicWords | None = None) -> Topic:
     if about.forms is not None and about.sentences is not None:
         raise CodeUnlearnError("A topic is given by --forms or by --sentences, not both; leave one out.")
     if about.sentences is not None:
-        return Topic.from_sentences(name, about.sentences)
-    return Topic.from_word(name) if about.forms is None else Topic.from_forms(name, words(about.forms))
+        return Topic.from_sentences(name, about.sentences, language=language)
+    if about.forms is not None:
+        return Topic.from_forms(name, words(about.forms), language=language)
+    return Topic.from_word(name, language=language)
 
 
 def refuse_without_topic(about: TopicWords, neighbours: str | None) -> None:
@@ -60,13 +74,14 @@ def topic_sets(
     An empty list of neighbours means none.
 
     Args:
-        settings: sizes, draws, minimum and seed of `build_topic_sets`.
+        settings: sizes, draws, minimum, seed and language of the answers, as of `build_topic_sets`.
 
     Raises:
         CodeUnlearnError: the list of target words is empty; or as `build_topic_sets`.
     """
     if target is not None and not words(target):
         raise CodeUnlearnError("--target-words names no word; give words separated by commas, or leave it out.")
-    related = None if neighbours is None else {word: Topic.from_word(word) for word in words(neighbours)}
+    named = None if neighbours is None else words(neighbours)
+    related = None if named is None else {word: Topic.from_word(word, language=topic.language) for word in named}
     sets = build_topic_sets(topic, pools, neighbours=related, **settings)
     return sets if target is None else replace(sets, target_words=words(target))

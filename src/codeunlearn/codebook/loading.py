@@ -48,6 +48,17 @@ def load_model(
         return _unchanged_meanwhile(Path(name), lambda: _load(name, dtype, check_ledger)).eval()
 
 
+def saved_type(name: str | Path) -> str | None:
+    """The ``model_type`` of a saved model, of which only ``config.json`` is read.
+
+    Raises:
+        CodeUnlearnError: there is no such model; its files ask for code.
+    """
+    name = _found(name, slashes=(1,))
+    with _opening(name, f"The model in {name}"):
+        return check_source(name).get(CONFIG, {}).get("model_type")
+
+
 def _load(name: str, dtype: torch.dtype | Literal["auto"], check_ledger: bool) -> Any:
     settings = check_source(name)
     if Path(name).is_dir():

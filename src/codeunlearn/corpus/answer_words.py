@@ -47,12 +47,17 @@ class ParallelText:
 
     sources: list[str]
     targets: list[str]
+    wrong: Sequence[Sequence[str] | None] = ()
+    """Wrong answers, row by row; empty where the text has none."""
     _found: dict[Topic, list[int]] = field(default_factory=dict["Topic", list[int]], init=False, repr=False)
 
     @classmethod
     def of(cls, pairs: Dataset | ParallelText) -> ParallelText:
-        """From a data set with the columns ``source`` and ``target``; a `ParallelText` is returned as it is."""
-        return pairs if isinstance(pairs, ParallelText) else cls(pairs["source"][:], pairs["target"][:])
+        """From a data set with the columns ``source`` and ``target``, and perhaps ``wrong``; or as it is."""
+        if isinstance(pairs, ParallelText):
+            return pairs
+        wrong = pairs["wrong"][:] if "wrong" in pairs.column_names else ()
+        return cls(pairs["source"][:], pairs["target"][:], wrong)
 
     def __len__(self) -> int:
         return len(self.sources)

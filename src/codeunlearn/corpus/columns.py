@@ -15,8 +15,10 @@ from codeunlearn.validation import shown
 Place = tuple[str | int, ...]
 """The way from a row to a value: names of nested records, or the number of a cell."""
 
-GUESSES = (("source", "target"), ("en", "fr"), ("english", "french"), ("src", "tgt"))
-_SIDES = (*GUESSES, ("eng", "fra"), ("eng", "fre"))
+_TRANSLATED = (("source", "target"), ("en", "fr"), ("english", "french"), ("src", "tgt"))
+_ANSWERED = (("question", "answer"), ("prompt", "completion"))
+GUESSES = (*_TRANSLATED, *_ANSWERED)
+_SIDES = (*GUESSES, ("eng", "fra"), ("eng", "fre"), ("text", "label"))
 """Words that name the two sides within longer names, such as ``english_text`` and ``french_text``."""
 NESTED = "translation"
 HOW_TO_NAME = "name two columns with --source-column and --target-column, by name or by number"
@@ -81,7 +83,7 @@ def looks_like_header(cells: Sequence[str], source: str | None, target: str | No
         return True
     if source is None or target is None:
         return False
-    usual = {name for guess in GUESSES for name in guess}
+    usual = {name for guess in _TRANSLATED for name in guess}
     asked = {folded(source), folded(target)}
     return asked <= set(names) or bool(usual & set(names)) or any(_number(name) is None for name in asked)
 
@@ -188,8 +190,11 @@ def _fault(pair: Pair, sample: Sequence[Any]) -> str | None:
 
 
 def _no_sentences(pair: Pair, sample: Sequence[Any]) -> str | None:
-    """Why a column is not to be guessed: labels that come again and again, or names of files, rows and the like."""
-    for column in pair:
+    """Why a column is not to be guessed: labels that come again and again, or names of files, rows and the like.
+
+    Answers may be few and short.
+    """
+    for column in () if (pair[0].leaf, pair[1].leaf) in _ANSWERED else pair:
         texts = [value.strip() for value in _values(column, sample) if isinstance(value, str)]
         alone = [text for text in texts if text and not any(map(str.isspace, text))]
         if len(texts) < _ROWS_THAT_SHOW_A_CONSTANT or len(alone) < _NEARLY_ALL * len(texts):

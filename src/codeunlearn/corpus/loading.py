@@ -1,4 +1,7 @@
-"""Parallel text from a file or the Hub, as a ``datasets.Dataset`` with the columns ``source`` and ``target``.
+"""Parallel text, questions or running text from a file or the Hub, as a ``datasets.Dataset`` with ``source`` and ``target``.
+
+What is no translation has the same columns: the prompt is the source and its answer the target (`codeunlearn.corpus.documents`).
+There may be two more: ``wrong`` answers, and the ``document`` that keeps pairs in one pool.
 
 Bad rows are counted and skipped, never guessed at: a side that is missing, bytes that are not UTF-8, a sentence that is
 longer than any translation model reads at once.
@@ -6,7 +9,7 @@ longer than any translation model reads at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -14,9 +17,8 @@ from typing import Any
 
 from datasets import Dataset
 
-from codeunlearn.corpus.columns import Pair, choose_columns
-from codeunlearn.corpus.lines import Skip, is_unicode
-from codeunlearn.corpus.matching import normal_form
+from codeunlearn.corpus.documents import Asked, Kind, reading_of
+from codeunlearn.corpus.lines import Skip
 from codeunlearn.corpus.pools import Pool, split_pools
 from codeunlearn.corpus.rows import EXPECTED, Table, file_table, hub_table
 from codeunlearn.corpus.samples import SAMPLES
@@ -34,7 +36,8 @@ class LoadReport:
     Attributes:
         data: the file or data set, as the user named it.
         kept: rows in the result.
-        columns: names of the source and the target column; empty for a text that ships with the package.
+        columns: names of the source and the target column, or of the one that is read; empty for a text that ships with the
+            package.
         skipped: rows left out, by reason.
     """
 
@@ -57,22 +60,27 @@ class LoadReport:
 
 @dataclass(frozen=True)
 class LoadedPairs:
-    """Parallel text and the account of how it was read."""
+    """Pairs and the account of how they were read.
+
+    Attributes:
+        kind: what they are pairs of.
+    """
 
     dataset: Dataset
     report: LoadReport
+    kind: Kind = "pairs"
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Where parallel text comes from.
+    """Where text comes from.
 
     Attributes:
-        data: the name of a text that ships with the package (`codeunlearn.corpus.samples`), a local .tsv, .csv, .jsonl
+        data: the name of a text that ships with the package (`codeunlearn.corpus.samples`), a local .txt, .tsv, .csv, .jsonl
             (each also .gz) or .parquet file, or a Hub data set.
         config: the Hub data set's configuration, such as ``en-fr``.
-        source_column: the English side's name, or its number from 1; guessed when absent.
-        target_column: the French side's name or number; guessed when absent.
+        source_column: name of the prompts' side, the English one of translations, or its number from 1; guessed when absent.
+        target_column: name or number of the answers' side, the French one; guessed when absent.
         limit: read at most this many usable pairs.
         max_characters: a longer side makes a row over-long.
     """
@@ -86,7 +94,7 @@ class DataConfig:
 
 
 def load_pairs(config: DataConfig | str) -> LoadedPairs:
-    """Reads parallel text.
+    """Reads pairs of a prompt and its answer.
 
     Raises:
         CodeUnlearnError: the file is missing, empty, damaged, of an unknown kind, or has no two columns of text that are
@@ -99,18 +107,19 @@ def load_pairs(config: DataConfig | str) -> LoadedPairs:
         )
     report = LoadReport(config.data)
     if config.data in SAMPLES:
-        return _loaded(SAMPLES[config.data].pairs(config.limit), report)
+        return _loaded([Asked(*pair) for pair in SAMPLES[config.data].pairs(config.limit)], report)
     table = _table(config, report.skip)
     sample = list(islice(table.rows, ROWS_THAT_SHOW_FAULTS))
     if not sample:
         raise _nothing_usable(report)
-    columns = choose_columns(table.columns, config.source_column, config.target_column, sample, config.data)
-    report.columns = (columns[0].shown, columns[1].shown)
-    usable = _usable(chain(sample, table.rows), columns, config.max_characters, report.skip)
+    asked = config.source_column, config.target_column
+    reading = reading_of(table.columns, *asked, sample, config.data, config.max_characters)
+    report.columns = reading.columns
+    usable = (pair for row in chain(sample, table.rows) for pair in reading.pairs(row, report.skip))
     pairs = list(islice(usable, config.limit))
     if not pairs:
         raise _nothing_usable(report)
-    return _loaded(pairs, report)
+    return _loaded(pairs, report, reading.kind)
 
 
 def filled_pools(dataset: Dataset, needed: Iterable[Pool], where: str) -> dict[Pool, Dataset]:
@@ -137,9 +146,14 @@ def _nothing_usable(report: LoadReport) -> CodeUnlearnError:
     return CodeUnlearnError(f"{report.data} holds no usable sentence pair ({report}); {EXPECTED}.")
 
 
-def _loaded(pairs: list[tuple[str, str]], report: LoadReport) -> LoadedPairs:
+def _loaded(pairs: list[Asked], report: LoadReport, kind: Kind = "pairs") -> LoadedPairs:
     report.kept = len(pairs)
-    return LoadedPairs(Dataset.from_dict({"source": [p[0] for p in pairs], "target": [p[1] for p in pairs]}), report)
+    columns: dict[str, list[Any]] = {"source": [p.prompt for p in pairs], "target": [p.answer for p in pairs]}
+    if any(p.wrong for p in pairs):
+        columns["wrong"] = [list(p.wrong) for p in pairs]
+    if any(p.document for p in pairs):
+        columns["document"] = [p.document for p in pairs]
+    return LoadedPairs(Dataset.from_dict(columns), report, kind)
 
 
 def _table(config: DataConfig, skip: Skip) -> Table:
@@ -149,23 +163,3 @@ def _table(config: DataConfig, skip: Skip) -> Table:
     if path.suffix or config.data.count("/") > 1 or config.data.startswith((".", "/")):
         raise CodeUnlearnError(f"There is no file {config.data}; {EXPECTED}.")
     return hub_table(config.data, config.config)
-
-
-def _usable(rows: Iterable[Any], columns: Pair, most: int, skip: Skip) -> Iterator[tuple[str, str]]:
-    for row in rows:
-        source, target = columns[0].value(row), columns[1].value(row)
-        if not (isinstance(source, str) and isinstance(target, str) and _is_seen(source) and _is_seen(target)):
-            skip("with a side missing")
-        elif max(len(source), len(target)) > most:
-            skip(f"longer than {most} characters")
-        elif not (is_unicode(source) and is_unicode(target)):
-            skip("not UTF-8")
-        elif "\0" in source or "\0" in target:
-            skip("with a null character")
-        else:
-            yield source.strip(), target.strip()
-
-
-def _is_seen(text: str) -> bool:
-    """Whether anything of it shows: soft hyphens and zero-width spaces alone are no sentence."""
-    return any("!" <= character <= "~" for character in text) or bool(normal_form(text).strip())

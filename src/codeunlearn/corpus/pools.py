@@ -1,13 +1,15 @@
 """Three disjoint pools, decided by a hash of the source sentence alone.
 
 Search happens on train, choices on validation, reporting on test. Because the pool is a function of the normalised
-sentence, equal sentences never sit in two pools, whatever file, order or limit they come with.
+sentence, equal sentences never sit in two pools, whatever file, order or limit they come with. All pairs of a document are in
+its pool; a prompt that documents of several pools hold stays in the first of them alone.
 """
 
 from __future__ import annotations
 
 import hashlib
 import unicodedata
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal, get_args
 
 from codeunlearn.corpus.matching import normal_form
@@ -33,8 +35,17 @@ def pool_of(sentence: str) -> Pool:
 
 
 def split_pools(dataset: Dataset) -> dict[Pool, Dataset]:
-    """Splits a data set with a ``source`` column into its three pools, order kept."""
+    """Splits a data set with a ``source`` column, and perhaps a ``document`` column, into its three pools, order kept."""
+    sources: list[str] = dataset["source"][:]
+    documents: list[str | None] = dataset["document"][:] if "document" in dataset.column_names else []
+    pools: list[Pool] = [pool_of(of or source) for source, of in zip_longest(sources, documents)]
+    first: dict[str, Pool] = {}
+    if documents:
+        by_pool = sorted(range(len(sources)), key=lambda row: POOLS.index(pools[row]))
+        for row in by_pool:
+            first.setdefault(normalise(sources[row]), pools[row])
     members: dict[Pool, list[int]] = {pool: [] for pool in POOLS}
-    for row, sentence in enumerate(dataset["source"]):
-        members[pool_of(sentence)].append(row)
+    for row, pool in enumerate(pools):
+        if not documents or first[normalise(sources[row])] == pool:
+            members[pool].append(row)
     return {pool: dataset.select(rows) for pool, rows in members.items()}

@@ -21,10 +21,11 @@ from codeunlearn.files import reason
 
 ROWS_THAT_SHOW_COLUMNS = 100  # a row of JSON Lines may leave out a column
 DEEPEST_COLUMN = 4
-KINDS = ".tsv, .csv, .jsonl (each also .gz) or .parquet"
+KINDS = ".txt, .tsv, .csv, .jsonl (each also .gz) or .parquet"
 EXPECTED = (
     "expected two columns of parallel text: a TSV with `source<TAB>target` lines, or CSV, JSON Lines, Parquet or a Hub "
-    "data set with columns such as source/target, en/fr, or translation.en/translation.fr"
+    "data set with columns such as source/target, en/fr, or translation.en/translation.fr; or question/answer, "
+    "prompt/completion, messages, text/label or text, or a .txt with one document a line"
 )
 
 
@@ -53,6 +54,8 @@ def file_table(path: Path, source: str | None, target: str | None, skip: Skip) -
     check_is_file(path)
     if path.stat().st_size == 0:
         raise CodeUnlearnError(f"{path} is empty; {EXPECTED}.")
+    if kind == ".txt" and source is None and target is None and not _begins_with_cells(path):
+        return Table([Column("text", ("text",))], ({"text": line} for line in text_lines(path, skip)))
     if kind in delimited:
         return _cell_table(delimited[kind](path, skip), path, source, target)
     if kind in (".jsonl", ".json"):
@@ -77,6 +80,11 @@ def hub_table(name: str, config: str | None) -> Table:
         ) from error
     columns = _schema_columns(dataset.features.arrow_schema)
     return Table(columns, iter(dataset.select_columns(_outermost(columns))))
+
+
+def _begins_with_cells(path: Path) -> bool:
+    """Whether the first line that is not empty has a tab."""
+    return "\t" in next((line for line in text_lines(path, lambda _: None) if line.strip()), "")
 
 
 def _cell_table(rows: Iterator[list[str]], path: Path, source: str | None, target: str | None) -> Table:

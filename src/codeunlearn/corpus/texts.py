@@ -32,14 +32,17 @@ class Text:
     parts: tuple[DataConfig, ...]
 
     @cached_property
+    def dataset(self) -> Dataset:
+        return concatenate_datasets([load_pairs(part).dataset for part in self.parts])
+
+    @cached_property
     def pairs(self) -> ParallelText:
-        loaded = [ParallelText.of(load_pairs(part).dataset) for part in self.parts]
-        return ParallelText([s for text in loaded for s in text.sources], [t for text in loaded for t in text.targets])
+        return ParallelText.of(self.dataset)
 
     @cached_property
     def pools(self) -> dict[Pool, Dataset]:
         named = " and ".join(part.data for part in self.parts)
-        return filled_pools(_dataset(self.pairs.sources, self.pairs.targets), ["train", "test"], named)
+        return filled_pools(self.dataset, ["train", "test"], named)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -77,7 +80,3 @@ def write_lines(pairs: Iterable[tuple[str, str]], path: Path) -> None:
     with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8") as file:
         for source, target in pairs:
             file.write(json.dumps({"source": source, "target": target}, ensure_ascii=False) + "\n")
-
-
-def _dataset(sources: Sequence[str], targets: Sequence[str]) -> Dataset:
-    return Dataset.from_dict({"source": list(sources), "target": list(targets)})

@@ -305,11 +305,14 @@ def _pairs(text: ParallelText, rows: Iterable[int]) -> list[Example]:
     """The rows with equal sentences merged, in order of first appearance."""
     sources: dict[str, str] = {}
     references: dict[str, dict[str, None]] = {}
+    wrong: dict[str, dict[str, None]] = {}
     for row in rows:
         key = normalise(text.sources[row])
         sources.setdefault(key, text.sources[row])
         references.setdefault(key, {})[text.targets[row]] = None
-    return [Example(sources[key], tuple(targets)) for key, targets in references.items()]
+        if text.wrong:
+            wrong.setdefault(key, {}).update(dict.fromkeys(text.wrong[row] or ()))
+    return [Example(sources[key], tuple(targets), tuple(wrong.get(key, ()))) for key, targets in references.items()]
 
 
 def _sample(pairs: list[Example], size: int, seed: int) -> list[Example]:

@@ -107,6 +107,31 @@ _METRICS: dict[str, MetricLabel] = {
             ("_f", "translation and reference given each other"),
         )
     },
+    "cross_entropy": MetricLabel(
+        "Cross-entropy", DOWN, "Nats per token of the right answers, under forced decoding.", to_100=False, decimals=3
+    ),
+    "perplexity": MetricLabel("Perplexity", DOWN, "e to the power of the cross-entropy.", to_100=False),
+    "probability": MetricLabel(
+        "Probability of answers", "", "Of the right answers, normalised for their lengths, in per cent."
+    ),
+    "exact_memorization": MetricLabel(
+        "Exact memorization", "", "Share of the right answer's tokens that the model finds most probable, in per cent."
+    ),
+    "truth_ratio": MetricLabel(
+        "Truth ratio", "", "On the topic, how alike right and wrong answers are to the model; elsewhere, how unlike."
+    ),
+    "probability_w_options": MetricLabel(
+        "Probability among options", "", "Of the right answer among it and the wrong ones, in per cent."
+    ),
+    "multiple_choice": MetricLabel(
+        "Multiple choice", "", "Percentage of prompts whose right answer is more probable than each wrong one."
+    ),
+    "rougeL_recall": MetricLabel(
+        "ROUGE-L recall", UP, "Share of the right answer's words that the model's has in the same order, in per cent."
+    ),
+    "exact_match": MetricLabel("Exact match", UP, "Percentage of answers that are a right one."),
+    "accuracy": MetricLabel("Accuracy", UP, "Percentage of texts whose class is right."),
+    "macro_f1": MetricLabel("Macro F1", UP, "Mean of the classes' F1, in per cent."),
     "fluency": MetricLabel(
         "Fluency, bits per character",
         DOWN,

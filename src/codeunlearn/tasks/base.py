@@ -11,11 +11,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 from pydantic import AliasChoices, Field
 
+from codeunlearn.codebook.architectures import find_architecture
+from codeunlearn.codebook.loading import saved_type
 from codeunlearn.codebook.prefix import Frame, prompt_frame
+from codeunlearn.codebook.wrappers import unwrapped
 from codeunlearn.registry import Registry
 
 if TYPE_CHECKING:
@@ -115,5 +119,30 @@ class Task(Protocol):
         ...
 
 
-TASKS: Registry[Task] = Registry("task", lambda: import_module("codeunlearn.tasks.translation"))
+def _load() -> None:
+    for name in ("translation", "completion", "classification"):
+        import_module(f"codeunlearn.tasks.{name}")
+
+
+TASKS: Registry[Task] = Registry("task", _load)
 """Tasks by name."""
+
+_OF_HEADS = {
+    "AutoModelForSeq2SeqLM": "translation",
+    "AutoModelForCausalLM": "completion",
+    "AutoModelForSequenceClassification": "classification",
+}
+
+
+def task_of(model: Any) -> Task:
+    """What a model is asked unless another task is named: what its family is opened for.
+
+    Args:
+        model: the model itself, or the folder or Hub name of a saved one.
+
+    Raises:
+        CodeUnlearnError: there is no such model.
+    """
+    kind = saved_type(model) if isinstance(model, str | Path) else unwrapped(model).config.model_type
+    architecture = find_architecture(kind)
+    return TASKS.get(_OF_HEADS.get(architecture.auto.__name__, "translation") if architecture else "translation")

@@ -1,7 +1,7 @@
-"""How probable a model finds given translations, token by token: forced decoding (teacher forcing), in batches.
+"""How probable a model finds given answers, token by token: forced decoding (teacher forcing), in batches.
 
-At every position the model has read the source and the target so far; what counts is the probability that it gives the
-target's next token, and how many tokens it would rather say.
+At every position the model has read the source (the prompt) and the target (the answer) so far; what counts is the
+probability that it gives the target's next token, and how many tokens it would rather say.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from codeunlearn.codebook import evaluating, source_prefix
-from codeunlearn.codebook.encoding import encode, pad_id, padded
+from codeunlearn.codebook import evaluating, prompt_frame
+from codeunlearn.codebook.encoding import encode, pad_id, padded, padded_with_mask
+from codeunlearn.codebook.prompts import encode_prompts, encode_rows, goes_on
 from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.batches import by_length
@@ -26,7 +27,7 @@ _IGNORED = -100
 
 
 class ForcedTokens(NamedTuple):
-    """The tokens of one target, special ones such as the end mark included, as the model was trained on them.
+    """The tokens of one target, special ones such as the end mark included, as an encoder-decoder model was trained on them.
 
     Attributes:
         log_probabilities: [tokens], natural logarithm.
@@ -46,38 +47,46 @@ def force(
     targets: Sequence[str],
     *,
     prefix: str | None = None,
+    suffix: str | None = None,
     batch_tokens: int | None = None,
     with_spans: bool = False,
 ) -> list[ForcedTokens]:
-    """Scores every target given its source, in order, with any encoder-decoder model on the device where it is.
+    """Scores every target given its source, in order, on the device where the model is.
+
+    Of a model without an encoder, targets are what follows their sources, and no end mark is scored.
 
     Args:
         prefix: put before every source, such as T5's task prefix; the model's own if absent, the empty text for none.
-        batch_tokens: bound on the padded target tokens of a batch; the logits of all of them are in memory. What suits the
-            device when absent.
+        suffix: put behind every source, likewise.
+        batch_tokens: bound on the padded target tokens of a batch (of a model without an encoder, those of source and target);
+            the logits of all of them are in memory. What suits the device when absent.
         with_spans: also say where the tokens stand in their target; needs a fast tokenizer.
 
     Sources and targets are cut at 512 tokens, or where the model's positions end.
     """
-    if not model.config.is_encoder_decoder:
-        raise CodeUnlearnError("Forced decoding needs an encoder-decoder model (AutoModelForSeq2SeqLM).")
     limit: Any = getattr(model.config, "max_position_embeddings", None)
-    most = min(_LONGEST, limit or _LONGEST)
-    prefix = source_prefix(model, prefix)
-    inputs = encode(tokenizer, [prefix + source for source in sources], most).ids
-    targeted = encode(tokenizer, targets, most, as_target=True, with_spans=with_spans)
-    labels = targeted.ids
+    most, frame = min(_LONGEST, limit or _LONGEST), prompt_frame(model, prefix, suffix)
+    if goes_on(model):
+        rows = encode_rows(tokenizer, sources, targets, frame, most)
+        inputs, labels, spans = [row.prompt for row in rows], [row.answer for row in rows], [row.spans for row in rows]
+        lengths = [len(row.prompt) + len(row.answer) for row in rows]
+        forced = _force_continuations
+    elif model.config.is_encoder_decoder:
+        inputs = encode_prompts(model, tokenizer, sources, frame, most).ids
+        targeted = encode(tokenizer, targets, most, as_target=True, with_spans=with_spans)
+        labels, spans = targeted.ids, targeted.spans
+        lengths, forced = [len(ids) for ids in labels], _force_batch
+    else:
+        raise CodeUnlearnError("Forced decoding needs a model that says words, not one that classifies them.")
     found: list[ForcedTokens | None] = [None] * len(labels)
     budget = batch_tokens or suitable_batch_tokens(model.device) // 4
     with evaluating(model), torch.inference_mode():
-        for batch in by_length([len(ids) for ids in labels], budget, ties=[len(ids) for ids in inputs]):
-            forced = _force_batch(model, tokenizer, [inputs[i] for i in batch], [labels[i] for i in batch])
-            for i, tokens in zip(batch, forced, strict=True):
+        for batch in by_length(lengths, budget, ties=[len(ids) for ids in inputs]):
+            scored = forced(model, tokenizer, [inputs[i] for i in batch], [labels[i] for i in batch])
+            for i, tokens in zip(batch, scored, strict=True):
                 found[i] = tokens
-    forced = [tokens for tokens in found if tokens is not None]
-    return (
-        [tokens._replace(spans=at) for tokens, at in zip(forced, targeted.spans, strict=True)] if with_spans else forced
-    )
+    every = [tokens for tokens in found if tokens is not None]
+    return [tokens._replace(spans=at) for tokens, at in zip(every, spans, strict=True)] if with_spans else every
 
 
 def _force_batch(
@@ -91,8 +100,28 @@ def _force_batch(
         attention_mask=padded([[1] * len(ids) for ids in inputs], 0).to(device),
         labels=wanted,
     ).logits.float()
-    chosen = logits.gather(2, wanted.clamp_min(0)[..., None])
-    log_probabilities = (chosen[..., 0] - logits.logsumexp(-1)).double().cpu().numpy()
-    ranks = ((logits > chosen).sum(-1) + 1).cpu().numpy()
+    log_probabilities, ranks = _of_tokens(logits, wanted)
     for row, ids in enumerate(labels):
         yield ForcedTokens(log_probabilities[row, : len(ids)], ranks[row, : len(ids)])
+
+
+def _force_continuations(
+    model: Any, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[list[int]], answers: Sequence[list[int]]
+) -> Iterator[ForcedTokens]:
+    rows = [[*prompt, *answer] for prompt, answer in zip(prompts, answers, strict=True)]
+    device, first = model.device, min(map(len, prompts))
+    ids, mask = (part.to(device) for part in padded_with_mask(rows, pad_id(tokenizer)))
+    # The output layer, the widest of a small model, sees no token that lies before all answers.
+    kept = ids.shape[1] - first + 1
+    logits: Tensor = model(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=kept).logits
+    log_probabilities, ranks = _of_tokens(logits[:, -kept:-1].float(), ids[:, first:])
+    for row, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
+        places = slice(len(prompt) - first, len(prompt) - first + len(answer))
+        yield ForcedTokens(log_probabilities[row, places], ranks[row, places])
+
+
+def _of_tokens(logits: Tensor, wanted: Tensor) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Log probabilities and ranks of the wanted tokens, both [batch, length]."""
+    chosen = logits.gather(2, wanted.clamp_min(0)[..., None])
+    log_probabilities = (chosen[..., 0] - logits.logsumexp(-1)).double().cpu().numpy()
+    return log_probabilities, ((logits > chosen).sum(-1) + 1).cpu().numpy()

@@ -34,12 +34,14 @@ class Translation:
     ) -> Answers:
         how = how or DecodingConfig()
         how = how if view.prefix is None else replace(how, prefix=view.prefix)
+        how = how if view.suffix is None else replace(how, suffix=view.suffix)
         return translate_counted(view.model, view.tokenizer, prompts, how, progress=progress)
 
     def forced(
         self, view: View, prompts: Sequence[str], answers: Sequence[str], *, with_spans: bool = False
     ) -> list[ForcedTokens]:
-        return force(view.model, view.tokenizer, prompts, answers, prefix=view.prefix, with_spans=with_spans)
+        prefix, suffix = view.prefix, view.suffix
+        return force(view.model, view.tokenizer, prompts, answers, prefix=prefix, suffix=suffix, with_spans=with_spans)
 
 
 TASKS.register("translation")(Translation())

@@ -138,6 +138,13 @@ class Outputs:
         """What the system gives to the tokens of the wanted answers, with their places."""
         return self.task.forced(self.view, self.prompts, self.wanted, with_spans=bool(self.test.words))
 
+    @cached_property
+    def wrong_forced(self) -> list[list[ForcedTokens]]:
+        """By prompt, what the system gives to the tokens of each of its wrong answers."""
+        asked = [(example.prompt, wrong) for example in self.test.examples for wrong in example.wrong]
+        found = iter(self.task.forced(self.view, [one[0] for one in asked], [one[1] for one in asked]) if asked else ())
+        return [[next(found) for _ in example.wrong] for example in self.test.examples]
+
 
 Metric = Callable[[Outputs], Score | None]
 """None where the metric does not apply, such as one of the topic's words on a set without words."""
@@ -160,7 +167,7 @@ def on_texts(metric: TextMetric) -> Metric:
 
 
 def _load() -> None:
-    for name in ("lexical", "french.meteor", "french.words", "knowledge"):
+    for name in ("lexical", "french.meteor", "french.words", "knowledge", "answers"):
         import_module(f"codeunlearn.evaluation.metrics.{name}")
 
 

@@ -26,7 +26,8 @@ def extraction(outputs: Outputs) -> Score:
     """Mean extraction strength of the wanted answers, per cent."""
     values = [100 * extraction_strength(tokens.ranks) for tokens in outputs.forced]
     sums = sentence_mean(values)
-    return Score(EXTRACTION, sums.value, "forced|1-k/T|end mark:yes", len(sums), values, sums)
+    ended = "no" if outputs.task.name == "completion" else "yes"
+    return Score(EXTRACTION, sums.value, f"forced|1-k/T|end mark:{ended}", len(sums), values, sums)
 
 
 @METRICS.register(PROBABILITY)

@@ -1,0 +1,75 @@
+"""Completion with a model that goes on: the prompt is the beginning of a text, a question or a message, the answer what follows.
+
+What stands around a prompt is the model's own frame (``config.source_prefix`` and ``config.source_suffix``), such as that of
+its chat template (`codeunlearn.codebook.chat_frame`) or ``Question: `` and a line ``Answer:`` behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import torch
+
+from codeunlearn.codebook import Frame
+from codeunlearn.codebook.encoding import pad_id
+from codeunlearn.codebook.prompts import encode_rows, goes_on
+from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.tasks.base import TASKS, Batch, Example, View
+from codeunlearn.tasks.batches import IGNORED_LABEL, PadToStep
+from codeunlearn.tasks.forced import ForcedTokens, force
+from codeunlearn.tasks.generating import Answers, DecodingConfig, Progress, answer_counted
+
+
+class Completion:
+    """See the module."""
+
+    name: ClassVar[str] = "completion"
+    languages: ClassVar[tuple[str, str]] = ("english", "english")
+
+    def batch(
+        self,
+        tokenizer: Any,
+        examples: Sequence[Example],
+        *,
+        prefix: str = "",
+        suffix: str = "",
+        max_tokens: int = 512,
+    ) -> Batch:
+        """Prompt and answer in one row; learned is the answer, and its end where it answers a question (a suffix)."""
+        prompts, answers = [one.prompt for one in examples], [one.answer for one in examples]
+        ends = [tokenizer.eos_token_id] if suffix and isinstance(tokenizer.eos_token_id, int) else []
+        rows: list[dict[str, list[int]]] = []
+        for row in encode_rows(tokenizer, prompts, answers, Frame(prefix, suffix), max_tokens - len(ends)):
+            learned = [*row.answer, *ends]
+            rows.append(
+                {"input_ids": [*row.prompt, *learned], "labels": [*[IGNORED_LABEL] * len(row.prompt), *learned]}
+            )
+        inputs = PadToStep(pad_id(tokenizer))(rows)
+        return Batch(inputs, inputs.pop("labels"), inputs["attention_mask"].to(torch.bool))
+
+    def answer(
+        self, view: View, prompts: Sequence[str], how: DecodingConfig | None = None, progress: Progress | None = None
+    ) -> Answers:
+        """See `Task.answer`.
+
+        Raises:
+            CodeUnlearnError: the model has an encoder, or says no words.
+        """
+        if not goes_on(view.model):
+            raise CodeUnlearnError("Only a model without an encoder goes on with a text (AutoModelForCausalLM).")
+        how = how or DecodingConfig()
+        how = how if view.prefix is None else replace(how, prefix=view.prefix)
+        how = how if view.suffix is None else replace(how, suffix=view.suffix)
+        return answer_counted(view.model, view.tokenizer, prompts, how, progress=progress)
+
+    def forced(
+        self, view: View, prompts: Sequence[str], answers: Sequence[str], *, with_spans: bool = False
+    ) -> list[ForcedTokens]:
+        """See `Task.forced`; an end mark is no part of an answer."""
+        prefix, suffix = view.prefix, view.suffix
+        return force(view.model, view.tokenizer, prompts, answers, prefix=prefix, suffix=suffix, with_spans=with_spans)
+
+
+TASKS.register(Completion.name)(Completion())
