@@ -104,7 +104,11 @@ def test_without_wrong_answers_nothing_is_said_of_them() -> None:
 @pytest.mark.parametrize(
     ("said", "right", "expected"),
     [
-        ("police killed the gunman", "police kill the gunman", 100),  # S2 of Lin (2004), section 3: equal, for the stems are
+        (
+            "police killed the gunman",
+            "police kill the gunman",
+            100,
+        ),  # S2 of Lin (2004), section 3: equal, for the stems are
         ("the gunman kill police", "police killed the gunman", 50),  # S3
         ("the gunman police killed", "police killed the gunman", 50),  # S4
         ("police ended the gunman", "police killed the gunman", 75),  # three of four in order

@@ -24,7 +24,13 @@ WIDTH, LEXICAL, RESIDUAL, S = 16, 20, 60, 5
 
 def bottleneck(mode: DeletionMode = "refill", s: int = S) -> ConceptBottleneck:
     config = BottleneckConfig(
-        WIDTH, LEXICAL + RESIDUAL, WIDTH, s, autoencoder=False, lexical_codes=LEXICAL, deletion_mode=mode
+        d_model=WIDTH,
+        num_codes=LEXICAL + RESIDUAL,
+        code_dim=WIDTH,
+        top_s=s,
+        autoencoder=False,
+        lexical_codes=LEXICAL,
+        deletion_mode=mode,
     )
     made = ConceptBottleneck(config).eval()
     generator = torch.Generator().manual_seed(1)
@@ -132,9 +138,9 @@ def test_compiled_is_as_eager_before_and_after_a_deletion() -> None:
 
 def test_lexical_codes_need_their_own_shape() -> None:
     with pytest.raises(CodeUnlearnError, match="residual codes are needed"):
-        BottleneckConfig(WIDTH, 20, WIDTH, 2, autoencoder=False, lexical_codes=20)
+        BottleneckConfig(d_model=WIDTH, num_codes=20, code_dim=WIDTH, top_s=2, autoencoder=False, lexical_codes=20)
     with pytest.raises(CodeUnlearnError, match="autoencoder=False"):
-        BottleneckConfig(WIDTH, 40, WIDTH, 2, lexical_codes=20)
+        BottleneckConfig(d_model=WIDTH, num_codes=40, code_dim=WIDTH, top_s=2, lexical_codes=20)
 
 
 def test_pieces_of_text_have_their_mean_as_code_and_others_their_neutral_state_moved() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor
 from transformers import (
-    DynamicCache,
     Gemma3ForCausalLM,
     Gemma3TextConfig,
     GPT2Config,
@@ -19,8 +17,7 @@ from transformers import (
     LlamaForCausalLM,
 )
 
-from codeunlearn.codebook import attach, bottleneck_for, goes_through, model_identity, run_to_site, skip_bottleneck
-from codeunlearn.codebook.sinks import find_sinks, passing, runs
+from codeunlearn.codebook import attach, bottleneck_for, skip_bottleneck
 
 BOS, IM_START = 1, 3
 LLAMA = {

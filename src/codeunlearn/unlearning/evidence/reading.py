@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook import evaluating, prompt_frame, require_bottleneck, run_to_site, unwrapped
+from codeunlearn.codebook.bottleneck import ConceptBottleneck
 from codeunlearn.codebook.encoding import Encoded, Span, padded_with_mask
 from codeunlearn.codebook.prompts import encode_prompts
 from codeunlearn.device import suitable_batch_tokens
@@ -34,9 +36,12 @@ class CodeReader:
     def __init__(self, model: Any, tokenizer: PreTrainedTokenizerBase, s: int, batch_tokens: int | None = None) -> None:
         self.model = unwrapped(model)
         self.tokenizer, self.s = tokenizer, s
-        self.bottleneck = require_bottleneck(model)
         self.batch_tokens = batch_tokens or suitable_batch_tokens(self.model.device)
         self.frame = prompt_frame(self.model)
+
+    @cached_property
+    def bottleneck(self) -> ConceptBottleneck:
+        return require_bottleneck(self.model)
 
     def read(self, sentences: Sequence[str]) -> CodeLists:
         """The codes of sentences."""
