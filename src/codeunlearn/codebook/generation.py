@@ -11,11 +11,10 @@ from typing import Annotated, Any, Literal
 
 from codeunlearn.codebook.untrusted import GENERATION
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.validation import Count, Field, Index, Positive, Shape, Share, validated
+from codeunlearn.validation import Count, Field, Index, Positive, Shape, Share, shown, validated
 
 _Ids = Annotated[list[Index], Field(min_length=1)]
 _Factor = Annotated[float, Field(ge=0.01, le=100)]
-_MOST_CHARACTERS = 40
 
 _NOTES = {"transformers_version", "_from_model_config", "_commit_hash", "_name_or_path"}
 _LEFT_ALONE: dict[str, tuple[Any, ...]] = {
@@ -26,7 +25,8 @@ _LEFT_ALONE: dict[str, tuple[Any, ...]] = {
     "forced_decoder_ids": (), "token_healing": (False,), "is_assistant": (False,), "use_mtp": (False,),
     "low_memory": (False,), "return_dict_in_generate": (False,), "output_attentions": (False,),
     "output_hidden_states": (False,), "output_scores": (False,), "output_logits": (False,), "top_h": (),
-    "cache_implementation": (), "cache_config": (), "max_cache_len": (), "compile_config": (), "disable_compile": (False,),
+    "cache_implementation": ("hybrid",), "cache_config": (), "max_cache_len": (), "compile_config": (),
+    "disable_compile": (False,),
     "continuous_batching_config": (), "prefill_chunk_size": (), "prompt_lookup_num_tokens": (),
     "max_matching_ngram_size": (2,), "num_assistant_tokens": (5, 20),
     "num_assistant_tokens_schedule": ("constant", "heuristic"), "assistant_confidence_threshold": (0.4,),
@@ -92,10 +92,10 @@ def checked_generation(settings: Mapping[str, Any], where: str) -> GenerationSha
         elif key in _NOTES:
             continue
         elif key not in _LEFT_ALONE:
-            raise CodeUnlearnError(f"{where} sets {_shown(key)}, which is no setting of a translation; take it out.")
+            raise CodeUnlearnError(f"{where} sets {shown(key, 40)}, which is no setting of a translation; take it out.")
         elif value is not None and not _among(value, _LEFT_ALONE[key]):
             raise CodeUnlearnError(
-                f"{where} sets {key} to {_shown(value)}, with which nothing here can translate; take it out."
+                f"{where} sets {key} to {shown(value, 40)}, with which nothing here can translate; take it out."
             )
     return validated(GenerationShape, own, where)
 
@@ -120,8 +120,3 @@ def generation_of(settings: Mapping[str, Mapping[str, Any]], config: str, name: 
 def _among(value: Any, allowed: tuple[Any, ...]) -> bool:
     """Whether it is one of them, of the same type; 0.0 stands for 0, and False does not."""
     return any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in allowed)
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 3]}..."

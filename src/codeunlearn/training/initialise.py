@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook.bottleneck import ConceptBottleneck, require_bottleneck
 from codeunlearn.codebook.encoding import encode, pad_id, padded
-from codeunlearn.codebook.probing import run_to_site
+from codeunlearn.codebook.probing import goes_through, run_to_site
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.batches import round_up
 from codeunlearn.validation import Count, NotNegative, Seed
@@ -90,7 +90,7 @@ def _sample_activations(
             rows = encode(tokenizer, batch, max_tokens=128).ids
             ids = padded(rows, pad_id(tokenizer)).to(model.device)
             mask = padded([[1] * len(row) for row in rows], 0).to(model.device)
-            states = run_to_site(model, ids, mask)[mask.bool()].float()
+            states = run_to_site(model, ids, mask)[goes_through(model, ids, mask)].float()
             found.append(states)
             total += len(states)
         if total >= 2 * wanted:  # twice, so that the tokens kept come from more sentences than strictly needed
