@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tables import table
 
 from codeunlearn.codebook import load_model, load_tokenizer, model_identity, require_bottleneck
 from codeunlearn.corpus.loading import load_pairs
@@ -28,7 +29,6 @@ from codeunlearn.files import write_json
 from codeunlearn.record import environment, public_name
 from codeunlearn.tasks.base import Example
 from codeunlearn.unlearning import CodeReader, make_recipe
-from codeunlearn.unlearning.evidence.code_lists import CodeLists
 from codeunlearn.unlearning.evidence.effects import Deletion, DeletionEffects
 
 NAMES = ("captain", "white", "Julien", "poor")
@@ -43,8 +43,7 @@ class Judge:
     """What deletions do to the topic's words, or to all words, of some sentences."""
 
     def __init__(self, model: Any, tokenizer: Any, pairs: list[Example], words: Iterable[str] = ()) -> None:
-        codes = require_bottleneck(model).codebook.num_codes
-        self.lists = CodeLists.read(CodeReader(model, tokenizer, DEPTH, 4096), [pair.prompt for pair in pairs], codes)
+        self.lists = CodeReader(model, tokenizer, DEPTH, 4096).read([pair.prompt for pair in pairs])
         self.effects = DeletionEffects(
             model, tokenizer, self.lists, [pair.answer for pair in pairs], words=tuple(words)
         )
@@ -154,6 +153,28 @@ def measure(model: Any, tokenizer: Any, pools: Any, name: str, seed: int) -> dic
     return {"topic": name, "sentences": len(judge.sentences), "topic_codes": len(truth), "presets": found}
 
 
+def tables(topics: list[dict[str, Any]]) -> dict[str, str]:
+    """Markdown by the name of its file: codes of every set and what it leaves; and how many of them are topic codes.
+
+    The reference is shown only where it leaves 5 % or less.
+    """
+    names = ("paper, S'=8", "paper, S'=72", "paired, S'=4", "recommended")
+    leaves: list[list[str]] = []
+    right: list[list[str]] = []
+    for topic in topics:
+        sets = topic["presets"]
+        reference = sets["reference"]
+        smallest = f"{reference['codes']}" if reference["topic_left"] <= LEFT else "none"
+        left_over = [f"{sets[n]['codes']} ({100 * sets[n]['topic_left']:.0f} %)" for n in ("greedy", *names)]
+        leaves.append([topic["topic"], smallest, *left_over])
+        hits = [f"{100 * sets[n]['precision']:.0f} % / {100 * sets[n]['recall']:.0f} %" for n in names]
+        right.append([topic["topic"], str(topic["topic_codes"]), *hits])
+    return {
+        "planted_truth": table(["topic", "reference", "greedy", *names], leaves),
+        "planted_precision": table(["topic", "topic codes", *names], right),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
@@ -171,6 +192,8 @@ def main() -> None:
         print(found[-1], flush=True)
     about = {"model": public_name(options.model), "fingerprint": model_identity(model), "seed": options.seed}
     write_json(options.out / "planted_truth.json", {**about, "topics": found, "environment": environment()})
+    for name, text in tables(found).items():
+        (options.out / f"{name}.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

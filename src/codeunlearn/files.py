@@ -16,7 +16,18 @@ from uuid import uuid4
 
 from codeunlearn.errors import CodeUnlearnError
 
-_UNFINISHED, _PART = ".codeunlearn-", ".part"  # how the name of what is not finished begins and ends
+
+def exists(path: Path) -> bool:
+    """Whether something stands there; False for what can be no name of a file: too long, or with a null byte."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Whether two paths name the same place, links followed."""
+    return one.samefile(other) if exists(one) and exists(other) else one.resolve() == other.resolve()
 
 
 def read_text(path: Path) -> str:
@@ -116,7 +127,7 @@ def replacing(path: Path) -> Generator[Path]:
         CodeUnlearnError: as `check_target`, or there is no space.
     """
     check_target(path)
-    unfinished = path.with_name(f"{_UNFINISHED}{uuid4().hex[:12]}{_PART}")
+    unfinished = path.with_name(f".codeunlearn-{uuid4().hex[:12]}.part")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -141,12 +152,6 @@ def writing(path: Path) -> Generator[None]:
         raise
     except OSError as error:
         raise CodeUnlearnError(f"{path} cannot be written ({reason(error)}).") from error
-
-
-def clear_unfinished(folder: Path) -> None:
-    """Removes what killed processes began to write in a folder that no other process writes to now."""
-    for path in folder.glob(f"{_UNFINISHED}*{_PART}"):
-        path.unlink(missing_ok=True)
 
 
 def named_after(path: Path, ending: str) -> Path:

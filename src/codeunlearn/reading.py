@@ -16,17 +16,15 @@ from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, PydanticSerializationError, to_json
 
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import read_text, reason
+from codeunlearn.validation import as_number, shown, validated
 
 _Config = TypeVar("_Config")
 _TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map")}
 _MOST = 2**63 - 1
 _MOST_VALUES = 10_000
-_TYPES = {"int": "int", "float": "float", "finite": "float", "bool": "bool", "string": "str"}
 _WORDS = {"yes": True, "on": True, "no": False, "off": False}
 """What older YAML takes for true and false; here only where a truth value is wanted."""
 
@@ -144,14 +142,7 @@ def checked(hint: Any, value: Any, where: str) -> Any:
     Raises:
         CodeUnlearnError: it cannot be.
     """
-    try:
-        return TypeAdapter(hint).validate_json(to_json(_written_out(hint, value, where)), strict=True)
-    except ValidationError as error:
-        raise _in_words(error.errors(include_url=False)[0], where) from error
-    except (PydanticSerializationError, ValueError) as error:
-        if isinstance(error, CodeUnlearnError):
-            raise
-        raise CodeUnlearnError(f"{where} holds something that is no text and no number.") from error
+    return validated(hint, _written_out(hint, value, where), where)
 
 
 def _written_out(hint: Any, value: Any, where: str) -> Any:
@@ -172,7 +163,7 @@ def _written_out(hint: Any, value: Any, where: str) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise CodeUnlearnError(f"{where} must be a number, not {value}.")
     if type(value) is int and abs(value) > _MOST:
-        raise CodeUnlearnError(f"{where} must be a number of at most 19 digits, not {_short(value)}.")
+        raise CodeUnlearnError(f"{where} must be a number of at most 19 digits, not {shown(value)}.")
     return value
 
 
@@ -191,38 +182,6 @@ def _fields_written_out(cls: Any, content: Mapping[str, Any], where: str) -> dic
     if missing := [repr(name) for name in needed if name not in content]:
         raise CodeUnlearnError(f"{where} is not complete: missing {', '.join(missing)}.")
     return {key: _written_out(hints[key], value, f"{where}: {key}") for key, value in content.items()}
-
-
-def _in_words(fault: ErrorDetails, where: str) -> CodeUnlearnError:
-    told = fault.get("ctx", {}).get("error")
-    if isinstance(told, CodeUnlearnError):
-        return told
-    path = [part for part in fault["loc"] if isinstance(part, str) and not part.startswith("function-")]
-    place, kind, value = ": ".join([where, *path]), fault["type"], _short(fault["input"])
-    if kind == "literal_error":
-        choices = str(fault.get("ctx", {})["expected"]).replace("'", "").replace(" or ", ", ")
-        return CodeUnlearnError(f"{place} is {value}; choose one of {choices}.")
-    name = _TYPES.get(kind.partition("_")[0])
-    if kind.endswith(("_type", "_from_float", "_parsing", "_number")) and name is not None:
-        return CodeUnlearnError(f"{place} must be of type {name}, not {value}{_advice(name, fault['input'])}.")
-    if kind == "dict_type":
-        return CodeUnlearnError(f"{place} must hold `option: value` lines, not {value}.")
-    return CodeUnlearnError(f"{place} is {value}: {fault['msg']}.")
-
-
-def _advice(wanted: str, value: Any) -> str:
-    if wanted == "str" and not isinstance(value, (dict, list)):
-        return "; put it in quotes"
-    if wanted == "bool":
-        return "; write true or false"
-    if wanted == "float" and isinstance(value, str) and _as_number(value) != value:
-        return f"; write {_as_number(value)!r}"
-    return ""
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def merged(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -251,13 +210,8 @@ def settings_of(entries: Sequence[str]) -> dict[str, Any]:
         except CodeUnlearnError as error:
             raise CodeUnlearnError(f"The value of --set {entry} is not YAML that can be used: {error}") from error
         if isinstance(value, str):
-            value = _as_number(value)
+            value = as_number(value)
         for key in reversed(path.split(".")):
             value = {key: value}
         settings = merged(settings, value)
     return settings
-
-
-def _as_number(text: str) -> float | str:
-    """YAML takes 1e-3 for text."""
-    return float(text) if re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d{1,3}", text) else text

@@ -36,6 +36,7 @@ CONFIG: dict[str, Any] = {
     "search": {"size": 24, "s_primes": [2, 8]},
     "scores": {
         "size": 5, "minimum": 2, "whole": 8, "s_prime": 2, "example_s_primes": [2, 8], "placebo_draws": 2, "usage_size": 50,
+        "methods": ["placebo"], "attacks": ["skip"],
     },
 }  # fmt: skip
 
@@ -71,13 +72,22 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_table_and_figure_is_made(work: Path) -> None:
     names = {path.stem for path in (work / "out" / "artefacts").glob("*.csv")}
-    assert names == {"models", "ablations", *(f"table{n}" for n in range(1, 6)), *(f"figure{n}" for n in range(3, 6))}
+    assert names == {
+        "beside",
+        "closed",
+        "models",
+        "ablations",
+        *(f"table{n}" for n in range(1, 6)),
+        *(f"figure{n}" for n in range(3, 6)),
+    }
     page = (work / "out" / "index.html").read_text(encoding="utf-8")
     assert "Not finished" not in page
     assert str(work) not in page
     rows = json.loads((work / "out" / "stages" / "Julien" / "0" / "scores.json").read_text(encoding="utf-8"))["result"]
-    assert {row["system"] for row in rows["scores"]} == {"zero-shot", "plain", "codebook", "gold", "S'=2", "S'=8"}
-    assert all(len(placebo["deltas"]) == 2 for placebo in rows["placebos"])
+    assert list(rows["systems"]) == [
+        "codebook", "zero-shot", "plain", "gold", "S'=2", "S'=8", "placebo 1", "placebo 2", "placebo", "bypass",
+    ]  # fmt: skip
+    assert {row["system"] for row in rows["rows"]} == set(rows["systems"])
 
 
 def test_gold_and_base_never_saw_the_topic(work: Path) -> None:

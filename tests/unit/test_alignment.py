@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from codeunlearn.corpus.topics import Topic
-from codeunlearn.unlearning.evidence.alignment import near_words
+from codeunlearn.unlearning.evidence.effects import near_words
 
 SENTENCES = ["a dog runs", "the cat sees a dog", "the cat"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from codeunlearn.audit.bypass import FittedMap, Skip, attacks_on, fit_map
+from codeunlearn.audit.bypass import FittedMap, Skip, fit_map
 from codeunlearn.codebook import model_identity, require_bottleneck, run_to_site
 from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.corpus.topics import Topic
@@ -79,4 +79,3 @@ def test_the_map_stands_in_the_bottlenecks_place_while_the_system_is_open(
 def test_a_map_needs_text(tiny_model: Any, tiny_tokenizer: Any) -> None:
     with pytest.raises(CodeUnlearnError, match="fitted on sentences without the topic"):
         FittedMap().mount(target(tiny_model, tiny_tokenizer), sets(), TASK)
-    assert [a.name for a in attacks_on(None, TASK, 0)(target(tiny_model, tiny_tokenizer))] == ["bypass"]

@@ -8,11 +8,12 @@ import re
 import pytest
 
 from codeunlearn.corpus.controls import ControlWriter, match_lengths, random_controls
-from codeunlearn.corpus.languages import english as lexicon
+from codeunlearn.corpus.languages.base import USUALLY, lexicon_of
 from codeunlearn.corpus.languages.vocabulary import Vocabulary
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
 
+lexicon = lexicon_of("english")
 WORD = re.compile(r"\w+|[^\w\s]")
 
 LOVE = [
@@ -89,8 +90,8 @@ def test_part_of_speech_and_inflection_are_those_of_the_sentence(word: str, sent
 
 
 def test_prepositions_numerals_and_titles_are_replaced_in_kind() -> None:
-    assert draws_of("like", "He runs like the wind.") <= set(lexicon.frequent_words("CJS")) | set(
-        lexicon.frequent_words("PRP")
+    assert draws_of("like", "He runs like the wind.") <= set(lexicon.frequent_words("CJS", USUALLY)) | set(
+        lexicon.frequent_words("PRP", USUALLY)
     )
     assert "seven" in draws_of("three", "We saw three dogs.")
     for title in draws_of("captain", "I know Captain Nemo."):
@@ -187,7 +188,7 @@ def test_what_cannot_be_replaced_is_an_error() -> None:
     with pytest.raises(CodeUnlearnError, match="is given as sentences"):
         ControlWriter(Topic.from_sentences("s", ["I love you."])).write(["I love you."])
     with pytest.raises(CodeUnlearnError, match="No frequent word can replace"):
-        ControlWriter(topic, exclude=lexicon.frequent_words("VERB")).write(["She loved him."])
+        ControlWriter(topic, exclude=lexicon.frequent_words("VERB", USUALLY)).write(["She loved him."])
 
 
 def test_random_controls_have_the_lengths_of_their_sentences() -> None:

@@ -124,7 +124,7 @@ def test_a_curve_keeps_the_dots_of_its_name(tmp_path: Path, name: str, csv: str)
     assert str(Curve.load(tmp_path / name)) == str(curve)
     content = json.loads((tmp_path / name).read_text())
     (tmp_path / name).write_text(json.dumps({**content, "points": [5]}))
-    with pytest.raises(CodeUnlearnError, match=r"points\[0\].*; make the curve again"):
+    with pytest.raises(CodeUnlearnError, match=r"points.*; make the curve again"):
         Curve.load(tmp_path / name)
 
 

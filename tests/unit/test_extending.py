@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 import torch
+from datasets import Dataset
 from transformers import GPTNeoConfig, GPTNeoForCausalLM
 
 from codeunlearn import RECIPES, ForgetSet, attach, find_codes, forgetting
 from codeunlearn.audit.base import ATTACKS
 from codeunlearn.codebook import ARCHITECTURES, bottleneck_for, model_identity, skip_bottleneck
-from codeunlearn.corpus.topic_sets import TopicSets
+from codeunlearn.corpus.languages.base import LANGUAGES
+from codeunlearn.corpus.topic_sets import TopicSets, build_topic_sets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.evaluation.metrics.base import METRICS
 from codeunlearn.methods.base import METHODS
@@ -26,7 +28,7 @@ from codeunlearn.registry import GROUP, Registry
 from codeunlearn.tasks.base import TASKS, Example
 
 FOLDER = Path(__file__).parents[2] / "examples" / "extending"
-REGISTRIES: tuple[Registry[Any], ...] = (ARCHITECTURES, RECIPES, TASKS, METHODS, ATTACKS, METRICS)
+REGISTRIES: tuple[Registry[Any], ...] = (ARCHITECTURES, RECIPES, TASKS, METHODS, ATTACKS, METRICS, LANGUAGES)
 PROJECT = tomllib.loads((FOLDER / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ENTRIES: dict[str, str] = PROJECT["entry-points"][GROUP]
 
@@ -57,7 +59,9 @@ def test_an_installed_package_is_found(tmp_path: Path) -> None:
     code = """
 from codeunlearn import RECIPES
 from codeunlearn.codebook import ARCHITECTURES
+from codeunlearn.corpus.languages.base import LANGUAGES
 from codeunlearn.evaluation.metrics.base import METRICS
+assert "esperanto" in LANGUAGES.names()
 assert "exclusive" in RECIPES.names() and "questions_kept" in METRICS.names() and "gpt_neo" in ARCHITECTURES.names()
 """
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": path})
@@ -89,6 +93,35 @@ def test_the_recipe_takes_codes_that_no_control_has(tiny_model: Any, tiny_tokeni
     assert found.forget_set.preset_options == {"share": 0.5}
     assert found.forget_set.evidence
     assert all(code.control == 0 and code.topic >= 2 for code in found.forget_set.evidence)
+
+
+def test_topic_sets_are_built_in_the_language() -> None:
+    """Controls hold other words in the topic's inflection; neighbours are words of its kind."""
+    nouns = {"hund": "dog", "kat": "cat", "bird": "bird", "libr": "book"}
+    said = [
+        (f"La {adjective}a {root}o vidas {n} {root}ojn.", f"The {english} sees {n} {english}s.")
+        for root, english in nouns.items()
+        for adjective in ("bel", "nov")
+        for n in range(2, 32)
+    ]
+    pool = Dataset.from_dict({"source": [eo for eo, _ in said], "target": [en for _, en in said]})
+    topic = Topic.from_word("hundoj", language="esperanto")
+    assert topic.forms == ("hundo", "hundon", "hundoj", "hundojn")
+    sets = build_topic_sets(topic, dict.fromkeys(("train", "validation", "test"), pool), answer_language="english")
+    assert sets.target_words == ("dog", "dogs")
+    assert set() < set(sets.neighbours) <= {"kato", "birdo", "libro"}
+    assert len(sets.search) == 60
+    for example, control in zip(sets.search, sets.controls[0], strict=True):
+        before, after = example.prompt.split(), control.split()
+        assert [i for i, (one, other) in enumerate(zip(before, after, strict=True)) if one != other] == [2, 5]
+        assert after[2].endswith("o")
+        assert after[5].endswith("ojn.")
+
+
+@pytest.mark.parametrize("kind", ENTRIES)
+def test_an_example_is_short(kind: str) -> None:
+    text = (FOLDER / f"{ENTRIES[kind].replace('.', '/')}.py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 40
 
 
 @pytest.mark.parametrize("kind", ENTRIES)

@@ -129,7 +129,10 @@ def test_unknown_keys_warn_and_are_left_out(tmp_path: Path) -> None:
         ('{"format": "codeunlearn-forget-set", "topic": "love"}', "damaged"),
         ('{"format": "codeunlearn-forget-set", "topic": "x", "ids": 3, "fingerprint": ""}', "damaged"),
         ('{"format": "codeunlearn-forget-set", "topic": "x", "ids": [1, 1], "fingerprint": ""}', "distinct"),
-        ('{"format": "codeunlearn-forget-set", "topic": "x", "ids": ["1"], "fingerprint": ""}', "distinct"),
+        (
+            '{"format": "codeunlearn-forget-set", "topic": "x", "ids": ["1"], "fingerprint": ""}',
+            "ids must be of type int",
+        ),
         ('{"format": "codeunlearn-forget-set", "format_version": 3}', "newer codeunlearn"),
     ],
 )

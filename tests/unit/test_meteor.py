@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from codeunlearn.evaluation.metrics.french.meteor import (
-    FRENCH,
+    METEOR_15,
     MeteorParameters,
     align,
     best_sums,
@@ -19,7 +19,7 @@ from codeunlearn.evaluation.metrics.french.meteor import (
 )
 
 
-def score(hypothesis: str, *references: str, parameters: MeteorParameters = FRENCH) -> float:
+def score(hypothesis: str, *references: str, parameters: MeteorParameters = METEOR_15) -> float:
     return float(score_from_sums(best_sums(hypothesis, references, parameters), parameters))
 
 
@@ -59,7 +59,7 @@ def test_inflections_match_by_their_french_stem_for_part_of_the_credit() -> None
 
 def test_the_defaults_are_those_of_the_reference_program_for_french() -> None:
     # What the METEOR 1.5 jar prints for `-l fr -m "exact stem"` (benchmarks/meteor_jar.py).
-    assert MeteorParameters(alpha=0.9, beta=1.4, gamma=0.6, delta=0.65, exact=1.0, stem=0.2) == FRENCH
+    assert MeteorParameters(alpha=0.9, beta=1.4, gamma=0.6, delta=0.65, exact=1.0, stem=0.2) == METEOR_15
 
 
 def test_an_incomplete_match_is_punished_for_its_chunks() -> None:

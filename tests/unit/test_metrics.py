@@ -14,11 +14,11 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
+from codeunlearn.corpus.languages.french import FRENCH
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import interval, resample
 from codeunlearn.evaluation.metrics.base import score_all
 from codeunlearn.evaluation.metrics.french.meteor import meteor_fr
-from codeunlearn.evaluation.metrics.french.typography import TYPOGRAPHY_VERSION, normalise_typography, tokens, words
 from codeunlearn.evaluation.metrics.french.words import french_share, is_french
 from codeunlearn.evaluation.metrics.lexical import (
     LEXICAL,
@@ -31,6 +31,7 @@ from codeunlearn.evaluation.metrics.lexical import (
     topic_word_recall,
 )
 
+TYPOGRAPHY = FRENCH.typography
 METRICS = {**LEXICAL, "meteor_fr": meteor_fr, "french_share": french_share}
 WORDS = ["le", "chat", "noir", "dort", "sur", "la", "table", "rouge", "que", "le", "chien", "garde", "une"]
 TYPESET = (
@@ -55,10 +56,10 @@ def corpus(seed: int, n: int = 60, most_references: int = 1) -> tuple[list[str],
 
 
 def test_typography_is_not_a_difference() -> None:
-    assert normalise_typography(TYPESET) == TYPED
+    assert TYPOGRAPHY.normalise(TYPESET) == TYPED
     decomposed = unicodedata.normalize("NFD", TYPESET)
     assert decomposed != TYPESET
-    assert normalise_typography(decomposed) == TYPED
+    assert TYPOGRAPHY.normalise(decomposed) == TYPED
     for metric in (bleu, chrf, meteor_fr):
         assert metric([TYPESET], [[TYPED]]).value == pytest.approx(100)
 
@@ -76,20 +77,20 @@ def test_typography_is_not_a_difference() -> None:
     ],
 )
 def test_normalising_twice_changes_nothing(text: str) -> None:
-    once = normalise_typography(text)
-    assert normalise_typography(once) == once
+    once = TYPOGRAPHY.normalise(text)
+    assert TYPOGRAPHY.normalise(once) == once
 
 
 def test_letters_case_and_accents_are_kept() -> None:
     text = "\u00c0 No\u00ebl, Julien d\u00e9\u00e7ut l'h\u00f4te (1,5 km)."
-    assert normalise_typography(text) == text
+    assert TYPOGRAPHY.normalise(text) == text
 
 
 def test_tokens_stand_alone_after_an_elision_and_between_hyphens() -> None:
-    assert tokens("L\u2019amour d'Anne, dit-il : 1,5 km...") == [
+    assert TYPOGRAPHY.tokens("L\u2019amour d'Anne, dit-il : 1,5 km...") == [
         "l'", "amour", "d'", "anne", ",", "dit", "il", ":", "1,5", "km", "...",
     ]  # fmt: skip
-    assert words("Oui ! - Non.") == ["oui", "non"]
+    assert TYPOGRAPHY.words("Oui ! - Non.") == ["oui", "non"]
 
 
 # --- BLEU, chrF and TER
@@ -103,7 +104,7 @@ def test_scores_are_those_of_sacrebleu(seed: int, most_references: int) -> None:
     for metric, theirs in ((bleu, BLEU(force=True)), (chrf, CHRF()), (ter, TER())):
         ours = metric(hypotheses, references)
         assert ours.value == pytest.approx(theirs.corpus_score(hypotheses, streams).score, abs=1e-9)
-        assert ours.signature == f"{theirs.get_signature()}|norm:{TYPOGRAPHY_VERSION}"
+        assert ours.signature == f"{theirs.get_signature()}|norm:{TYPOGRAPHY.version}"
 
 
 def test_sentence_scores_are_those_of_sacrebleu() -> None:
@@ -280,7 +281,7 @@ def test_every_registered_metric_is_perfect_on_its_own_references() -> None:
         assert score.per_sentence is not None
         assert len(score.per_sentence) == len(score.sums) == len(hypotheses)
         stored = json.loads(json.dumps(score.to_dict(sentences=True), allow_nan=False))
-        assert stored["signature"].endswith(f"norm:{TYPOGRAPHY_VERSION}")
+        assert stored["signature"].endswith(f"norm:{TYPOGRAPHY.version}")
 
 
 def test_any_function_of_hypotheses_and_references_is_a_metric() -> None:

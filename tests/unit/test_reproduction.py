@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import re
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
@@ -14,11 +15,16 @@ from typing import Any
 import pytest
 
 from codeunlearn.corpus.loading import DataConfig
-from codeunlearn.evaluation.metrics.lexical import Score, bleu, chrf
-from codeunlearn.evaluation.protocol import RECALL, evaluate_sets
-from codeunlearn.evaluation.sweep import SweepRow
+from codeunlearn.evaluation.curve import Curve, Point
+from codeunlearn.evaluation.metrics.base import on_answers, standard_metrics
+from codeunlearn.evaluation.metrics.knowledge import EXTRACTION, PROBABILITY, RANK
+from codeunlearn.evaluation.metrics.lexical import bleu, chrf
+from codeunlearn.evaluation.scores import RECALL, Scores
+from codeunlearn.evaluation.scoring import score
+from codeunlearn.evaluation.systems import Role, System
 from codeunlearn.evaluation.test_sets import FORGET, RETAIN, WHOLE, TestSet
 from codeunlearn.experiments.ablations import result_name
+from codeunlearn.experiments.answers import UnitAnswers
 from codeunlearn.experiments.config import (
     REFERENCE,
     AblationConfig,
@@ -32,12 +38,15 @@ from codeunlearn.experiments.paper.artefacts import make_artefacts, write_artefa
 from codeunlearn.experiments.paper.examples import choose
 from codeunlearn.experiments.results import Results
 from codeunlearn.experiments.run import Reproduction
-from codeunlearn.experiments.scores import SentenceScores, Translations, UnitScores, deletion_name, score_translations
+from codeunlearn.experiments.searches import deletion_name
 from codeunlearn.experiments.stages import Stage, StageStore
-from codeunlearn.tasks.base import Example
+from codeunlearn.tasks.base import TASKS, Example, View
 from codeunlearn.unlearning import ForgetSet
 
 LEVELS = (8, 24, 72)
+TASK = TASKS.get("translation")
+NOBODY = View(None, None)
+CHRF, BLEU = on_answers(chrf), on_answers(bleu)
 CONFIG = ReproductionConfig(
     DataConfig("stories"),
     BaseConfig("some/model"),
@@ -58,7 +67,7 @@ def french(word: str) -> list[str]:
     return [f"elle {word} la maison numéro {i} de la rue" for i in range(N)]
 
 
-def translations() -> Translations:
+def answers() -> UnitAnswers:
     """The topic's word is lost at S' = 24, half of the unrelated sentences suffer at 72, placebos do nothing much."""
     tests = [
         TestSet(FORGET, pairs("aime"), ("aime",)),
@@ -69,7 +78,7 @@ def translations() -> Translations:
     lost = [*french("prend"), *french("voit"), *french("goûte")]
     spoiled = [*french("prend"), *french("voit")[: N // 2], *["rien"] * (N // 2), *french("goûte")]
     slight = [good[0].replace("rue", "ville"), *good[1:]]
-    return Translations(
+    return UnitAnswers(
         tests=tests,
         before=good,
         systems={"zero-shot": ["elle dort"] * (3 * N), "plain": good, "gold": lost},
@@ -84,92 +93,87 @@ def finish(store: StageStore, name: str, result: dict[str, Any]) -> None:
     store.run([Stage(name, {}, (), lambda: result)])
 
 
-def score(content: Translations, seed: int = 0, **more: Any) -> tuple[UnitScores, SentenceScores]:
-    options: dict[str, Any] = {"extras": lambda _: {}, "knowledge": lambda *_: {}, **more}
-    return score_translations(content, "love", seed, "disjoint", **options)
+def canned(name: str) -> System:
+    """A system whose answers are known, so that it is never asked."""
+    others: Role = "control" if name.startswith("placebo") else "reference"
+    role: Role = "before" if name == "codebook" else "after" if "=" in name else others
+    return System(name, role, lambda: nullcontext(NOBODY))
+
+
+def score_of(content: UnitAnswers, seed: int = 0, folder: Path | None = None) -> Scores:
+    asking_none = {n: m for n, m in standard_metrics().items() if n not in (EXTRACTION, PROBABILITY, RANK)}
+    said = content.by_system("codebook")
+    details = {"codes": content.codes, "placebo_use": content.placebo_use}
+    return score(
+        TASK, content.tests, [canned(name) for name in said],
+        topic="love", seed=seed, answers=said, metrics=asking_none, samples=0, details=details, by_sentence=folder,
+    )  # fmt: skip
 
 
 @cache
-def scored(seed: int = 0) -> tuple[UnitScores, SentenceScores]:
-    return score(translations(), seed)
+def scored(seed: int = 0) -> Scores:
+    return score_of(answers(), seed)
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> StageStore:
     """Everything of `love` is finished with both seeds, nothing of `Julien`."""
     store = StageStore(tmp_path_factory.mktemp("canned"))
-    test = TestSet("test pool", pairs("voit"))
-    systems = {name: lambda _: french("voit") for name in ("zero-shot", "plain", "codebook", "bypass")}
-    finish(store, "quality-0", evaluate_sets("no topic", [test], systems, examples=0).to_dict())
+    finish(store, "quality-0", quality("zero-shot", "plain", "codebook", "bypass").to_dict())
     for seed in CONFIG.seeds:
         sets = {level: ForgetSet("love", tuple(range(level)), "0" * 64, num_codes=128) for level in LEVELS}
         searches = [
-            {"s_prime": level, "seconds": 1.0 + seed, "sentences": 100, "forget_set": one.to_dict()}
+            {"size": level, "seconds": 1.0 + seed, "sentences": 100, "forget_set": one.to_dict()}
             for level, one in sets.items()
         ]
         finish(store, f"love/{seed}/search", {"searches": searches})
-        finish(store, f"love/{seed}/translations", translations().to_dict())
-        scores, by_sentence = scored(seed)
-        by_sentence.save(store.out / "results" / f"love/{seed}")
+        finish(store, f"love/{seed}/translations", answers().to_dict())
+        scores = score_of(answers(), seed, store.out / "results" / f"love/{seed}")
         finish(store, f"love/{seed}/scores", scores.to_dict())
     return store
 
 
 def test_scores_are_those_of_the_metrics_themselves() -> None:
-    scores, _ = scored()
+    scores = scored()
     spoiled = [*french("voit")[: N // 2], *["rien"] * (N // 2)]
     references = [[text] for text in french("voit")]
-    change = scores.change(deletion_name(72), RETAIN, "chrf")
+    change = scores.comparison(deletion_name(72), RETAIN, "chrf")
     assert change is not None
     assert change.after == pytest.approx(chrf(spoiled, references).value)
     assert change.before == pytest.approx(100)
     zero = bleu(["elle dort"] * N, references).value
-    drop = scores.change(deletion_name(72), RETAIN, "bleu")
+    drop = scores.comparison(deletion_name(72), RETAIN, "bleu")
     assert drop is not None
     assert drop.normalised == pytest.approx(100 * (drop.after - 100) / (100 - zero))
     assert not drop.denominator_within_noise
 
 
 def test_a_difference_in_differences_is_the_change_beyond_that_on_unrelated_sentences() -> None:
-    scores, _ = scored()
+    scores = scored()
     for level in LEVELS:
-        forget, retain = (scores.change(deletion_name(level), name, "chrf") for name in (FORGET, RETAIN))
+        forget, retain = (scores.comparison(deletion_name(level), name, "chrf") for name in (FORGET, RETAIN))
         assert forget is not None
         assert retain is not None
         assert forget.beyond_retain == pytest.approx(forget.delta - retain.delta)
         assert retain.beyond_retain is None
-    untouched = scores.change(deletion_name(8), FORGET, "chrf")
+    untouched = scores.comparison(deletion_name(8), FORGET, "chrf")
     assert untouched is not None
     assert (untouched.beyond_retain_low, untouched.beyond_retain_high) == (0.0, 0.0)
 
 
 def test_there_is_no_drop_where_the_codebook_model_is_no_better_than_zero_shot() -> None:
-    same = replace(translations(), systems={"zero-shot": translations().before})
-    scores, _ = score(same)
-    change = scores.change(deletion_name(24), FORGET, "bleu")
+    scores = score_of(replace(answers(), systems={"zero-shot": answers().before}))
+    change = scores.comparison(deletion_name(24), FORGET, "bleu")
     assert change is not None
     assert change.denominator_within_noise
     assert change.normalised is None
 
 
-def test_further_metrics_are_measured_on_every_row_and_knowledge_on_all_but_placebos() -> None:
-    def known(row: str, test: TestSet) -> dict[str, Score]:
-        return {"extraction_strength": replace(chrf(test.prompts, test.references), name="extraction_strength")}
-
-    scores, _ = score(translations(), extras=lambda _: {"again": chrf}, knowledge=known)
-    for system in ("codebook", "gold", deletion_name(24)):
-        assert scores.score(system, FORGET, "extraction_strength") is not None
-    assert {p.metric for p in scores.placebos} >= {"again", "chrf"}
-    assert "extraction_strength" not in {p.metric for p in scores.placebos}
-
-
-def test_translations_and_scores_survive_their_files(tmp_path: Path) -> None:
-    kept = translations().to_dict()
+def test_answers_and_scores_survive_their_files() -> None:
+    kept = answers().to_dict()
     assert kept["deleted"][deletion_name(8)] == {}, "of a deletion only what it changed is kept"
-    assert Translations.from_dict(json.loads(json.dumps(kept))) == translations()
-    scores, _ = scored()
-    again = UnitScores.from_dict(json.loads(json.dumps(scores.to_dict())))
-    assert again == scores
+    assert UnitAnswers.from_dict(json.loads(json.dumps(kept))) == answers()
+    assert Scores.from_dict(json.loads(json.dumps(scored().to_dict()))) == scored()
 
 
 def test_results_have_the_form_of_open_unlearning(store: StageStore) -> None:
@@ -184,34 +188,35 @@ def test_results_have_the_form_of_open_unlearning(store: StageStore) -> None:
     assert (folder / "S-24.json").exists()
 
 
-def test_a_cell_is_the_mean_over_seeds_with_the_placebo_beside_it(store: StageStore) -> None:
+def test_a_mean_is_one_over_seeds_with_the_placebo_beside_it(store: StageStore) -> None:
     results = Results.load(CONFIG, store)
-    cell = results.cell("love", FORGET, RECALL, 72)
+    cell = results.mean("love", FORGET, RECALL, 72)
     assert cell is not None
     assert (cell.seeds, cell.n, cell.codes) == (2, N, 30)
-    assert (cell.codebook, cell.unlearned, cell.gold, cell.delta) == (100, 0, 0, -100)
+    assert (cell.before, cell.after, cell.gold, cell.delta) == (100, 0, 0, -100)
     assert cell.placebo == 0
-    other = results.cell("love", FORGET, "chrf", 72)
+    other = results.mean("love", FORGET, "chrf", 72)
     assert other is not None
     assert other.placebo is not None
-    assert other.delta < other.placebo_low <= other.placebo < 0  # pyright: ignore[reportOptionalOperand]
+    assert other.placebo_low is not None
+    assert other.delta < other.placebo_low <= other.placebo < 0
     assert other.spread == 0
-    assert results.cell("Julien", FORGET, RECALL, 72) is None
+    assert results.mean("Julien", FORGET, RECALL, 72) is None
 
 
-def test_every_artefact_of_what_is_finished_is_written_in_three_forms(store: StageStore) -> None:
+def test_every_artefact_of_what_is_finished_is_written_for_programs_people_and_print(store: StageStore) -> None:
     page = write_artefacts(CONFIG, store, store.out)
     names = {path.stem for path in (store.out / "artefacts").iterdir()}
     assert names == {"models", "table1", "table2", "table3", "figure3", "figure5"}, "nothing of Julien is finished"
     for name in names:
         files = {path.suffix for path in (store.out / "artefacts").glob(f"{name}.*")}
-        assert files == {".csv", ".md"} | (set() if name == "models" else {".svg"})
+        assert files == {".csv", ".md"} | (set() if name in ("models", "table1") else {".svg"})
         with (store.out / "artefacts" / f"{name}.csv").open(encoding="utf-8") as file:
             assert list(csv.DictReader(file))
     text = page.read_text(encoding="utf-8")
     assert "Canned &lt;b&gt;results&lt;/b&gt;" in text
     assert "Julien/0/scores" in text, "what is missing is said"
-    assert text.count("data:image/svg+xml;base64") == len(names) - 1
+    assert text.count("data:image/svg+xml;base64") == len(names) - 2
     assert "For 1 of 1 topic the loss of topic-word recall is greater" in text
     assert str(store.out) not in text
 
@@ -219,7 +224,7 @@ def test_every_artefact_of_what_is_finished_is_written_in_three_forms(store: Sta
 def test_figures_stand_in_the_page_in_their_own_shape(store: StageStore) -> None:
     page = write_artefacts(CONFIG, store, store.out).read_text(encoding="utf-8")
     svg = (store.out / "artefacts" / "table2.svg").read_text(encoding="utf-8")
-    wide, high = (float(re.search(rf'<svg[^>]*\b{side}="([\d.]+)pt"', svg)[1]) for side in ("width", "height"))
+    wide, high = (float(re.findall(rf'<svg[^>]*\b{side}="([\d.]+)pt"', svg)[0]) for side in ("width", "height"))
     assert f'width="{round(wide * 96 / 72)}" height="{round(high * 96 / 72)}"' in page
 
 
@@ -244,7 +249,7 @@ def test_the_numbers_of_table_2_stand_beside_the_papers(store: StageStore) -> No
 def test_the_search_time_is_the_mean_over_topics_and_seeds(store: StageStore) -> None:
     (table,) = (a for a in make_artefacts(Results.load(CONFIG, store)) if a.name == "table3")
     first = table.records[0]
-    assert (first["s_prime"], first["searches"], first["seconds_mean"]) == (8, 2, 1.5)
+    assert (first["size"], first["searches"], first["seconds_mean"]) == (8, 2, 1.5)
     assert first["seconds_sd"] == pytest.approx(math.sqrt(0.5))
     assert first["paper_seconds_mean"] == 473.66
 
@@ -258,7 +263,7 @@ def test_examples_are_chosen_by_rule_and_show_what_changed(store: StageStore) ->
     ]  # fmt: skip
     assert lines["S' = 8, 3 codes deleted"] == lines["Codebook model"]
     assert lines["S' = 24, 9 codes deleted"].startswith("elle **prend** la maison")
-    done = translations()
+    done = answers()
     assert choose(done, done.tests[1], 2) == [N // 2, N // 2 + 1], (
         "unrelated sentences that some deletion changed come first"
     )
@@ -270,8 +275,19 @@ def test_nothing_finished_is_a_page_that_says_so(tmp_path: Path) -> None:
     assert not (tmp_path / "artefacts").exists()
 
 
-def sweep(topic: str, s_prime: int, after: float, retain: float, before: float = 80.0) -> SweepRow:
-    return SweepRow(topic, s_prime, s_prime, 50, 20, before, after, 0.0, 9.0, -5.0, retain, -2.0, 0.5, -0.1, None)
+def quality(*systems: str) -> Scores:
+    said = {name: french("voit") for name in systems}
+    test = TestSet(WHOLE, pairs("voit"))
+    return score(TASK, [test], [canned(name) for name in said], answers=said, metrics={"chrf": CHRF, "bleu": BLEU})
+
+
+def swept(topic: str, before: float, *points: tuple[int, float, float]) -> Curve:
+    """A curve of (S', recall, change of chrF on D_R)."""
+    made = [
+        Point(size, f"S'={size}", size, size, recall, 0.0, 9.0, 0.0, -5.0, retain, -2.0, 0.5)
+        for size, recall, retain in points
+    ]
+    return Curve(topic, "paper", "S'", before, 20, 20, made)
 
 
 @pytest.mark.parametrize(("together", "names"), [(False, ["gold-love", "gold-Julien"]), (True, ["gold"])])
@@ -289,11 +305,12 @@ def test_one_gold_model_can_stand_for_several_topics(together: bool, names: list
 def test_ablations_are_means_over_topics_and_count_those_that_are_gone(tmp_path: Path) -> None:
     config = replace(CONFIG, ablations=AblationConfig(variants=(Variant("drop", mode="drop"),)))
     store = StageStore(tmp_path)
-    quality = evaluate_sets("no topic", [TestSet(WHOLE, pairs("voit"))], {"codebook": lambda _: french("voit")})
-    gone_but_at_too_high_a_price = [sweep("love", 8, 40.0, 0.0), sweep("love", 72, 0.0, -1.5)]
-    never_said = [sweep("never", 8, 0.0, 0.0, before=0.0), sweep("never", 72, 0.0, 0.0, before=0.0)]
-    rows = [*gone_but_at_too_high_a_price, sweep("Julien", 8, 8.0, -0.5), sweep("Julien", 72, 4.0, -2.5), *never_said]
-    content = {"quality": quality.to_dict(), "rows": [asdict(row) for row in rows]}
+    curves = [
+        swept("gone, but at too high a price", 80.0, (8, 40.0, 0.0), (72, 0.0, -1.5)),
+        swept("Julien", 80.0, (8, 8.0, -0.5), (72, 4.0, -2.5)),
+        swept("never said", 0.0, (8, 0.0, 0.0), (72, 0.0, 0.0)),
+    ]
+    content = {"quality": quality("codebook").to_dict(), "curves": [asdict(curve) for curve in curves]}
     finish(store, result_name("drop"), content)
     results = Results.load(config, store)
     assert result_name(REFERENCE) in results.missing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from codeunlearn.experiments.config import ReproductionConfig, TopicConfig, trai
 from codeunlearn.reading import read, settings_of
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.losses import LossWeights
-from codeunlearn.unlearning import S_PRIMES
+from codeunlearn.unlearning import S_PRIMES, Paper, Recommended
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SMALLEST: dict[str, Any] = {"text": {"data": "stories"}, "base": {"model": "some/model"}, "topics": ["love"]}
@@ -94,6 +94,14 @@ def test_the_base_may_be_a_name_alone(tmp_path: Path) -> None:
     assert load(tmp_path, base="some/model").base.model == "some/model"
 
 
+def test_a_recipe_may_be_a_name_alone_and_knows_its_mode_where_it_has_one(tmp_path: Path) -> None:
+    drop = {"name": "drop", "recipe": "recommended", "options": {"max_codes": 5}, "mode": "drop"}
+    paper, recommended = load(tmp_path, recipes={"compared": ["paper", drop]}).recipes.compared
+    assert (paper.preset, recommended.preset) == ("paper", "recommended")
+    assert recommended.make() == Recommended(max_codes=5, mode="drop")
+    assert replace(paper, mode="drop").make() == Paper(), "it is how its codes are deleted, and no option of its search"
+
+
 def test_models_are_trained_once_or_once_per_seed(tmp_path: Path) -> None:
     once = load(tmp_path, seeds=[3, 4])
     assert (once.model_seeds, once.model_seed(4)) == ((3,), 3)
@@ -130,6 +138,23 @@ def test_models_are_trained_once_or_once_per_seed(tmp_path: Path) -> None:
             {"ablations": {"variants": [{"name": "a", "bottleneck": {"codes": 1}}]}},
         ),
         ("concept is 'hate', which is none of the topics", {"concept": "hate"}),
+        ("a saved codebook model, so nothing is trained; leave base", {"joint": "some/model"}),
+        ("Unknown preset 'best'", {"recipes": {"compared": ["best"]}}),
+        ("two have the same", {"recipes": {"compared": ["paper", "paper"]}}),
+        (
+            "placebo has 'paired', which is none of those compared: paper",
+            {"recipes": {"compared": "paper", "placebo": "paired"}},
+        ),
+        (
+            "recipe 'paper': options sets 'fdr', which is none",
+            {"recipes": {"compared": [{"name": "paper", "options": {"fdr": 1}}]}},
+        ),
+        (
+            "options: alpha must be of type float",
+            {"recipes": {"compared": [{"name": "paper", "options": {"alpha": "x"}}]}},
+        ),
+        ("losses is 101", {"recipes": {"losses": [101]}}),
+        ("has no ablations beside it", {"recipes": {"compared": "paper"}, "search": {"pools": ["disjoint", "paper"]}}),
     ],
 )
 def test_a_mistake_is_said_in_one_sentence(tmp_path: Path, said: str, content: dict[str, Any]) -> None:
@@ -247,8 +272,8 @@ MISTAKES = [
     ("seeds: [[1]]\n", r"seeds must be of type int, not \[1\]"),
     ("seeds: {a: 1}\n", "seeds must be of type int, not {'a': 1}"),
     ("seeds: []\n", "at least one seed"),
-    ("plain: 5\n", "plain must hold `option: value` lines, not 5"),
-    ("plain:\n", "plain must hold `option: value` lines, not None"),
+    ("plain: 5\n", "plain must be of type mapping, not 5"),
+    ("plain:\n", "plain must be of type mapping, not None"),
     ("plain: {epochs: .nan}\n", "plain: epochs must be a number, not nan"),
     ("plain: {epochs: .inf}\n", "plain: epochs must be a number, not inf"),
     ("plain: {learning_rate: 1e-3}\n", "not '1e-3'; write 0.001"),
@@ -257,7 +282,7 @@ MISTAKES = [
     ("joint: {build: {seed: 1.0}}\n", "joint: build: seed must be of type int, not 1.0"),
     ("joint: {bottleneck: {top_s: 8.5}}\n", "joint: bottleneck: top_s must be of type int"),
     ("joint: {start: other}\n", "joint: start is 'other'; choose one of base, plain"),
-    ("joint: 5\n", "joint: start is 5; choose one of"),
+    ("joint: 5\n", "joint: model must be of type str, not 5; put it in quotes"),
     ("search: {pools: 5}\n", "pools is 5; choose one of disjoint, paper"),
     ("ablations: {variants: [{}]}\n", "variants is not complete: missing 'name'"),
     ("ablations: {variants: [5]}\n", "variants: name must be of type str, not 5"),

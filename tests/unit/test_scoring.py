@@ -208,5 +208,5 @@ def test_scores_come_back_from_their_file_even_where_one_is_undefined(tmp_path: 
 def test_another_file_is_not_taken_for_scores(tmp_path: Path) -> None:
     for content in ("[]", "{}", '{"scores": 5}'):
         (tmp_path / "other.json").write_text(content)
-        with pytest.raises(CodeUnlearnError, match=r"other\.json: .*; score the topic again"):
+        with pytest.raises(CodeUnlearnError, match=r"other\.json.*; score the topic again"):
             Scores.load(tmp_path / "other.json")

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from codeunlearn.cli.app import app
+from codeunlearn.cli.options import TopicWords
 from codeunlearn.cli.topic_options import read_topic, refuse_without_topic, topic_sets
 from codeunlearn.errors import CodeUnlearnError
 
@@ -16,26 +17,26 @@ def test_a_topic_is_given_in_one_way(tmp_path: Path) -> None:
     request = tmp_path / "request.txt"
     request.write_text("Anna lives in Rouen.\n", encoding="utf-8")
     assert read_topic("love").forms[0] == "love"
-    assert read_topic("x", "amity,bond").forms == ("amity", "bond")
-    assert read_topic("x", sentences=request).kind == "sentences"
+    assert read_topic("x", TopicWords("amity,bond")).forms == ("amity", "bond")
+    assert read_topic("x", TopicWords(sentences=request)).kind == "sentences"
     for forms in ("amity", "", ","):
         with pytest.raises(CodeUnlearnError, match="by --forms or by --sentences, not both"):
-            read_topic("x", forms, request)
+            read_topic("x", TopicWords(forms, request))
 
 
 def test_an_empty_list_is_no_list() -> None:
     with pytest.raises(CodeUnlearnError, match="'x' has no forms"):
-        read_topic("x", ",")
+        read_topic("x", TopicWords(","))
     for listed in ("", ",", " , "):
         with pytest.raises(CodeUnlearnError, match="--target-words names no word"):
             topic_sets({}, read_topic("love"), target=listed)
 
 
 def test_options_about_a_topic_need_one() -> None:
-    refuse_without_topic(forms=None, target_words=None)
+    refuse_without_topic(TopicWords(), None)
     for given in ("love", ""):
         with pytest.raises(CodeUnlearnError, match="--target-words describes a topic, and there is none"):
-            refuse_without_topic(forms=None, target_words=given)
+            refuse_without_topic(TopicWords(target_words=given), None)
 
 
 @pytest.mark.parametrize(

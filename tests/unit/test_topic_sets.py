@@ -211,7 +211,7 @@ def test_sets_are_saved_and_read_back(tmp_path: Path) -> None:
     sets.save(path)
     assert TopicSets.load(path) == sets
     path.write_text("[]", encoding="utf-8")
-    with pytest.raises(CodeUnlearnError, match="should be an object; build the sets again"):
+    with pytest.raises(CodeUnlearnError, match=r"must be of type mapping, not \[\]; build the sets again"):
         TopicSets.load(path)
     path.write_text("{", encoding="utf-8")
     with pytest.raises(CodeUnlearnError, match=r"is damaged: it is not JSON .*; build the sets again"):

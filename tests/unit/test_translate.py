@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.topic import EvaluationConfig, ModelTranslator
+from codeunlearn.tasks.base import TASKS, View
 from codeunlearn.tasks.forced import force
 from codeunlearn.tasks.generating import DecodingConfig, translate, translate_counted
 from codeunlearn.tasks.translation_pipeline import TranslationPipeline
@@ -122,9 +122,8 @@ def test_a_models_own_prefix_is_read_by_all_that_reads_its_sources(tokenizer: Pr
     plain, prefixed = (translate(model, tokenizer, texts, prefix=prefix) for prefix in ("", "w5 w6 "))
     probable = [tokens.log_probabilities.tolist() for tokens in force(model, tokenizer, texts, texts, prefix="w5 w6 ")]
     model.config.source_prefix = "w5 w6 "
-    assert (
-        translate(model, tokenizer, texts) == ModelTranslator(model, tokenizer, EvaluationConfig())(texts) == prefixed
-    )
+    asked = TASKS.get("translation").answer(View(model, tokenizer), texts)
+    assert translate(model, tokenizer, texts) == asked.texts == prefixed
     assert translate(model, tokenizer, texts, prefix="") == plain
     assert [tokens.log_probabilities.tolist() for tokens in force(model, tokenizer, texts, texts)] == probable
     tools: Any = {"model": model, "tokenizer": tokenizer}

@@ -1,7 +1,4 @@
-"""A method without codes: the topic's words are kept from the output, whatever the model knows.
-
-It closes a topic entirely and forgets nothing, which is what the neighbours and the attacks are there to show.
-"""
+"""A method without codes: the topic's words are kept from the output, and nothing is forgotten behind it."""
 
 from __future__ import annotations
 

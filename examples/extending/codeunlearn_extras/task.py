@@ -1,11 +1,8 @@
-"""A task: a causal model goes on from the prompt, and the answer is what it says next. One prompt at a time, for clarity."""
-
-from __future__ import annotations
+"""A task: a causal model (on the CPU) goes on from the prompt, and the answer is what it says next."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 
 from codeunlearn.tasks.base import TASKS, Batch, Example, View
@@ -31,18 +28,13 @@ class Continuation:
         return Answers([view.tokenizer.decode(ids, skip_special_tokens=True) for ids in said], cost, (), ())
 
     @torch.inference_mode()
-    def forced(
-        self, view: View, prompts: Sequence[str], answers: Sequence[str], *, with_spans: bool = False
-    ) -> list[Any]:
-        return [self._forced(view, *pair) for pair in zip(prompts, answers, strict=True)]
-
-    def _forced(self, view: View, prompt: str, answer: str) -> ForcedTokens:
-        asked = view.tokenizer((view.prefix or "") + prompt).input_ids
-        wanted = view.tokenizer(answer, return_offsets_mapping=True)
-        logits = view.model(torch.tensor([[*asked, *wanted.input_ids]])).logits[0, len(asked) - 1 : -1].log_softmax(-1)
-        found = logits.gather(1, torch.tensor(wanted.input_ids)[:, None])
-        ranks = 1 + (logits > found).sum(dim=1)
-        return ForcedTokens(found[:, 0].double().numpy(), np.asarray(ranks), wanted.offset_mapping)
+    def forced(self, view: View, prompts: Sequence[str], answers: Sequence[str], **_: Any) -> list[ForcedTokens]:
+        batch = self.batch(view.tokenizer, list(map(Example, prompts, zip(answers))), prefix=view.prefix or "")
+        scores, wanted = view.model(**batch.inputs).logits[:, :-1].log_softmax(-1), batch.labels[:, 1:, None]
+        found = scores.gather(2, wanted.clamp_min(0))
+        spans = view.tokenizer(list(answers), return_offsets_mapping=True).offset_mapping
+        rows = zip(found[..., 0], (scores > found).sum(2) + 1, wanted[..., 0] >= 0, spans, strict=True)
+        return [ForcedTokens(f[at].double().numpy(), rank[at].numpy(), span) for f, rank, at, span in rows]
 
 
 TASKS.register(Continuation.name)(Continuation())

@@ -116,9 +116,3 @@ def _through_the_bottleneck(view: View, prompts: Sequence[str]) -> Iterator[tupl
 
 ATTACKS.register("skip")(Skip())
 ATTACKS.register("fitted-map")(FittedMap())
-
-
-def attacks_on(sets: TopicSets | None, task: Task, seed: int) -> Callable[[System], list[System]]:
-    """The bypasses of a model; without sets, the one that needs no text."""
-    attacks = [Skip(), FittedMap()] if sets else [Skip()]
-    return lambda target: [attack.mount(target, sets, task, seed=seed) for attack in attacks]

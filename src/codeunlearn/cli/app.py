@@ -28,6 +28,7 @@ from codeunlearn.cli import (
     translate,
 )
 from codeunlearn.cli.console import output, say, screen
+from codeunlearn.cli.options import spread
 from codeunlearn.cli.targets import checked
 from codeunlearn.device import processes
 from codeunlearn.errors import CodeUnlearnError
@@ -41,7 +42,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 for command in (demo, train, build, translate, forget, evaluate, sweep, apply, restore, show, topics, reproduce):
-    app.command(name=command.__name__.rpartition(".")[2])(checked(command.run))
+    app.command(name=command.__name__.rpartition(".")[2])(checked(spread(command.run)))
 
 
 def _version(wanted: bool) -> None:

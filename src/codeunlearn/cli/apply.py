@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, quiet_libraries, say
+from codeunlearn.cli.console import emit_json, say
 
 
 def run(
@@ -17,14 +17,10 @@ def run(
     forget_sets: Annotated[list[Path], typer.Argument(help="Forget sets made by `codeunlearn forget`.")],
     out: options.Out,
     commit: Annotated[bool, typer.Option("--commit", help="Take the rows out of the file for good.")] = False,
-    mode: Annotated[
-        Literal["refill", "drop", "anchor"] | None, typer.Option(help="What happens to a slot whose code is deleted.")
-    ] = None,
-    config: options.Config = None,
+    mode: Annotated[options.Mode | None, typer.Option(help="What happens to a slot whose code is deleted.")] = None,
     json: options.Json = None,
 ) -> None:
     """Save a model that has forgotten one or several topics; without `--commit` it can be undone."""
-    quiet_libraries()
     from codeunlearn.cli.opening import save_copy
     from codeunlearn.codebook import load_model
     from codeunlearn.saving import check_model_target

@@ -70,12 +70,15 @@ def say_if_finished(folder: Path) -> None:
         say(f"   {folder} is finished and is used again.")
 
 
-def emit_json(target: str | None, content: dict[str, Any]) -> None:
-    """Machine-readable output: to a file, to stdout for ``-``, or nowhere."""
+def emit_json(target: str | None, content: dict[str, Any], *tables: RenderableType) -> None:
+    """Machine-readable output: to a file, to stdout for ``-``, or nowhere; the tables go to stdout unless that does."""
     if target == STDOUT:
         sys.stdout.write(json.dumps(plain(content), indent=2, ensure_ascii=False) + "\n")
-    elif target:
+        return
+    if target:
         write_json(Path(target), content)
+    for table in tables:
+        output.print(table)
 
 
 @contextmanager

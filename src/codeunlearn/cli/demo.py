@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import output, progress, quiet_libraries, say, say_if_finished
+from codeunlearn.cli.console import output, progress, say, say_if_finished
 from codeunlearn.cli.targets import folder
 from codeunlearn.errors import CodeUnlearnError
 
@@ -39,12 +39,10 @@ def run(
     limit: options.Limit = None,
     plain_epochs: Annotated[float, typer.Option(help="With --train: passes of the plain training.")] = 4.0,
     epochs: Annotated[float, typer.Option(help="With --train: passes of the joint training.")] = 2.0,
-    config: options.Config = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
 ) -> None:
     """Forget a topic in a small English-French model, show what changed on unseen sentences, write a report page."""
-    quiet_libraries()
     from codeunlearn.cli.opening import open_model
     from codeunlearn.cli.topic_options import read_topic, topic_sets
     from codeunlearn.corpus.loading import DataConfig, filled_pools, load_pairs

@@ -8,13 +8,16 @@ from typing import Annotated, Literal
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, say
+from codeunlearn.cli.console import emit_json, progress, say
 from codeunlearn.errors import CodeUnlearnError
+
+SEARCHED = 500  # sentences of the topic that methods and attacks may read
 
 
 def run(
+    *,
     model: Annotated[str, typer.Argument(help="A saved model.")],
-    data: options.Data,
+    text: options.Text,
     topic: Annotated[
         str | None, typer.Option("--topic", help="The topic to score; the whole test pool, sampled, if absent.")
     ] = None,
@@ -30,6 +33,14 @@ def run(
         bool,
         typer.Option("--bypass", help="Also attack the model: its bottleneck skipped, or a fitted map in its place."),
     ] = False,
+    method: Annotated[
+        list[str] | None,
+        typer.Option("--method", help="Another way to forget the topic, or a control such as placebo, scored beside."),
+    ] = None,
+    attack: Annotated[
+        list[str] | None,
+        typer.Option("--attack", help="Another attack; --bypass is skip and, with a topic, fitted-map."),
+    ] = None,
     scorer: Annotated[
         str | None,
         typer.Option(help="Model whose likelihood and encoder judge the outputs; --plain, else --zero-shot if absent."),
@@ -48,18 +59,13 @@ def run(
         Literal["src-hyp", "ref-hyp", "hyp-ref", "f"], typer.Option(help="What is scored given what: given-scored.")
     ] = "ref-hyp",
     comet: Annotated[str | None, typer.Option(help="COMET with this model of the Hub; needs comet-score.")] = None,
-    forms: options.Forms = None,
-    sentences: options.Sentences = None,
-    target_words: options.TargetWords = None,
-    neighbours: options.Neighbours = None,
-    eval_size: Annotated[int, typer.Option(help="Sentences of each set, at most.", min=1)] = 500,
-    minimum: Annotated[int, typer.Option(help="Fewer sentences than this are an error.", min=1)] = 20,
-    beams: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.", min=1)] = 1,
-    config: options.Config = None,
-    data_config: options.DataSetConfig = None,
-    source_column: options.SourceColumn = None,
-    target_column: options.TargetColumn = None,
-    limit: options.Limit = None,
+    about: options.TopicWords,
+    neighbours: Annotated[
+        str | None, typer.Option(help="Related words to report on, separated by commas; proposed if absent.")
+    ] = None,
+    eval_size: options.EvalSize = 500,
+    minimum: options.Minimum = 20,
+    beams: options.Beams = 1,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     report: options.Report = None,
@@ -76,8 +82,8 @@ def run(
 
     docs/metrics.md says what each metric is and what it needs.
     """
-    quiet_libraries()
-    from codeunlearn.audit.bypass import RETAINED, attacks_on
+    from codeunlearn.audit.beside import beside
+    from codeunlearn.audit.bypass import RETAINED
     from codeunlearn.cli.topic_options import read_pools, read_topic, refuse_without_topic, topic_sets
     from codeunlearn.corpus.answer_words import ParallelText
     from codeunlearn.evaluation.evaluate import evaluate_saved
@@ -100,19 +106,19 @@ def run(
             raise CodeUnlearnError(
                 f"{option} says how {other} is done, which is not asked for; give both, or leave {option} out."
             )
-    wanted = None if topic is None else read_topic(topic, forms, sentences)
+    wanted = None if topic is None else read_topic(topic, about)
     if wanted is None:
-        refuse_without_topic(forms=forms, sentences=sentences, target_words=target_words, neighbours=neighbours)
-    text = options.data_config(data, data_config, source_column, target_column, limit)
-    pools = read_pools(text, "train", "test")
+        refuse_without_topic(about, neighbours)
+    pools = read_pools(text.config(), "train", "test")
     train = ParallelText.of(pools["train"])
     sets = None
     if wanted is None:
         tests = whole_pool(pools["test"], eval_size, seed)
     else:
         sizes = {"search_size": 0, "tune_size": 0, "eval_size": eval_size, "minimum": minimum, "seed": seed}
-        sizes["search_retain_size"] = RETAINED if bypass else 0
-        sets = topic_sets(pools, wanted, target=target_words, neighbours=neighbours, **sizes)
+        sizes["search_size"] = SEARCHED if method or attack else 0
+        sizes["search_retain_size"] = RETAINED if method or attack or bypass else 0
+        sets = topic_sets(pools, wanted, target=about.target_words, neighbours=neighbours, **sizes)
         tests = make_test_sets(sets, pools, "test")
     forget_sets = [ForgetSet.load(path) for path in forget or []]
     judge = scorer or plain or zero_shot
@@ -128,6 +134,9 @@ def run(
         fluency = fit_fluency(train, wanted, tests[0].words, seed=seed)
         show(1, 1)
     metrics = opened_metrics(chosen, fluency=fluency, device=device)
+    task = TASKS.get("translation")
+    own = ["skip", *(["fitted-map"] if sets else [])] if bypass else []
+    attacks = own + [name for name in attack or [] if name not in own]
     with progress("Translating") as show:
         evaluation = evaluate_saved(
             model,
@@ -136,7 +145,7 @@ def run(
             forget_sets=forget_sets,
             comparisons=options.given(**{"plain": plain, "zero-shot": zero_shot}),
             prefixes=options.given(**{"zero-shot": zero_shot_prefix}),
-            mount=attacks_on(sets, TASKS.get("translation"), seed) if bypass else None,
+            beside=beside(method or [], attacks, sets, task, seed=seed) if method or attacks else None,
             num_beams=beams,
             seed=seed,
             device=device,
@@ -145,9 +154,7 @@ def run(
         )
     evaluation.details["metrics"] = chosen.names()
     evaluation.details["command"] = options.command_line()
-    emit_json(json, evaluation.to_dict())
-    if json != "-":
-        output.print(scores_table(evaluation))
+    emit_json(json, evaluation.to_dict(), scores_table(evaluation))
     if report is not None:
         from codeunlearn.reporting.report import write_report
 

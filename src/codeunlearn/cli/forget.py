@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, say
+from codeunlearn.cli.console import emit_json, progress, say
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import check_target, named_after
 
 if TYPE_CHECKING:
     from codeunlearn.codebook import DeletionMode
+    from codeunlearn.corpus.pools import Pool
     from codeunlearn.corpus.topic_sets import TopicSets
     from codeunlearn.evaluation.curve import Curve
     from codeunlearn.unlearning import ForgetSet
@@ -24,9 +25,10 @@ TUNED = 300  # sentences of the validation pool on which a budget is kept
 
 
 def run(
+    *,
     model: Annotated[str, typer.Argument(help="A saved model with a bottleneck.")],
-    topic: options.TopicName,
-    data: options.Data,
+    topic: Annotated[str, typer.Option(help="The word to forget, or the name of a topic given otherwise.")],
+    text: options.Text,
     out: Annotated[Path, typer.Option("--out", help="The forget set, a JSON file.", dir_okay=False)],
     preset: Annotated[
         str, typer.Option(help="Recipe that chooses the codes: recommended, paper or paired.")
@@ -41,7 +43,7 @@ def run(
     alpha: Annotated[float | None, typer.Option(help="Significance level of a code's test.")] = None,
     fdr: Annotated[float | None, typer.Option(help="False discovery rate among the codes; not of paper.")] = None,
     mode: Annotated[
-        Literal["refill", "drop", "anchor"] | None,
+        options.Mode | None,
         typer.Option(
             help="Search for a model that treats deleted codes so (`apply --mode`); the model's own way if absent."
         ),
@@ -50,17 +52,10 @@ def run(
         int | None,
         typer.Option(help="S', codes per token that are looked at; of paper and paired (72 if absent).", min=1),
     ] = None,
-    forms: options.Forms = None,
-    sentences: options.Sentences = None,
-    target_words: options.TargetWords = None,
-    search_size: Annotated[int, typer.Option(help="Sentences to search with, at most.", min=1)] = 500,
-    minimum: Annotated[int, typer.Option(help="Fewer sentences than this are an error.", min=1)] = 20,
+    about: options.TopicWords,
+    search_size: options.SearchSize = 500,
+    minimum: options.Minimum = 20,
     draws: Annotated[int, typer.Option(help="Control sentences for each sentence.", min=1)] = 1,
-    config: options.Config = None,
-    data_config: options.DataSetConfig = None,
-    source_column: options.SourceColumn = None,
-    target_column: options.TargetColumn = None,
-    limit: options.Limit = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     report: options.Report = None,
@@ -70,7 +65,6 @@ def run(
 
     The model is not changed: `apply` and `translate --forget` use the forget set.
     """
-    quiet_libraries()
     from codeunlearn.cli.opening import open_model
     from codeunlearn.cli.topic_options import read_pools, read_topic, topic_sets
     from codeunlearn.codebook import require_bottleneck
@@ -84,13 +78,13 @@ def run(
     if retain_budget is not None:
         check_target(curve_path)
     recipe = make_recipe(preset, alpha=alpha, fdr=fdr, mode=mode, max_codes=max_codes, s_prime=s_prime)
-    wanted = read_topic(topic, forms, sentences)
-    text = options.data_config(data, data_config, source_column, target_column, limit)
-    pools = read_pools(text, "train") if retain_budget is None else read_pools(text, "train", "validation")
+    wanted = read_topic(topic, about)
+    needed: tuple[Pool, ...] = ("train",) if retain_budget is None else ("train", "validation")
+    pools = read_pools(text.config(), *needed)
     sets = topic_sets(
         pools,
         wanted,
-        target=target_words,
+        target=about.target_words,
         search_size=search_size,
         search_retain_size=RETAINED if recipe.needs().retained else 0,
         tune_size=TUNED if retain_budget is not None else 0,
@@ -112,9 +106,7 @@ def run(
         curve.save(curve_path)
         found = replace(found, forget_set=kept)
     found.forget_set.save(out)
-    emit_json(json, found.forget_set.to_dict())
-    if json != "-":
-        output.print(forget_set_table(found.forget_set))
+    emit_json(json, found.forget_set.to_dict(), forget_set_table(found.forget_set))
     say(f"The forget set is in {out}. Use it: codeunlearn apply {model} {out} --out DIR")
     if report is not None:
         from codeunlearn.reporting.report import write_report

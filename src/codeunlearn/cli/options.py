@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import update_wrapper
 from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Union, cast, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -15,6 +17,37 @@ from codeunlearn.errors import CodeUnlearnError
 
 if TYPE_CHECKING:
     from codeunlearn.corpus.loading import DataConfig
+
+
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
+def spread(run: Callable[..., None]) -> Callable[..., None]:
+    """The subcommand with an option for each field of the dataclasses among its parameters; those required come first.
+
+    Where it has no ``config`` of its own, a file may set its options.
+    """
+    hints: dict[str, Any] = get_type_hints(run, include_extras=True)
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+
+    own_config = "config" in hints
+
+    def spreading(**values: Any) -> None:
+        if not own_config:
+            del values["config"]
+        for name, group in groups.items():
+            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+        run(**values)
+
+    every = [] if own_config else [inspect.Parameter("config", _KEYWORD, default=None, annotation=Config)]
+    for one in inspect.signature(run, eval_str=True).parameters.values():
+        group = groups.get(one.name)
+        every += [one] if group is None else inspect.signature(group, eval_str=True).parameters.values()
+    every.sort(key=lambda one: one.default is not one.empty)
+    made: Any = update_wrapper(spreading, run)
+    made.__signature__ = inspect.Signature([one.replace(kind=_KEYWORD) for one in every])
+    made.__annotations__ = {one.name: one.annotation for one in every}
+    return made
 
 
 def read_config(context: typer.Context, value: Path | None) -> Path | None:
@@ -42,7 +75,7 @@ def read_config(context: typer.Context, value: Path | None) -> Path | None:
 
 def _option_types(context: typer.Context) -> dict[str, Any]:
     """What each option of the command takes, as YAML has it: paths are texts, and lists are tuples."""
-    hints = get_type_hints(inspect.unwrap(cast(Callable[..., Any], context.command.callback)))
+    hints = get_type_hints(context.command.callback)
     names = [str(parameter.name) for parameter in context.command.params]
     return {name: _as_written(hints[name]) for name in names if name in hints and name != "config"}
 
@@ -59,18 +92,9 @@ Config = Annotated[
     Path | None,
     typer.Option("--config", help="YAML file with option values.", callback=read_config, is_eager=True),
 ]
-Data = Annotated[
-    str,
-    typer.Option(
-        "--data",
-        help="`tatoeba` or `stories` (in the package), a .tsv, .csv, .jsonl (or .gz) or .parquet file, or a Hub data set.",
-    ),
-]
 DataSetConfig = Annotated[
     str | None, typer.Option("--data-config", help="Configuration of a Hub data set, such as en-fr.")
 ]
-SourceColumn = Annotated[str | None, typer.Option("--source-column", help="Column of the source side: name or number.")]
-TargetColumn = Annotated[str | None, typer.Option("--target-column", help="Column of the target side: name or number.")]
 Limit = Annotated[int | None, typer.Option("--limit", help="Read at most so many pairs.", min=1, max=2**31 - 1)]
 SourcePrefix = Annotated[
     str | None,
@@ -80,6 +104,11 @@ SourcePrefix = Annotated[
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Seed = Annotated[int, typer.Option("--seed", help="Decides everything random.", min=0, max=2**32 - 1)]
+Mode = Literal["refill", "drop", "anchor"]
+Beams = Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.", min=1)]
+SearchSize = Annotated[int, typer.Option(help="Sentences to search with, at most.", min=1)]
+EvalSize = Annotated[int, typer.Option(help="Sentences of each set, at most.", min=1)]
+Minimum = Annotated[int, typer.Option(help="Fewer sentences than this are an error.", min=1)]
 Json = Annotated[str | None, typer.Option("--json", help="Write the result as JSON to this file; - is stdout.")]
 Report = Annotated[
     Path | None,
@@ -90,36 +119,63 @@ Report = Annotated[
         metavar="DIRECTORY",
     ),
 ]
-TopicName = Annotated[str, typer.Option("--topic", help="The word to forget, or the name of a topic given otherwise.")]
-Forms = Annotated[str | None, typer.Option("--forms", help="The topic's surface forms, separated by commas.")]
-Sentences = Annotated[Path | None, typer.Option("--sentences", help="File with the topic's sentences, one a line.")]
-TargetWords = Annotated[
-    str | None,
-    typer.Option("--target-words", help="The topic's words on the target side; learned from the data if absent."),
-]
-Neighbours = Annotated[
-    str | None,
-    typer.Option("--neighbours", help="Related words to report on, separated by commas; proposed if absent."),
-]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the result.", parser=folder, metavar="DIRECTORY")]
 
 
-def given(**options: Any) -> dict[str, Any]:
-    """The options that were set; dataclass defaults stand for the others."""
-    return {name: value for name, value in options.items() if value is not None}
+@dataclass(frozen=True)
+class Text:
+    """Where the parallel text is."""
+
+    data: Annotated[
+        str,
+        typer.Option(
+            help="`tatoeba` or `stories` (in the package), a .tsv, .csv, .jsonl (or .gz) or .parquet file, or a Hub data set."
+        ),
+    ]
+    data_config: DataSetConfig = None
+    source_column: Annotated[str | None, typer.Option(help="Column of the source side: name or number.")] = None
+    target_column: Annotated[str | None, typer.Option(help="Column of the target side: name or number.")] = None
+    limit: Limit = None
+
+    def config(self) -> DataConfig:
+        """The same for `load_pairs`."""
+        from codeunlearn.corpus.loading import DataConfig
+
+        return DataConfig(self.data, self.data_config, self.source_column, self.target_column, self.limit)
+
+
+@dataclass(frozen=True)
+class TopicWords:
+    """What is said about a topic beside its name."""
+
+    forms: Annotated[str | None, typer.Option(help="The topic's surface forms, separated by commas.")] = None
+    sentences: Annotated[Path | None, typer.Option(help="File with the topic's sentences, one a line.")] = None
+    target_words: Annotated[
+        str | None, typer.Option(help="The topic's words on the target side; learned from the data if absent.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What of a bottleneck differs from the one that fits the base."""
+
+    num_codes: Annotated[int | None, typer.Option(help="K, codes in the codebook.", min=1)] = None
+    code_dim: Annotated[int | None, typer.Option(help="F, numbers per code.", min=1)] = None
+    top_s: Annotated[int | None, typer.Option(help="S, codes per token.", min=1)] = None
+    layer: Annotated[
+        int | None, typer.Option(help="Encoder layer of the bottleneck, from 0; the paper's is 2.", min=0)
+    ] = None
+
+
+def given(group: Any = None, **options: Any) -> dict[str, Any]:
+    """The options that were set, of a group and others; dataclass defaults stand for the rest."""
+    every = {**(asdict(group) if group else {}), **options}
+    return {name: value for name, value in every.items() if value is not None}
 
 
 def words(listed: str | None) -> tuple[str, ...]:
     """The items of a comma-separated list."""
     return tuple(item.strip() for item in (listed or "").split(",") if item.strip())
-
-
-def data_config(
-    data: str, config: str | None, source_column: str | None, target_column: str | None, limit: int | None
-) -> DataConfig:
-    from codeunlearn.corpus.loading import DataConfig
-
-    return DataConfig(data, config, source_column, target_column, limit)
 
 
 def command_line() -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import output, quiet_libraries, say
+from codeunlearn.cli.console import output, say
 
 if TYPE_CHECKING:
     from codeunlearn.experiments.run import Reproduction
@@ -70,7 +70,6 @@ def run(
     Finished stages are used again: after an interruption the same command goes on. A stage whose inputs have changed is
     refused, unless `--redo` asks for it again. Tables and figures go to OUT/artefacts, the page to OUT/index.html.
     """
-    quiet_libraries()
     from codeunlearn.device import processes
     from codeunlearn.experiments.config import ReproductionConfig
     from codeunlearn.experiments.paper.artefacts import write_artefacts

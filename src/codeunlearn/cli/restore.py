@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, quiet_libraries, say
+from codeunlearn.cli.console import emit_json, say
 
 
 def run(
@@ -16,11 +16,9 @@ def run(
     topic: Annotated[
         list[str] | None, typer.Option("--topic", help="Topic to take back; all of them if absent.")
     ] = None,
-    config: options.Config = None,
     json: options.Json = None,
 ) -> None:
     """Save a model that remembers a topic again, as long as the deletion was not committed."""
-    quiet_libraries()
     from codeunlearn.cli.opening import save_copy
     from codeunlearn.codebook import load_model, require_bottleneck
     from codeunlearn.errors import CodeUnlearnError

@@ -8,26 +8,22 @@ from typing import Annotated, Any
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, output, quiet_libraries
+from codeunlearn.cli.console import emit_json, output
 
 
 def run(
     what: Annotated[str, typer.Argument(metavar="MODEL_OR_FORGETSET", help="A saved model, or a forget set.")],
     limit: Annotated[int, typer.Option(help="Codes of a forget set to show.", min=1)] = 15,
-    config: options.Config = None,
     json: options.Json = None,
 ) -> None:
     """Show a model's bottleneck and what it has forgotten, or a forget set's codes with their evidence."""
-    quiet_libraries()
     from codeunlearn.codebook import find_bottleneck, fingerprint, load_model
     from codeunlearn.reporting.tables import forget_set_table, ledger_table
     from codeunlearn.unlearning import ForgetSet
 
     if Path(what).is_file():
         forget_set = ForgetSet.load(Path(what))
-        emit_json(json, forget_set.to_dict())
-        if json != "-":
-            output.print(forget_set_table(forget_set, limit=limit))
+        emit_json(json, forget_set.to_dict(), forget_set_table(forget_set, limit=limit))
         return
     model = load_model(what, dtype="auto")
     bottleneck = find_bottleneck(model)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import emit_json, output, progress, quiet_libraries, say
+from codeunlearn.cli.console import emit_json, output, progress, say
 from codeunlearn.errors import CodeUnlearnError
 
 RETAINED = 2000  # sentences that the recommended recipe weighs its losses on
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 
 def run(
+    *,
     model: Annotated[str, typer.Argument(help="A saved model with a bottleneck.")],
     topics: Annotated[str, typer.Option("--topics", help="Words to forget one at a time, separated by commas.")],
-    data: options.Data,
+    text: options.Text,
     out: options.Out,
     pool: Annotated[
         Literal["test", "validation"], typer.Option(help="test for results, validation for choices.")
@@ -35,22 +36,17 @@ def run(
         ),
     ] = None,
     mode: Annotated[
-        Literal["refill", "drop", "anchor"] | None,
+        options.Mode | None,
         typer.Option(help="What happens to a slot whose code is deleted; the model's own way if absent."),
     ] = None,
     target_words: Annotated[
         list[str] | None,
         typer.Option("--target-words", help="TOPIC=WORD,WORD on the target side; learned from the data if absent."),
     ] = None,
-    search_size: Annotated[int, typer.Option(help="Sentences to search with, at most.", min=1)] = 500,
-    eval_size: Annotated[int, typer.Option(help="Sentences of each set, at most.", min=1)] = 300,
-    minimum: Annotated[int, typer.Option(help="Fewer sentences than this are an error.", min=1)] = 20,
-    beams: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.", min=1)] = 1,
-    config: options.Config = None,
-    data_config: options.DataSetConfig = None,
-    source_column: options.SourceColumn = None,
-    target_column: options.TargetColumn = None,
-    limit: options.Limit = None,
+    search_size: options.SearchSize = 500,
+    eval_size: options.EvalSize = 300,
+    minimum: options.Minimum = 20,
+    beams: options.Beams = 1,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     json: options.Json = None,
@@ -61,7 +57,6 @@ def run(
 
     Topics that are finished are kept: the same command goes on after an interruption.
     """
-    quiet_libraries()
     from codeunlearn.cli.opening import open_model
     from codeunlearn.cli.topic_options import read_pools, read_topic, topic_sets
     from codeunlearn.codebook import model_identity
@@ -84,8 +79,7 @@ def run(
         raise CodeUnlearnError(
             f"--target-words names {strangers[0]!r}, which is not among --topics; add it or leave it out."
         )
-    text = options.data_config(data, data_config, source_column, target_column, limit)
-    pools = read_pools(text, "train", pool)
+    pools = read_pools(text.config(), "train", pool)
     sizes: dict[str, Any] = {
         "search_size": search_size,
         "search_retain_size": RETAINED if recipe.needs().retained else 0,
@@ -99,7 +93,7 @@ def run(
         "model": public_name(model),
         "fingerprint": model_identity(opened[0]),
         STATE: _state_of(*opened),
-        "data": asdict(replace(text, data=public_name(data))),
+        "data": asdict(replace(text.config(), data=public_name(text.data))),
         TEXT: {name: pairs_digest(some["source"], some["target"]) for name, some in pools.items()},
         "target_words": given_words,
         "minimum": minimum,

@@ -11,9 +11,9 @@ from typing import Any, get_type_hints
 
 import typer
 
-from codeunlearn.cli.console import STDOUT
+from codeunlearn.cli.console import STDOUT, quiet_libraries
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.files import check_folder_target, check_target
+from codeunlearn.files import check_folder_target, check_target, exists, is_same
 from codeunlearn.saving import is_model_file
 
 _INPUTS = (
@@ -42,12 +42,13 @@ def checked(run: Callable[..., None]) -> Callable[..., None]:
             _check_file(name, path, {n: p for n, p in files.items() if n != name}, folders, inputs)
         for name, path in folders.items():
             check_folder_target(path)
-            if any(_is_same(path, given) for given in inputs):
+            if any(is_same(path, given) for given in inputs):
                 raise CodeUnlearnError(f"{name} {path} is what is read; choose another {name}, so that it stays.")
         if values.get("report") is not None:
             from codeunlearn.reporting.report import check_report_target
 
             check_report_target(values["report"])
+        quiet_libraries()
         try:
             run(**values)
         except (MemoryError, RuntimeError) as error:
@@ -79,30 +80,17 @@ def _inputs(values: dict[str, Any]) -> Iterator[Path]:
     for name in _INPUTS:
         given = values.get(name)
         for one in given if isinstance(given, list | tuple) else [given]:  # pyright: ignore[reportUnknownVariableType]
-            if isinstance(one, str | Path) and _exists(Path(one)):
+            if isinstance(one, str | Path) and exists(Path(one)):
                 yield Path(one)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # no name of a file
-        return False
 
 
 def _check_file(name: str, path: Path, others: dict[str, Path], folders: dict[str, Path], inputs: list[Path]) -> None:
     for given in inputs:
-        if _is_same(path, given):
+        if is_same(path, given):
             raise CodeUnlearnError(f"{name} {path} is also what is read and would be overwritten; name another file.")
     for other, theirs in others.items():
-        if _is_same(path, theirs):
+        if is_same(path, theirs):
             raise CodeUnlearnError(f"{name} and {other} both name {path}; name two files.")
     for folder in (*inputs, *folders.values()):
-        if is_model_file(path.name) and _is_same(path.parent, folder):
+        if is_model_file(path.name) and is_same(path.parent, folder):
             raise CodeUnlearnError(f"{name} {path} would take the place of a model's file; name another file.")
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    if _exists(one) and _exists(other):
-        return one.samefile(other)
-    return one.resolve() == other.resolve()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from codeunlearn.cli.console import screen
-from codeunlearn.cli.options import words
+from codeunlearn.cli.options import TopicWords, given, words
 from codeunlearn.corpus.loading import DataConfig, filled_pools, load_pairs
 from codeunlearn.corpus.pools import Pool
 from codeunlearn.corpus.topic_sets import TopicSets, build_topic_sets
@@ -26,31 +25,31 @@ def read_pools(data: DataConfig, *needed: Pool) -> dict[Pool, Any]:
     return filled_pools(loaded.dataset, needed, data.data)
 
 
-def read_topic(name: str, forms: str | None = None, sentences: Path | None = None) -> Topic:
+def read_topic(name: str, about: TopicWords | None = None) -> Topic:
     """A topic given as a word, a list of forms or a file of sentences.
 
     Raises:
         CodeUnlearnError: it is given in two ways, or is no topic.
     """
-    if forms is not None and sentences is not None:
+    about = about or TopicWords()
+    if about.forms is not None and about.sentences is not None:
         raise CodeUnlearnError("A topic is given by --forms or by --sentences, not both; leave one out.")
-    if sentences is not None:
-        return Topic.from_sentences(name, sentences)
-    return Topic.from_word(name) if forms is None else Topic.from_forms(name, words(forms))
+    if about.sentences is not None:
+        return Topic.from_sentences(name, about.sentences)
+    return Topic.from_word(name) if about.forms is None else Topic.from_forms(name, words(about.forms))
 
 
-def refuse_without_topic(**given: object) -> None:
-    """For a command that was given no topic: options that say something about it, by their names.
+def refuse_without_topic(about: TopicWords, neighbours: str | None) -> None:
+    """For a command that was given no topic.
 
     Raises:
-        CodeUnlearnError: one of them was given.
+        CodeUnlearnError: something is said about it.
     """
-    for name, value in given.items():
-        if value is not None:
-            option = f"--{name.replace('_', '-')}"
-            raise CodeUnlearnError(
-                f"{option} describes a topic, and there is none; name it with --topic, or leave {option} out."
-            )
+    for name in given(about, neighbours=neighbours):
+        option = f"--{name.replace('_', '-')}"
+        raise CodeUnlearnError(
+            f"{option} describes a topic, and there is none; name it with --topic, or leave {option} out."
+        )
 
 
 def topic_sets(

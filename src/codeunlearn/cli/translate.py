@@ -11,7 +11,6 @@ from typing import Annotated, BinaryIO
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import quiet_libraries
 from codeunlearn.corpus.lines import LONGEST_LINE, one_line
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import reason
@@ -26,7 +25,6 @@ def run(
     batch_tokens: Annotated[
         int | None, typer.Option(help="Padded source tokens of a batch; by default what suits the device.", min=1)
     ] = None,
-    config: options.Config = None,
     device: options.Device = "auto",
 ) -> None:
     """Translate lines from stdin to stdout, one for one and in order; an empty line stays empty.
@@ -34,7 +32,6 @@ def run(
     Both are UTF-8. Tabs, form feeds and other line separators in a line are read as spaces, and invisible characters are
     left out.
     """
-    quiet_libraries()
     from codeunlearn.cli.opening import open_model
     from codeunlearn.tasks.generating import translate
 

@@ -95,6 +95,11 @@ def padded(rows: Sequence[Sequence[int]], value: int, step: int = 1) -> Tensor:
     return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows])
 
 
+def padded_with_mask(rows: Sequence[Sequence[int]], value: int, step: int = 1) -> tuple[Tensor, Tensor]:
+    """As `padded`, and the mask of the same shape: 1 at tokens, 0 at what was filled up."""
+    return padded(rows, value, step), padded([[1] * len(row) for row in rows], 0, step)
+
+
 def _call(
     tokenizer: PreTrainedTokenizerBase, texts: list[str], max_tokens: int | None, as_target: bool, with_spans: bool
 ) -> Encoded:

@@ -21,7 +21,7 @@ from codeunlearn.codebook.generation import generation_of
 from codeunlearn.codebook.modeling import with_bottleneck
 from codeunlearn.codebook.untrusted import CONFIG, check_source, check_weights
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.files import reason
+from codeunlearn.files import exists, reason
 
 _TRIES = 5
 _SAFELY: dict[str, Any] = {"trust_remote_code": False}
@@ -145,15 +145,10 @@ def _opening(name: str, what: str, *, told: bool = False) -> Generator[None]:
 def _found(name: str | Path, slashes: tuple[int, ...]) -> str:
     """The name, if it can be one of a folder that is there or of a model of the Hub."""
     name = str(name)
-    try:
-        path = Path(name)
-        exists = path.exists()
-        is_file = path.is_file()
-    except (OSError, ValueError):  # too long, or with a null byte
-        exists = is_file = False
-    if is_file:
+    there = exists(Path(name))
+    if there and Path(name).is_file():
         raise CodeUnlearnError(f"{name} is a file, not a model; give the folder of a saved model or a Hub name.")
-    if not exists and (name.startswith((".", "/")) or name.count("/") not in slashes or not name.isprintable()):
+    if not there and (name.startswith((".", "/")) or name.count("/") not in slashes or not name.isprintable()):
         shown = name if name.isprintable() else repr(name)
         raise CodeUnlearnError(f"There is no model folder {shown}; give the folder of a saved model or a Hub name.")
     return name

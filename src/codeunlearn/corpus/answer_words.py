@@ -10,14 +10,11 @@ import math
 import random
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from nltk.stem import SnowballStemmer
-
-from codeunlearn.corpus.languages import english as lexicon
+from codeunlearn.corpus.languages.base import MIN_FORM_SHARE, USUALLY, Lexicon, language_named, lexicon_of
 from codeunlearn.corpus.languages.vocabulary import Vocabulary
 from codeunlearn.corpus.matching import WholeWords, normal_form
 from codeunlearn.corpus.topics import Topic
@@ -88,10 +85,10 @@ def associate(hits: int, total: int, other_hits: int, other_total: int) -> Assoc
     return Association(share, share / other if other else math.inf, _g2(hits, total, other_hits, other_total))
 
 
-def target_words(topic: Topic, train_pairs: Dataset | ParallelText) -> tuple[str, ...]:
-    """The topic's words in the target language (French), most frequent first: love -> aime, amour, aimer, ...
+def target_words(topic: Topic, train_pairs: Dataset | ParallelText, language: str = "french") -> tuple[str, ...]:
+    """The topic's words on the answer side, most frequent first: love -> aime, amour, aimer, ...
 
-    Words are grouped by Snowball stem. The stem with the highest G² between the topic's sentences and others is taken,
+    Words are grouped by stem. The stem with the highest G² between the topic's sentences and others is taken,
     the sentences that it covers are put aside, and so on while a stem still covers 3 % of all the topic's sentences,
     is five times as frequent among those left as elsewhere, and significant. Putting sentences aside keeps companions
     out: in "tombe amoureux" the first word explains nothing that the second has not. Elided articles are split off
@@ -101,6 +98,7 @@ def target_words(topic: Topic, train_pairs: Dataset | ParallelText) -> tuple[str
     Args:
         topic: what to look for on the source side.
         train_pairs: the train pool, with the columns ``source`` and ``target``.
+        language: of the answers; it says which words share a stem.
 
     Raises:
         CodeUnlearnError: the pool does not hold the topic.
@@ -123,7 +121,8 @@ def target_words(topic: Topic, train_pairs: Dataset | ParallelText) -> tuple[str
     if topic.kind != "name":
         capitalised = _capitalised([text.targets[row] for row in rows])
         topic_side = [words - capitalised for words in topic_side]
-    return _cover(topic_side, [frozenset(_words(text.targets[row])) for row in others])
+    rest_side = [frozenset(_words(text.targets[row])) for row in others]
+    return _cover(topic_side, rest_side, language_named(language).stem)
 
 
 def sharing_words(
@@ -143,7 +142,8 @@ def sharing_words(
     """
     if topic.kind != "word" or not topic_words:
         return []
-    lemma_of = {form: lemma for lemma in _frequent_like(topic) for form in lexicon.surface_forms(lemma)}
+    lexicon = lexicon_of(topic.language)
+    lemma_of = {form: lemma for lemma in _frequent_like(topic, lexicon) for form in lexicon.surface_forms(lemma)}
     text = ParallelText.of(train_pairs)
     held = set(text.rows(topic))
     in_target = WholeWords(topic_words)
@@ -183,17 +183,18 @@ def propose_neighbours(
     if topic.kind == "sentences":
         return {}
     text = ParallelText.of(train_pairs)
-    vocabulary = vocabulary or Vocabulary.from_sentences(text.sources)
+    vocabulary = vocabulary or Vocabulary.from_sentences(text.sources, language=topic.language)
+    surface_forms = vocabulary.lexicon.surface_forms
     if sharing is None:
         sharing = sharing_words(topic, text, target_words(topic, text))
-    counts = {w: sum(vocabulary.counts[form] for form in lexicon.surface_forms(w)) for w in sharing}
+    counts = {w: sum(vocabulary.counts[form] for form in surface_forms(w)) for w in sharing}
     chosen = [w for w in sharing if counts[w] >= _FREQUENT][:k]
     candidates = _similar_kind(topic, vocabulary)
     alike = vocabulary.similarities(topic.forms[0], candidates)
     chosen += sorted((w for w in alike if w not in chosen and alike[w] > 0.0), key=lambda w: (-alike[w], w))
     if topic.kind == "name":
-        return {candidates[w]: Topic.from_word(candidates[w], kind="name") for w in chosen[:k]}
-    return {w: Topic.from_word(w, kind="word") for w in chosen[:k]}
+        return {candidates[w]: Topic.from_word(candidates[w], kind="name", language=topic.language) for w in chosen[:k]}
+    return {w: Topic.from_word(w, kind="word", language=topic.language) for w in chosen[:k]}
 
 
 def _explain(hits: list[frozenset[str]], seen: Counter[str], total: int, limit: int) -> list[str]:
@@ -215,10 +216,10 @@ def _explain(hits: list[frozenset[str]], seen: Counter[str], total: int, limit: 
     return found
 
 
-def _frequent_like(topic: Topic) -> list[str]:
+def _frequent_like(topic: Topic, lexicon: Lexicon) -> list[str]:
     """Frequent words that can be what the topic's first form can be."""
     shares = lexicon.pos_shares(topic.forms[0])
-    poses = [pos for pos, share in shares.items() if share >= lexicon.MIN_FORM_SHARE]
+    poses = [pos for pos, share in shares.items() if share >= MIN_FORM_SHARE]
     words = dict.fromkeys(word for pos in poses for word in lexicon.frequent_words(pos, 0.1))
     return [word for word in words if not topic.matches(word)]
 
@@ -227,15 +228,18 @@ def _similar_kind(topic: Topic, vocabulary: Vocabulary) -> dict[str, str]:
     """Frequent words (for a name: names) of the topic's kind, from lower case to usual spelling."""
     if topic.kind == "name":
         return {name.lower(): name for name in vocabulary.names_like(topic.name, _FREQUENT)[:50]}
-    words = lexicon.frequent_words(lexicon.main_pos(topic.forms[0]))
+    lexicon = vocabulary.lexicon
+    words = lexicon.frequent_words(lexicon.main_pos(topic.forms[0]), USUALLY)
     return {w: w for w in words if vocabulary.counts[w] >= _FREQUENT and not topic.matches(w)}
 
 
-def _cover(topic_side: list[frozenset[str]], rest_side: list[frozenset[str]]) -> tuple[str, ...]:
+def _cover(
+    topic_side: list[frozenset[str]], rest_side: list[frozenset[str]], stem_of: Callable[[str], str]
+) -> tuple[str, ...]:
     """Greedy cover of the topic's sentences by stems; see `target_words`."""
     total, rest_total = len(topic_side), len(rest_side)
-    left = [frozenset(map(_stem, words)) for words in topic_side]
-    rest_stems = Counter(stem for words in rest_side for stem in frozenset(map(_stem, words)))
+    left = [frozenset(map(stem_of, words)) for words in topic_side]
+    rest_stems = Counter(stem for words in rest_side for stem in frozenset(map(stem_of, words)))
     taken: set[str] = set()
     while left:
         here = Counter(stem for stems in left for stem in stems)
@@ -250,7 +254,7 @@ def _cover(topic_side: list[frozenset[str]], rest_side: list[frozenset[str]]) ->
         best = max(eligible, key=lambda stem: (scored[stem].g2, stem))
         taken.add(best)
         left = [stems for stems in left if best not in stems]
-    forms = Counter(word for words in topic_side for word in words if _stem(word) in taken)
+    forms = Counter(word for words in topic_side for word in words if stem_of(word) in taken)
     rest = Counter(word for words in rest_side for word in words if word in forms)
     # a stem may hold strangers ("seulement" and "seule"): each form must be associated by itself
     own = [w for w, n in forms.items() if associate(n, total, rest[w], rest_total).lift >= MIN_FORM_LIFT]
@@ -273,16 +277,6 @@ def _kept_names(topic: Topic, topic_side: list[frozenset[str]]) -> tuple[str, ..
 
 def _words(sentence: str) -> Iterable[str]:
     return _WORD.findall(normal_form(sentence).lower())
-
-
-@lru_cache(maxsize=100_000)
-def _stem(word: str) -> str:
-    return _stemmer().stem(word)
-
-
-@lru_cache(maxsize=1)
-def _stemmer() -> SnowballStemmer:
-    return SnowballStemmer("french")
 
 
 def _g2(hits: int, total: int, other_hits: int, other_total: int) -> float:

@@ -10,6 +10,7 @@ from itertools import permutations
 from typing import Any, cast
 
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.validation import shown
 
 Place = tuple[str | int, ...]
 """The way from a row to a value: names of nested records, or the number of a cell."""
@@ -176,13 +177,13 @@ def _fault(pair: Pair, sample: Sequence[Any]) -> str | None:
         texts = [value for value in values if isinstance(value, str)]
         words = sum(any(map(str.isalpha, text)) for text in texts)
         if values and words <= (1 - _NEARLY_ALL) * len(values):
-            return f"column '{column.shown}' holds no words, only such as {_shown(values[0])}"
+            return f"column '{column.shown}' holds no words, only such as {shown(values[0], LONGEST_SHOWN)}"
         if len(values) >= _ROWS_THAT_SHOW_A_CONSTANT:
             value, count = Counter(texts).most_common(1)[0]
             if count == len(values):
-                return f"column '{column.shown}' holds {_shown(value)} in every row"
+                return f"column '{column.shown}' holds {shown(value, LONGEST_SHOWN)} in every row"
             if count >= _NEARLY_ALL * len(values):
-                return f"column '{column.shown}' holds {_shown(value)} in nearly every row"
+                return f"column '{column.shown}' holds {shown(value, LONGEST_SHOWN)} in nearly every row"
     return None
 
 
@@ -194,19 +195,14 @@ def _no_sentences(pair: Pair, sample: Sequence[Any]) -> str | None:
         if len(texts) < _ROWS_THAT_SHOW_A_CONSTANT or len(alone) < _NEARLY_ALL * len(texts):
             continue
         if sum(bool(_IDENTIFIER.fullmatch(text)) for text in alone) >= _NEARLY_ALL * len(texts):
-            return f"column '{column.shown}' holds identifiers such as {_shown(alone[0])}"
+            return f"column '{column.shown}' holds identifiers such as {shown(alone[0], LONGEST_SHOWN)}"
         if len(texts) >= _ROWS_THAT_SHOW_LABELS and 3 * len(set(alone)) <= len(alone):
-            return f"column '{column.shown}' holds labels such as {_shown(alone[0])}"
+            return f"column '{column.shown}' holds labels such as {shown(alone[0], LONGEST_SHOWN)}"
     return None
 
 
 def _values(column: Column, sample: Sequence[Any]) -> list[Any]:
     return [value for row in sample if (value := column.value(row)) not in (None, "")]
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
 
 
 def _number(name: str) -> int | None:

@@ -15,12 +15,17 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
-from nltk.stem import SnowballStemmer
-
-from codeunlearn.corpus.languages import english as lexicon
-from codeunlearn.corpus.languages.english import Reading, Token
+from codeunlearn.corpus.languages.base import (
+    NAME,
+    USUALLY,
+    Lexicon,
+    Reading,
+    Token,
+    language_named,
+    lexicon_of,
+)
 from codeunlearn.corpus.languages.vocabulary import MIN_COUNT, Vocabulary
 from codeunlearn.corpus.matching import normal_form
 from codeunlearn.corpus.topics import Topic
@@ -31,7 +36,6 @@ FREQUENT = 300
 MIN_CHOICE = 4
 """With fewer words than this to choose from, less suitable ones are taken too."""
 
-_NOUN = Reading("NOUN", "NN")
 _SIMILAR_NAMES = 20
 _GIVEN_NAMES = 100
 
@@ -67,7 +71,8 @@ class ControlWriter:
         Draws differ from each other as long as there are words left.
 
         Raises:
-            CodeUnlearnError: the topic was given as sentences, a sentence does not hold it, or nothing can replace it.
+            CodeUnlearnError: the topic was given as sentences, its language has no lexicon, a sentence does not hold it, or
+                nothing can replace it.
         """
         if self.topic.kind == "sentences":
             raise CodeUnlearnError(
@@ -86,8 +91,8 @@ class ControlWriter:
             raise CodeUnlearnError(
                 f"Topic {self.topic.name!r} is not in {sentence!r}; controls need sentences that hold it."
             )
-        tokens = lexicon.tokenise(sentence)
-        readings = lexicon.read(tokens)
+        tokens = self._lexicon.tokenise(sentence)
+        readings = self._lexicon.read(tokens)
         rng = random.Random(f"{self.seed}|{sentence}")  # a string seeds by its content, unlike hash()
         slots: list[_Slot] = []
         for start, end in places:
@@ -100,26 +105,24 @@ class ControlWriter:
     def _reading(self, form: str, tagged: Reading) -> Reading:
         """The tagger's reading, unless the dictionary rules it out ("Captain Nemo" is tagged as a name)."""
         if self.topic.kind == "name":
-            return Reading("NAME", "NNP")
+            return NAME
         if any(map(str.isdigit, form)):
-            return _NOUN  # "covid-19" is tagged as a numeral
-        possible = lexicon.possible_readings(form)
+            return self._lexicon.noun  # "covid-19" is tagged as a numeral
+        possible = self._lexicon.possible_readings(form)
         inflects = tagged.tag != ""  # the dictionary holds no prepositions and the like: "to run like the wind"
         if tagged in possible or ((not possible or not inflects) and self._candidates(tagged)):
             return tagged
-        shares = lexicon.pos_shares(form.lower())
-        return max(possible, key=lambda r: (r.pos == tagged.pos, shares.get(r.pos, 0.0), r), default=_NOUN)
+        shares, unknown = self._lexicon.pos_shares(form.lower()), self._lexicon.noun
+        return max(possible, key=lambda r: (r.pos == tagged.pos, shares.get(r.pos, 0.0), r), default=unknown)
 
     def _choose(
         self, reading: Reading, form: str, tokens: Sequence[Token], inside: Sequence[int], rng: random.Random
     ) -> list[str]:
         """Words for one place: those that fit its neighbours, in random order, spelled like the word they replace."""
-        candidates = self._candidates(reading)
-        article = tokens[inside[0] - 1].text.lower() if inside[0] else ""
-        if article in ("a", "an"):
-            # another article would be a second difference between sentence and control
-            agreeing = [word for word in candidates if _takes_an(word) == (article == "an")]
-            candidates = agreeing or [w for w in self._general(reading) if _takes_an(w) == (article == "an")]
+        previous, may_follow = tokens[inside[0] - 1].text.lower() if inside[0] else "", self._lexicon.may_follow
+        # "an" for "a" would be a second difference between sentence and control
+        candidates = [word for word in self._candidates(reading) if may_follow(previous, word)]
+        candidates = candidates or [word for word in self._general(reading) if may_follow(previous, word)]
         if not candidates:
             raise CodeUnlearnError(
                 f"No frequent word can replace {form!r} (read as {reading.pos}) in a control sentence; "
@@ -140,20 +143,25 @@ class ControlWriter:
         return self._known[reading]
 
     @cached_property
+    def _lexicon(self) -> Lexicon:
+        return lexicon_of(self.topic.language)
+
+    @cached_property
     def _known(self) -> dict[Reading, list[str]]:
         return {}
 
     def _general(self, reading: Reading) -> list[str]:
         """Replacements by the frequency lists of the language alone."""
         if reading.pos == "NAME":
-            gender = lexicon.gender_of(self.topic.name)
-            lists = [lexicon.given_names(g) for g in ("male", "female") if gender in (None, g)]
+            gender = self._lexicon.gender_of(self.topic.name)
+            lists = [self._lexicon.given_names(g) for g in ("male", "female") if gender in (None, g)]
             return [name for names in lists for name in list(names)[:_GIVEN_NAMES] if not self._is_excluded(name)]
         return self._inflected(reading)[:FREQUENT]
 
     def _inflected(self, reading: Reading) -> list[str]:
-        lemmas = (lemma for lemma in lexicon.frequent_words(reading.pos) if not self._is_excluded(lemma))
-        forms = (lexicon.inflect(lemma, reading.tag) for lemma in lemmas)
+        frequent = self._lexicon.frequent_words(reading.pos, USUALLY)
+        lemmas = (lemma for lemma in frequent if not self._is_excluded(lemma))
+        forms = (self._lexicon.inflect(lemma, reading.tag) for lemma in lemmas)
         return [form for form in forms if form and not self._is_excluded(form)]
 
     def _known_words(self, reading: Reading) -> list[str]:
@@ -168,7 +176,7 @@ class ControlWriter:
         if self.vocabulary is None:
             return []
         names = [name for name in self.vocabulary.names_like(self.topic.name) if not self._is_excluded(name)]
-        if lexicon.gender_of(self.topic.name):
+        if self._lexicon.gender_of(self.topic.name):
             return names
         alike = self.vocabulary.similarities(self.topic.forms[0], [name.lower() for name in names])
         return sorted(names, key=lambda name: -alike[name.lower()])[:_SIMILAR_NAMES]
@@ -181,11 +189,11 @@ class ControlWriter:
 
     @cached_property
     def _excluded(self) -> frozenset[str]:
-        return frozenset(form for word in self.exclude for form in (word.lower(), *lexicon.surface_forms(word)))
+        return frozenset(form for word in self.exclude for form in (word.lower(), *self._lexicon.surface_forms(word)))
 
     @cached_property
     def _stems(self) -> frozenset[str]:
-        stem_of = str if self.topic.kind == "name" else _stemmer().stem
+        stem_of = str if self.topic.kind == "name" else language_named(self.topic.language).stem
         return frozenset(stem for form in self.topic.forms if len(stem := stem_of(form)) >= 3)
 
 
@@ -212,17 +220,6 @@ def _in_case_of(form: str, word: str) -> str:
     if form.isupper() and len(form) > 1:
         return word.upper()
     return word[0].upper() + word[1:] if form[0].isupper() else word.lower()
-
-
-def _takes_an(word: str) -> bool:
-    """Whether the indefinite article before the word is "an", by its spelling."""
-    word = word.lower()
-    if word.startswith(("hour", "honest", "honor", "honour", "heir")):
-        return True
-    sounds_like_y_or_w = word.startswith(("eu", "one", "once", "use", "usu", "uti")) or (
-        word.startswith("uni") and not word.startswith(("unim", "unin"))
-    )
-    return word[0] in "aeiou" and not sounds_like_y_or_w
 
 
 def random_controls(sentences: Sequence[str], others: Sequence[str], draws: int = 1, seed: int = 0) -> list[list[str]]:
@@ -266,8 +263,3 @@ def match_lengths(wanted: Sequence[str], others: Sequence[str], seed: int = 0) -
         if not by_length[nearest]:
             del by_length[nearest]
     return chosen
-
-
-@lru_cache(maxsize=1)
-def _stemmer() -> SnowballStemmer:
-    return SnowballStemmer("english")

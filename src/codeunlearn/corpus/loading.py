@@ -21,6 +21,7 @@ from codeunlearn.corpus.pools import Pool, split_pools
 from codeunlearn.corpus.rows import EXPECTED, Table, file_table, hub_table
 from codeunlearn.corpus.samples import SAMPLES
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.files import exists
 
 MAX_CHARACTERS = 1500
 ROWS_THAT_SHOW_FAULTS = 1000
@@ -143,11 +144,7 @@ def _loaded(pairs: list[tuple[str, str]], report: LoadReport) -> LoadedPairs:
 
 def _table(config: DataConfig, skip: Skip) -> Table:
     path = Path(config.data)
-    try:
-        there = path.exists()
-    except (OSError, ValueError):  # a name that no file can have
-        there = False
-    if there:
+    if exists(path):
         return file_table(path, config.source_column, config.target_column, skip)
     if path.suffix or config.data.count("/") > 1 or config.data.startswith((".", "/")):
         raise CodeUnlearnError(f"There is no file {config.data}; {EXPECTED}.")

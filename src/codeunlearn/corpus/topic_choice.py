@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from codeunlearn.corpus.languages import english as lexicon
 from codeunlearn.corpus.languages.vocabulary import Vocabulary
 from codeunlearn.corpus.pools import POOLS, pool_of
 from codeunlearn.corpus.topics import Topic
@@ -41,7 +40,12 @@ class ProposedTopic:
 
 
 def propose_topics(
-    sentences: Sequence[str], *, at_least: int = 500, at_most: int = 700, pos: Collection[str] = PARTS_OF_SPEECH
+    sentences: Sequence[str],
+    *,
+    at_least: int = 500,
+    at_most: int = 700,
+    pos: Collection[str] = PARTS_OF_SPEECH,
+    language: str = "english",
 ) -> list[ProposedTopic]:
     """All words of the corpus in a range of frequency, most frequent first.
 
@@ -53,24 +57,25 @@ def propose_topics(
         at_least: occurrences a word must have.
         at_most: occurrences it may have.
         pos: parts of speech, of NOUN, VERB, ADJ, ADV and NAME.
+        language: of the sentences.
 
     Raises:
-        CodeUnlearnError: the range is empty, or a part of speech is unknown.
+        CodeUnlearnError: the range is empty, a part of speech is unknown, or the language has no lexicon.
     """
     if at_least > at_most:
         raise CodeUnlearnError(f"No word occurs at least {at_least} and at most {at_most} times; give --at-most above.")
     known = (*PARTS_OF_SPEECH, "ADV")
     if unknown := sorted(set(pos) - set(known)):
         raise CodeUnlearnError(f"Unknown part of speech {unknown[0]!r}; choose from {', '.join(known)}.")
-    vocabulary = Vocabulary.from_sentences(sentences, limit=len(sentences))
+    vocabulary = Vocabulary.from_sentences(sentences, limit=len(sentences), language=language)
     names = {name.lower(): name for name in vocabulary.names}
     chosen: dict[str, str] = {}
     for word, count in vocabulary.counts.items():
         if at_least <= count <= at_most and word.isalpha() and len(word) >= _SHORTEST:
-            kind = "NAME" if word in names else lexicon.main_pos(word)
+            kind = "NAME" if word in names else vocabulary.lexicon.main_pos(word)
             if kind in pos and (word in names or _is_dictionary_form(word, vocabulary)):
                 chosen[word] = kind
-    topics = {word: Topic.from_word(names.get(word, word)) for word in chosen}
+    topics = {word: Topic.from_word(names.get(word, word), language=language) for word in chosen}
     held = _sentences_by_pool(vocabulary, sentences, {word: topic.forms for word, topic in topics.items()})
     proposed = [
         ProposedTopic(topic.name, chosen[word], vocabulary.counts[word], topic.forms, held[word])
@@ -81,7 +86,7 @@ def propose_topics(
 
 def _is_dictionary_form(word: str, vocabulary: Vocabulary) -> bool:
     """Whether no other word that it can be a form of is more frequent here: "poor", but not "wanted"."""
-    lemmas = lexicon.lemmas(word)
+    lemmas = vocabulary.lexicon.lemmas(word)
     return word in lemmas and max(lemmas, key=lambda lemma: (vocabulary.counts[lemma], lemma == word)) == word
 
 

@@ -61,6 +61,7 @@ class TopicSets:
         tune_controls: by sentence of ``tune``, its control: what a model is asked that was never told the topic. Empty in
             files of older versions.
         forget_controls: the same of ``forget``.
+        answer_language: of the answers; the prompts are in the topic's.
     """
 
     topic: Topic
@@ -76,6 +77,7 @@ class TopicSets:
     search_retain: list[Example] = field(default_factory=list[Example])
     tune_controls: list[str] = field(default_factory=list[str])
     forget_controls: list[str] = field(default_factory=list[str])
+    answer_language: str = "french"
 
     @classmethod
     def from_sentences(
@@ -147,6 +149,7 @@ def build_topic_sets(
     seed: int = 0,
     minimum: int = 20,
     vocabulary: Vocabulary | None = None,
+    answer_language: str = "french",
 ) -> TopicSets:
     """Builds the sets of a topic.
 
@@ -163,6 +166,7 @@ def build_topic_sets(
         seed: decides which sentences are sampled and which replacements drawn.
         minimum: a pool with fewer topic sentences is an error.
         vocabulary: of the train pool; counted here unless given. Counting once serves many topics.
+        answer_language: of the task's answers. The prompts are in the topic's language.
 
     Raises:
         CodeUnlearnError: a pool is missing or has too few sentences with the topic or without it, or a neighbour given
@@ -177,8 +181,8 @@ def build_topic_sets(
             _require(topic, pool, len(held[pool]), minimum)
     search, tune, forget = (_sample(held[pool], size, seed) for pool, size in sizes.items())
     if vocabulary is None and topic.kind != "sentences":
-        vocabulary = Vocabulary.from_sentences(train.sources)
-    words = target_words(topic, train)
+        vocabulary = Vocabulary.from_sentences(train.sources, language=topic.language)
+    words = target_words(topic, train, answer_language)
     sharing = sharing_words(topic, train, words)
     if neighbours is None:
         proposed = propose_neighbours(topic, train, _PROPOSALS, vocabulary=vocabulary, sharing=sharing)
@@ -214,6 +218,7 @@ def build_topic_sets(
         search_retain=_others(topic, train, search_retain_size, seed),
         tune_controls=asked_instead(tune),
         forget_controls=asked_instead(forget),
+        answer_language=answer_language,
     )
 
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from codeunlearn.corpus.languages import english as lexicon
+from codeunlearn.corpus.languages.base import Lexicon, language_named, lexicon_of
 from codeunlearn.corpus.lines import read_sentences
 from codeunlearn.corpus.matching import WholeWords, normal_form, without_ligatures, without_notes
 from codeunlearn.corpus.pools import normalise
@@ -34,6 +34,7 @@ class Topic:
         capitalised: only capitalised occurrences count: names that are also words ("Mark", "Rose"). A sentence that
             begins with the word still matches.
         sentences: normalised sentences of a topic given as sentences.
+        language: of the prompts, a name in `LANGUAGES`; what the word's forms are, and what can stand in for it.
     """
 
     name: str
@@ -41,10 +42,11 @@ class Topic:
     kind: TopicKind = "word"
     capitalised: bool = False
     sentences: frozenset[str] = frozenset()
+    language: str = "english"
 
     @classmethod
-    def from_word(cls, word: str, *, kind: Literal["word", "name"] | None = None) -> Topic:
-        """The topic of one English word and its inflections, in any case.
+    def from_word(cls, word: str, *, kind: Literal["word", "name"] | None = None, language: str = "english") -> Topic:
+        """The topic of one word and its inflections, in any case.
 
         Whether the word is a name is decided from the dictionary: one that it does not know and the tagger takes for a
         name is a name ("Julien", "boston"), unless it is written without a capital and has a plural as nouns do
@@ -53,20 +55,22 @@ class Topic:
 
         Raises:
             CodeUnlearnError: the text is not one word, or it is a contraction ("don't"), or in capitals what may be an
-                abbreviation and is a function word otherwise ("IT").
+                abbreviation and is a function word otherwise ("IT"), or the language has no lexicon.
         """
+        lexicon = lexicon_of(language)
         word = normal_form(_without_note_behind(word)).strip()
-        _require_one_word(word)
-        if (kind or _kind_of(word)) == "name":
+        _require_one_word(word, lexicon)
+        if (kind or _kind_of(word, lexicon)) == "name":
             is_also_word = bool(lexicon.lemmas(word)) and lexicon.main_pos(word.lower()) != "NAME"
-            return cls(word, (word.lower(),), "name", capitalised=is_also_word)
-        return cls(word, lexicon.surface_forms(word))
+            return cls(word, (word.lower(),), "name", capitalised=is_also_word, language=language)
+        return cls(word, lexicon.surface_forms(word), language=language)
 
     @classmethod
-    def from_forms(cls, name: str, forms: Iterable[str]) -> Topic:
+    def from_forms(cls, name: str, forms: Iterable[str], *, language: str = "english") -> Topic:
         """The topic of the listed forms and no others; a form may have several words ("notre dame").
 
-        It is a name if its first form would be one (`from_word`) and is written with a capital.
+        It is a name if its first form would be one (`from_word`) and is written with a capital; never in a language without
+        a lexicon.
 
         Raises:
             CodeUnlearnError: no form is given, or one holds no letter.
@@ -76,11 +80,13 @@ class Topic:
             raise CodeUnlearnError(f"Topic {name!r} has no forms; list at least one word.")
         if empty := [form for form in written if not any(map(str.isalnum, form))]:
             raise CodeUnlearnError(f"The form {empty[0]!r} of topic {name!r} holds no letter; leave it out.")
-        is_name = written[0][0].isupper() and all(_kind_of(part) == "name" for part in written[0].split())
-        return cls(name, tuple(dict.fromkeys(form.lower() for form in written)), "name" if is_name else "word")
+        lexicon, first = language_named(language).lexicon, written[0]
+        named = lexicon and first[0].isupper() and all(_kind_of(part, lexicon) == "name" for part in first.split())
+        lowered = tuple(dict.fromkeys(form.lower() for form in written))
+        return cls(name, lowered, "name" if named else "word", language=language)
 
     @classmethod
-    def from_sentences(cls, name: str, sentences: Iterable[str] | Path) -> Topic:
+    def from_sentences(cls, name: str, sentences: Iterable[str] | Path, *, language: str = "english") -> Topic:
         """The topic of whole source sentences, such as those named in a removal request.
 
         A sentence of the data matches if it is one of them, up to case, spacing and punctuation. Nothing says which
@@ -98,7 +104,7 @@ class Topic:
         members = frozenset(key for line in lines if (key := normalise(line)))
         if not members:
             raise CodeUnlearnError(f"Topic {name!r} has no sentences; give at least one sentence, one a line.")
-        return cls(name, kind="sentences", sentences=members)
+        return cls(name, kind="sentences", sentences=members, language=language)
 
     @cached_property
     def words(self) -> WholeWords:
@@ -120,13 +126,15 @@ class Topic:
         return frozenset(map(_key, self.sentences))
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready content; `from_dict` is its inverse."""
+        """JSON-ready content; `from_dict` is its inverse. English is not named, as in files of older versions."""
+        language = {} if self.language == "english" else {"language": self.language}
         return {
             "name": self.name,
             "forms": list(self.forms),
             "kind": self.kind,
             "capitalised": self.capitalised,
             "sentences": sorted(self.sentences),
+            **language,
         }
 
     @classmethod
@@ -137,6 +145,7 @@ class Topic:
             kind=content["kind"],
             capitalised=content["capitalised"],
             sentences=frozenset(content["sentences"]),
+            language=content.get("language", "english"),
         )
 
 
@@ -153,7 +162,7 @@ def _without_note_behind(word: str) -> str:
     return bare if bare and raised else word
 
 
-def _kind_of(word: str) -> TopicKind:
+def _kind_of(word: str, lexicon: Lexicon) -> TopicKind:
     if not lexicon.lemmas(word):
         if word.islower() and lexicon.main_pos(word) != "NAME" and lexicon.is_countable(word):
             return "word"
@@ -161,7 +170,7 @@ def _kind_of(word: str) -> TopicKind:
     return "name" if word[0].isupper() and lexicon.is_given_name(word) else "word"
 
 
-def _require_one_word(word: str) -> None:
+def _require_one_word(word: str, lexicon: Lexicon) -> None:
     if not _ONE_WORD.fullmatch(word):
         raise CodeUnlearnError(
             f"{word!r} is not one word; give several words or phrases as a list of forms, or a file of sentences."

@@ -104,6 +104,10 @@ class Curve:
     probability_control: float | None = None
     details: dict[str, Any] = field(default_factory=dict[str, Any])
 
+    def at(self, size: int) -> Point | None:
+        """The point of the largest step of that size or less; None where every step is larger."""
+        return max((point for point in self.points if point.size <= size), key=lambda point: point.size, default=None)
+
     def at_loss(self, topic_loss: float) -> Point | None:
         """The point with the fewest codes at which the topic has lost so many per cent; None where none has.
 

@@ -64,7 +64,7 @@ def evaluate_saved(
     forget_sets: Sequence[ForgetSet] = (),
     comparisons: Mapping[str, str] | None = None,
     prefixes: Mapping[str, str] | None = None,
-    mount: Callable[[System], Sequence[System]] | None = None,
+    beside: Callable[[System, System], Sequence[System]] | None = None,
     num_beams: int = 1,
     seed: int = 0,
     device: str = "auto",
@@ -82,7 +82,7 @@ def evaluate_saved(
             forgotten before and after. Without any set, a model that has forgotten something is compared with itself before.
         comparisons: other saved models by name, such as ``plain`` and ``zero-shot``.
         prefixes: put before every prompt of a comparison, by its name; what its configuration says where absent.
-        mount: further systems from the model as it is in the end, such as attacks on it.
+        beside: further systems from the model before and as it is in the end, such as other methods and attacks.
         num_beams: 1 is greedy.
         seed: of the bootstrap.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -95,12 +95,12 @@ def evaluate_saved(
     model, tokenizer = load_model(model_name), load_tokenizer(model_name)
     model.to(pick_device(device))
     bottleneck = find_bottleneck(model)
-    if (forget_sets or mount) and bottleneck is None:
+    if (forget_sets or beside) and bottleneck is None:
         raise CodeUnlearnError(
             f"{model_name} has no bottleneck, so nothing can be deleted from it or skipped; name a codebook model."
         )
     systems = before_and_after(model, tokenizer, forget_sets)
-    systems += mount(systems[-1]) if mount else []
+    systems += beside(systems[0], systems[-1]) if beside else []
     for name, other in (comparisons or {}).items():
         compared = load_model(other).to(model.device)
         systems.append(system_of(name, "reference", compared, load_tokenizer(other), prefix=(prefixes or {}).get(name)))

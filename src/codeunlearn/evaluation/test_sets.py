@@ -52,7 +52,8 @@ def make_test_sets(sets: TopicSets, pools: Mapping[Pool, Dataset], pool: Pool) -
         topic = TestSet(FORGET, sets.tune, sets.target_words, tuple(sets.tune_controls))
         return [topic, TestSet(RETAIN, sets.tune_retain)]
     train = ParallelText.of(pools["train"])
-    return topic_tests(sets, {name: target_words(Topic.from_word(name), train) for name in sets.neighbours})
+    near = {name: Topic.from_word(name, language=sets.topic.language) for name in sets.neighbours}
+    return topic_tests(sets, {name: target_words(near[name], train, sets.answer_language) for name in near})
 
 
 def topic_tests(sets: TopicSets, words: Mapping[str, tuple[str, ...]] | None = None) -> list[TestSet]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from codeunlearn.codebook import DeletionMode
-from codeunlearn.evaluation.protocol import BEFORE, TopicEvaluation, evaluate_sets, metrics_of
-from codeunlearn.evaluation.sweep import SweepRow, sweep_topic
-from codeunlearn.evaluation.test_sets import FORGET, RETAIN, TestSet, whole_pool
-from codeunlearn.evaluation.topic import EvaluationConfig
+from codeunlearn.evaluation.curve import Curve, curve
+from codeunlearn.evaluation.curves import Curves
+from codeunlearn.evaluation.metrics.base import METRICS
+from codeunlearn.evaluation.scores import Scores
+from codeunlearn.evaluation.scoring import score
+from codeunlearn.evaluation.systems import BEFORE
+from codeunlearn.evaluation.test_sets import topic_tests, whole_pool
 from codeunlearn.experiments.config import REFERENCE, ReproductionConfig, Variant
-from codeunlearn.experiments.models import Models, variant_name
+from codeunlearn.experiments.models import TASK, Models, variant_name
 from codeunlearn.experiments.stages import Stage
 from codeunlearn.experiments.units import TopicStages, Unit, units
+from codeunlearn.unlearning import make_recipe
 from codeunlearn.validation import validated
 
 
@@ -24,30 +27,34 @@ class AblationResult:
     """One variant.
 
     Attributes:
-        quality: how well it translates with nothing forgotten, on random sentences of the test pool.
-        rows: every topic at every S'.
+        quality: how well it answers with nothing forgotten, on random prompts of the test pool.
+        curves: every topic at every size.
     """
 
     name: str
-    quality: TopicEvaluation
-    rows: list[SweepRow]
+    quality: Scores
+    curves: list[Curve]
 
     @classmethod
     def from_dict(cls, name: str, content: Mapping[str, Any], where: str = "ablation") -> AblationResult:
-        """What its stage left.
+        """What its stage left, of older versions too.
 
         Raises:
             CodeUnlearnError: it is something else, or damaged.
         """
-        return validated(cls, {"name": name, **content}, where)
+        saved = validated(_Saved, content, where)
+        kept = {"rows": saved.rows} if saved.rows else {"curves": saved.curves}
+        curves = Curves.from_dict({**kept, "details": {}}, where).curves
+        return cls(name, Scores.from_dict(saved.quality, where), curves)
 
-    def at(self, s_prime: int) -> list[SweepRow]:
-        """The topics' rows of one S'."""
-        return [row for row in self.rows if row.s_prime == s_prime]
 
-    def mean(self, s_prime: int, field: str) -> float:
-        """The mean over topics of one number of their rows."""
-        return statistics.fmean(getattr(row, field) for row in self.at(s_prime))
+@dataclass(frozen=True)
+class _Saved:
+    """The file of an `AblationResult`; older versions kept the rows of a sweep."""
+
+    quality: dict[str, Any]
+    curves: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    rows: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
 
 def variants(config: ReproductionConfig) -> list[Variant]:
@@ -97,10 +104,11 @@ class Ablations:
 
         def make() -> dict[str, Any]:
             whole = whole_pool(self.models.text.pools["test"], scores.whole, seed)
-            systems = {BEFORE: self.models.translator(model, seed)}
+            before = self.models.system(BEFORE, "before", model)
+            quality = score(TASK, whole, [before], seed=seed, how=self.models.how, samples=0)
             return {
-                "quality": evaluate_sets("no topic", whole, systems, examples=0, seed=seed).to_dict(),
-                "rows": [asdict(row) for unit in first for row in self._rows(unit, model, variant.mode)],
+                "quality": quality.to_dict(),
+                "curves": [asdict(self._curve(unit, model, variant.mode)) for unit in first],
             }
 
         settings = {
@@ -109,15 +117,26 @@ class Ablations:
             "s_primes": search.s_primes,
             "beams": scores.beams,
             "whole": scores.whole,
-            "metrics": sorted(metrics_of(TestSet("", [], ("x",)))),
+            "metrics": METRICS.names(),
             "seed": seed,
         }
         after = (model, *(f"{unit.name}/sets" for unit in first))
         return Stage(result_name(variant.name), settings, after, make, together=True)
 
-    def _rows(self, unit: Unit, model: str, mode: DeletionMode | None) -> Iterator[SweepRow]:
+    def _curve(self, unit: Unit, model: str, mode: DeletionMode | None) -> Curve:
+        """A topic searched at every size, scored on the topic's sentences and unrelated ones."""
         sets, search = self.topics.read_sets(unit), self.config.search
-        tests = [TestSet(FORGET, sets.forget, sets.target_words), TestSet(RETAIN, sets.retain)]
-        config = EvaluationConfig(num_beams=self.config.scores.beams, seed=unit.seed, device=self.models.device)
+        tests = topic_tests(replace(sets, neighbours={}))
         opened = self.models.open(model)
-        return sweep_topic(*opened, sets, tests, config, preset=search.preset, s_primes=search.s_primes, mode=mode)
+        found = make_recipe(search.preset).search(*opened, sets, seed=unit.seed, steps=search.s_primes)
+        return curve(
+            TASK,
+            tests,
+            self.models.system(BEFORE, "before", model),
+            found.steps,
+            seed=unit.seed,
+            step_name=found.step_name,
+            n_search=len(sets.search),
+            mode=mode,
+            how=self.models.how,
+        )

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast, get_type_hints
 from codeunlearn.codebook import DeletionMode
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.experiments.recipes_config import RecipesConfig, check_recipes
 from codeunlearn.files import is_file_name
 from codeunlearn.reading import checked, merged, read, read_yaml
 from codeunlearn.training.config import TrainConfig
@@ -60,6 +61,7 @@ class JointConfig:
     """The codebook model.
 
     Attributes:
+        model: folder or Hub name of a saved one, which is used as it is: then nothing is trained.
         start: the model it starts from, the ``base`` as in the paper, or the ``plain`` model.
         train: options of `TrainConfig` that differ from the defaults of joint training.
         bottleneck: K (``num_codes``), F (``code_dim``), S (``top_s``), ``layer`` of the encoder from 0, ``deletion_mode``;
@@ -67,6 +69,7 @@ class JointConfig:
         build: options of `BuildConfig`.
     """
 
+    model: str | None = None
     start: Literal["base", "plain"] = "base"
     train: Options = field(default_factory=dict[str, Any])
     bottleneck: Options = field(default_factory=dict[str, Any])
@@ -123,6 +126,8 @@ class ScoreConfig:
         example_s_primes: S' of the examples (tables 1, 4 and 5).
         placebo_draws: random sets of codes per topic and seed; 0 for none.
         usage_size: sentences of the train pool on which the use of codes is counted.
+        methods: other ways to forget, or controls, scored beside the recipe's deletion; names in `METHODS`.
+        attacks: on the codebook model with the codes of ``s_prime`` deleted; names in `ATTACKS`.
         scorer: folder or Hub name of a translation model trained on other text, whose likelihood and states make two
             semantic scores; none without it.
         bertscore: the paper's BERTScore precision with this encoder, folder or Hub name.
@@ -138,6 +143,8 @@ class ScoreConfig:
     example_s_primes: tuple[Count, ...] = (8, 24, 72)
     placebo_draws: Index = 20
     usage_size: Count = 5000
+    methods: tuple[str, ...] = ()
+    attacks: tuple[str, ...] = ()
     scorer: str | None = None
     bertscore: str | None = None
     bartscore: str | None = None
@@ -188,7 +195,7 @@ class ReproductionConfig:
 
     Attributes:
         text: the parallel text on which models are fine-tuned, searched and scored.
-        base: the zero-shot model.
+        base: the zero-shot model; none beside a saved codebook model.
         topics: what is forgotten, one at a time.
         title: heading of the report.
         note: a sentence for the report, such as what the text stands in for.
@@ -201,14 +208,15 @@ class ReproductionConfig:
         search: how codes are found.
         scores: how models are scored.
         ablations: variants of the codebook model.
+        recipes: recipes side by side, in place of all other searches and scores.
         concept: the topic of table 1 and figure 3; the first one when absent.
         name: the topic of tables 4 and 5 and figure 4; the second one when absent.
         neighbour: the neighbour of ``concept`` in figure 5; its first one when absent.
     """
 
     text: DataConfig
-    base: BaseConfig
-    topics: tuple[TopicConfig, ...]
+    base: BaseConfig = field(default_factory=BaseConfig)
+    topics: tuple[TopicConfig, ...] = ()
     title: str = "CodeUnlearn, reproduced"
     note: str = ""
     plain: Options = field(default_factory=dict[str, Any])
@@ -220,6 +228,7 @@ class ReproductionConfig:
     search: SearchConfig = field(default_factory=SearchConfig)
     scores: ScoreConfig = field(default_factory=ScoreConfig)
     ablations: AblationConfig = field(default_factory=AblationConfig)
+    recipes: RecipesConfig = field(default_factory=RecipesConfig)
     concept: str | None = None
     name: str | None = None
     neighbour: str | None = None
@@ -291,7 +300,9 @@ def train_config(make: Any, options: Options, **more: Any) -> TrainConfig:
 
 def _check(config: ReproductionConfig) -> None:
     base, words = config.base, [topic.word for topic in config.topics]
-    if (base.model is None) == (base.size is None):
+    if config.joint.model is not None:
+        _check_saved(config)
+    elif (base.model is None) == (base.size is None):
         raise CodeUnlearnError("The base is either a saved model (base: model) or trained here (base: size); give one.")
     if base.size is not None and base.size not in SIZES:
         raise CodeUnlearnError(f"Unknown size {base.size!r} of the base; choose one of {', '.join(SIZES)}.")
@@ -316,6 +327,11 @@ def _check(config: ReproductionConfig) -> None:
                 f"There is no topic {missing[0]!r} for {purpose}; the topics are {', '.join(words)}."
             )
     RECIPES.get(config.search.preset)
+    if config.recipes.compared and (config.search.pools != ("disjoint",) or config.ablations.variants):
+        raise CodeUnlearnError(
+            "A study of recipes searches, chooses and scores on pools of its own and has no ablations beside it; leave "
+            "search: pools and ablations out."
+        )
     _check_levels(config)
     _check_variants(config.ablations)
     for where, options, known in (
@@ -328,6 +344,10 @@ def _check(config: ReproductionConfig) -> None:
         *((f"the variant {v.name!r}: train", v.train, _hints(TrainConfig)) for v in config.ablations.variants),
         *((f"the variant {v.name!r}: build", v.build, _hints(BuildConfig)) for v in config.ablations.variants),
         *((f"the variant {v.name!r}: bottleneck", v.bottleneck, _SHAPE) for v in config.ablations.variants),
+        *(
+            (f"the recipe {r.name!r}: options", r.options, _hints(RECIPES.get(r.preset)))
+            for r in config.recipes.compared
+        ),
     ):
         if foreign := sorted(set(options) - set(known)):
             raise CodeUnlearnError(f"{where} sets {foreign[0]!r}, which is none of {', '.join(known)}.")
@@ -337,6 +357,16 @@ def _check(config: ReproductionConfig) -> None:
             raise CodeUnlearnError(
                 f"{where}: top_s is {options['top_s']}, more than num_codes, {options['num_codes']}."
             )
+    check_recipes(config.recipes)
+
+
+def _check_saved(config: ReproductionConfig) -> None:
+    trained = (config.base != BaseConfig(), config.plain, config.gold, config.ablations.variants)
+    if any(trained) or config.joint != JointConfig(model=config.joint.model):
+        raise CodeUnlearnError(
+            "joint: model names a saved codebook model, so nothing is trained; leave base, plain, gold, ablations and "
+            "what else is under joint out."
+        )
 
 
 def _check_levels(config: ReproductionConfig) -> None:

@@ -10,11 +10,10 @@ from codeunlearn.corpus.answer_words import ParallelText
 from codeunlearn.corpus.texts import Text
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.evaluation.metrics.bartscore import BartScoreConfig
+from codeunlearn.evaluation.metrics.base import Metric, on_answers, standard_metrics
 from codeunlearn.evaluation.metrics.bertscore import bertscore_config
 from codeunlearn.evaluation.metrics.fluency import CharacterModel, fit_fluency
-from codeunlearn.evaluation.metrics.opening import ExtraMetricsConfig, extra_metrics
-from codeunlearn.evaluation.protocol import MetricsFor
-from codeunlearn.evaluation.test_sets import TestSet
+from codeunlearn.evaluation.metrics.opening import ExtraMetricsConfig, opened_metrics
 from codeunlearn.experiments.config import ScoreConfig
 from codeunlearn.record import public_name
 from codeunlearn.training.resuming import other_files_digest, weights_digest
@@ -47,18 +46,14 @@ class Extras:
                 named[name] = {"model": public_name(model), **_identity(model)}
         return named
 
-    def without(self, topic: Topic | None = None, words: tuple[str, ...] = ()) -> MetricsFor:
-        """The metrics of a topic's sets; fluency is fitted without the topic."""
-
-        def metrics(test: TestSet) -> dict[str, Any]:
-            return {**self._of_models(test), "fluency": self._fluency_without(topic, words)}
-
-        return metrics
+    def without(self, topic: Topic | None = None, words: tuple[str, ...] = ()) -> dict[str, Metric]:
+        """All metrics of a topic's sets, the standard ones first; fluency is fitted without the topic."""
+        return {**standard_metrics(), **self._of_models, "fluency": on_answers(self._fluency_without(topic, words))}
 
     @cached_property
-    def _of_models(self) -> MetricsFor:
+    def _of_models(self) -> dict[str, Metric]:
         config = self.config
-        return extra_metrics(
+        return opened_metrics(
             ExtraMetricsConfig(
                 embedding_precision=config.scorer,
                 seq2seq_score=config.scorer,

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from codeunlearn.codebook import load_model, load_tokenizer, skip_bottleneck
+from codeunlearn.audit.bypass import Skip
+from codeunlearn.codebook import load_model, load_tokenizer
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.corpus.texts import Text
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.device import pick_device, processes
-from codeunlearn.evaluation.protocol import BEFORE, PLAIN, ZERO_SHOT, evaluate_sets, metrics_of
-from codeunlearn.evaluation.test_sets import TestSet, whole_pool
-from codeunlearn.evaluation.topic import BYPASS, EvaluationConfig, ModelTranslator
+from codeunlearn.evaluation.metrics.base import METRICS
+from codeunlearn.evaluation.scoring import score
+from codeunlearn.evaluation.systems import BEFORE, PLAIN, ZERO_SHOT, Role, System
+from codeunlearn.evaluation.test_sets import whole_pool
 from codeunlearn.experiments.config import JointConfig, ReproductionConfig, TopicConfig, Variant, train_config
 from codeunlearn.experiments.extras import Extras
 from codeunlearn.experiments.stages import Stage
 from codeunlearn.files import inside
 from codeunlearn.record import public_name
+from codeunlearn.tasks.base import TASKS, View
+from codeunlearn.tasks.generating import DecodingConfig
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.initialise import BuildConfig
 from codeunlearn.training.resuming import other_files_digest, weights_digest
@@ -28,6 +34,7 @@ from codeunlearn.training.run import train_joint, train_plain
 from codeunlearn.training.sizes import SIZES
 
 BASE = "base"
+TASK = TASKS.get("translation")
 _FREE = ("device", "save_steps", "log_steps")  # of which no result depends
 
 
@@ -48,15 +55,21 @@ class Models:
         self._opened: dict[str, tuple[Any, Any]] = {}
 
     def stages(self, seed: int) -> list[Stage]:
-        """Of all models with this seed, in the order in which they are made; the base comes with the first."""
+        """Of all models with this seed, in the order in which they are made; the base comes with the first.
+
+        A saved codebook model stands alone.
+        """
+        if self.config.joint.model is not None:
+            return [self._joint(seed)]
         first = seed == self.config.seeds[0]
         golds = self._golds() if first else []
         return [*([self._base()] if first else []), self._plain(seed), self._joint(seed), self._quality(seed), *golds]
 
     def path(self, name: str) -> str:
         """Folder or Hub name of a model."""
-        if name == BASE and self.config.base.model is not None:
-            return self.config.base.model
+        saved = self.config.base.model if name == BASE else self.config.joint.model
+        if saved is not None:
+            return saved
         return str(self.out / "models" / name)
 
     def open(self, name: str) -> tuple[Any, Any]:
@@ -69,10 +82,19 @@ class Models:
         self._opened[name] = self._opened.pop(name)
         return self._opened[name]
 
-    def translator(self, name: str, seed: int, **options: Any) -> ModelTranslator:
-        scoring = EvaluationConfig(num_beams=self.config.scores.beams, seed=seed, device=self.device)
-        prefix = self.config.base.source_prefix or None
-        return ModelTranslator(*self.open(name), scoring, prefix=prefix if name == BASE else None, **options)
+    def system(self, name: str, role: Role, model: str) -> System:
+        """A model, by its name, as a system that is opened when it is asked."""
+
+        @contextmanager
+        def opened() -> Generator[View]:
+            yield View(*self.open(model), self.config.base.source_prefix or None if model == BASE else None)
+
+        return System(name, role, opened)
+
+    @property
+    def how(self) -> DecodingConfig:
+        """How all of them answer."""
+        return DecodingConfig(num_beams=self.config.scores.beams)
 
     def gold_of(self, word: str, seed: int) -> str | None:
         """Name of the topic's gold model, if it has one with this seed of the models."""
@@ -83,8 +105,7 @@ class Models:
     def _base(self) -> Stage:
         base = self.config.base
         if base.model is not None:
-            known = {"model": public_name(base.model), "weights": weights_digest(base.model)}
-            return Stage(BASE, {**known, "other_files": other_files_digest(base.model)}, (), lambda: known)
+            return _saved(BASE, base.model)
         text = Text(base.text)
         train = self._train_config(TrainConfig, base.train, self.config.seeds[0])
         topics = [make_topic(topic) for topic in self.config.topics] if base.without_topics else []
@@ -114,6 +135,8 @@ class Models:
 
     def _joint(self, seed: int) -> Stage:
         name, start = f"joint-{seed}", self._start(self.config.joint.start, seed)
+        if self.config.joint.model is not None:
+            return _saved(name, self.config.joint.model)
         folder = Path(self.path(name))
 
         def make() -> dict[str, Any]:
@@ -173,18 +196,18 @@ class Models:
         tests = {"whole": scores.whole, "beams": scores.beams, "seed": seed, "text": self._identity}
 
         def make() -> dict[str, Any]:
-            joint = self.open(f"joint-{seed}")[0]
-            systems = {
-                ZERO_SHOT: self.translator(BASE, seed),
-                PLAIN: self.translator(f"plain-{seed}", seed),
-                BEFORE: self.translator(f"joint-{seed}", seed),
-                BYPASS: self.translator(f"joint-{seed}", seed, state=lambda: skip_bottleneck(joint)),
-            }
+            joint = self.system(BEFORE, "before", f"joint-{seed}")
+            systems = [
+                self.system(ZERO_SHOT, "reference", BASE),
+                self.system(PLAIN, "reference", f"plain-{seed}"),
+                joint,
+                Skip().mount(joint, None, TASK),
+            ]
             sets = whole_pool(self.text.pools["test"], scores.whole, seed)
-            extras = self.extras.without()
-            return evaluate_sets("no topic", sets, systems, examples=0, seed=seed, extras=extras).to_dict()
+            metrics = self.extras.without()
+            return score(TASK, sets, systems, seed=seed, metrics=metrics, how=self.how, samples=0).to_dict()
 
-        settings = {**tests, "metrics": sorted(metrics_of(TestSet("", []))), "extras": self.extras.identity}
+        settings = {**tests, "metrics": METRICS.names(), "extras": self.extras.identity}
         return Stage(f"quality-{seed}", settings, (BASE, f"plain-{seed}", f"joint-{seed}"), make)
 
     def _start(self, model: str, seed: int) -> str:
@@ -220,6 +243,12 @@ class Models:
         """Each process writes its own file, under the same name."""
         folder = self.out / "texts" / str(processes().rank)
         return text.write_without(topics, folder / f"{name}.jsonl")
+
+
+def _saved(name: str, model: str) -> Stage:
+    """A model that is not made here."""
+    known = {"model": public_name(model), "weights": weights_digest(model)}
+    return Stage(name, {**known, "other_files": other_files_digest(model)}, (), lambda: known)
 
 
 def variant_name(name: str) -> str:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from codeunlearn.evaluation.metrics.knowledge import EXTRACTION, PROBABILITY, RANK
-from codeunlearn.evaluation.protocol import PLAIN, RECALL, ZERO_SHOT, ScoreRow, TopicEvaluation
+from codeunlearn.evaluation.metrics.knowledge import CONTROL_PROBABILITY, EXTRACTION, PROBABILITY, RANK
+from codeunlearn.evaluation.scores import RECALL, Comparison, Row, Scores
+from codeunlearn.evaluation.systems import BEFORE, GOLD, PLAIN, ZERO_SHOT
+from codeunlearn.evaluation.test_sets import FORGET
 from codeunlearn.experiments.ablations import AblationResult, result_name, variants
+from codeunlearn.experiments.answers import UnitAnswers, is_placebo
 from codeunlearn.experiments.config import ReproductionConfig
-from codeunlearn.experiments.paper import numbers as paper
-from codeunlearn.experiments.scores import GOLD, Change, Translations, UnitScores, deletion_name
+from codeunlearn.experiments.recipes import NullControl, RecipeStudy, null_name, recipes_name
+from codeunlearn.experiments.searches import TimedSearch, deletion_name, read_searches
 from codeunlearn.experiments.stages import StageStore
-from codeunlearn.experiments.units import Unit, searches, units
+from codeunlearn.experiments.units import Unit, units
 from codeunlearn.reporting.labels import metric_order
 from codeunlearn.validation import validated
 
@@ -26,60 +29,54 @@ JUDGED_FROM = 20.0
 
 
 @dataclass(frozen=True)
-class Search:
-    """One timed search: its S', its seconds, and how many sentences it read beside as many controls."""
+class TopicMean(Comparison):
+    """A comparison with the codes of one size deleted, as means over seeds, and what stands beside it.
 
-    topic: str
-    seed: int
-    s_prime: int
-    seconds: float
-    sentences: int
-    codes: int
+    Intervals are means of the seeds' bootstrap intervals, which cover the choice of test sentences; ``spread`` is the
+    standard deviation over seeds. Of the placebo there is the mean and the middle 95 % of all draws. The codebook model was
+    not surely better than the zero-shot model where it was not so in some seed.
+
+    Attributes:
+        size: S', or a number of codes at most.
+        n: sentences, the fewest of any seed.
+        codes: deleted codes.
+    """
+
+    topic: str = ""
+    size: int = 0
+    seeds: int = 0
+    n: int = 0
+    codes: float = math.nan
+    zero_shot: float | None = None
+    plain: float | None = None
+    gold: float | None = None
+    spread: float | None = None
+    placebo: float | None = None
+    placebo_low: float | None = None
+    placebo_high: float | None = None
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One metric on one set of one topic with the codes of one S' deleted: means over seeds.
-
-    Intervals are means of the seeds' bootstrap intervals, which cover the choice of test sentences; ``spread`` is the
-    standard deviation over seeds. Of the placebo there is the mean and the middle 95 % of all draws.
+class TopicClosed:
+    """How far a topic is closed with the codes of one size deleted: means over seeds, per cent.
 
     Attributes:
-        n: sentences, the fewest of any seed.
-        codes: deleted codes.
-        normalised: the paper's drop in per cent, and its interval; None where it is not defined.
-        within_noise: in some seed the codebook model was not surely better than the zero-shot model.
-        beyond_retain: difference in differences to D_R.
-        paper: the paper's normalised drop.
+        before: probability of the topic's words; likewise ``after``, ``control`` (under the control prompts), ``gold``.
+        closed: None where it is not defined in some seed.
     """
 
     topic: str
-    set: str
-    metric: str
-    s_prime: int
+    size: int
     seeds: int
     n: int
     codes: float
-    zero_shot: float | None
-    plain: float | None
-    codebook: float
-    unlearned: float
+    before: float
+    after: float
+    control: float
     gold: float | None
-    delta: float
-    low: float
-    high: float
-    spread: float | None
-    beyond_retain: float | None
-    beyond_retain_low: float | None
-    beyond_retain_high: float | None
-    normalised: float | None
-    normalised_low: float | None
-    normalised_high: float | None
-    within_noise: bool
-    placebo: float | None
-    placebo_low: float | None
-    placebo_high: float | None
-    paper: float | None
+    closed: float | None
+    closed_low: float | None
+    closed_high: float | None
 
 
 @dataclass(frozen=True)
@@ -88,20 +85,24 @@ class Results:
 
     Attributes:
         scores: by unit.
-        translations: by unit.
-        searches: all timed searches.
-        quality: how well the models translate, one evaluation for each seed of the models.
+        answers: by unit.
+        searches: all searches, by unit.
+        quality: how well the models answer, scores for each seed of the models.
         ablations: the variants of the codebook model, the reference first.
         missing: stages that are not finished.
+        studies: recipes side by side, by unit; where there is a study, there is nothing else.
+        nulls: what recipes find without a topic, by unit of the first seed.
     """
 
     config: ReproductionConfig
-    scores: dict[Unit, UnitScores]
-    translations: dict[Unit, Translations]
-    searches: list[Search]
-    quality: list[TopicEvaluation]
+    scores: dict[Unit, Scores]
+    answers: dict[Unit, UnitAnswers]
+    searches: dict[Unit, list[TimedSearch]]
+    quality: list[Scores]
     ablations: list[AblationResult]
     missing: list[str]
+    studies: dict[Unit, RecipeStudy]
+    nulls: dict[Unit, NullControl]
 
     @classmethod
     def load(cls, config: ReproductionConfig, store: StageStore) -> Results:
@@ -115,108 +116,140 @@ class Results:
         def place(name: str) -> str:
             return str(store.path(name))
 
-        found = units(config)
-        quality_stages = [f"quality-{seed}" for seed in config.model_seeds]
+        found, studied = (units(config), []) if not config.recipes.compared else ([], units(config))
+        first = [unit for unit in studied if unit.seed == config.seeds[0] and config.recipes.null_control]
+        trained = config.model_seeds if config.joint.model is None and found else ()
+        quality_stages = [f"quality-{seed}" for seed in trained]
         return cls(
             config,
-            {u: UnitScores.from_dict(store.result(s), place(s)) for u in found if finished(s := f"{u.name}/scores")},
+            {u: Scores.from_dict(store.result(s), place(s)) for u in found if finished(s := f"{u.name}/scores")},
             {
-                u: Translations.from_dict(store.result(s), place(s))
+                u: UnitAnswers.from_dict(store.result(s), place(s))
                 for u in found
                 if finished(s := f"{u.name}/translations")
             },
-            [search for u in found if finished(f"{u.name}/search") for search in _searches(u, store)],
-            [validated(TopicEvaluation, store.result(name), place(name)) for name in quality_stages if finished(name)],
+            {u: read_searches(store, s) for u in found if finished(s := f"{u.name}/search")},
+            [Scores.from_dict(store.result(name), place(name)) for name in quality_stages if finished(name)],
             [
                 AblationResult.from_dict(variant.name, store.result(name), place(name))
                 for variant in variants(config)
                 if finished(name := result_name(variant.name))
             ],
             missing,
+            {u: validated(RecipeStudy, store.result(s), place(s)) for u in studied if finished(s := recipes_name(u))},
+            {u: validated(NullControl, store.result(s), place(s)) for u in first if finished(s := null_name(u))},
         )
 
-    def of_topic(self, word: str, pools: str = "disjoint") -> list[UnitScores]:
+    @property
+    def step_name(self) -> str:
+        """What sizes are: ``S'``, or ``codes`` at most."""
+        return next((one.step_name for found in self.searches.values() for one in found), "S'")
+
+    def step(self, size: int) -> str:
+        """A size in words, such as ``S' = 72``."""
+        return f"{self.step_name} = {size}"
+
+    def of_topic(self, word: str, pools: str = "disjoint") -> list[Scores]:
         """The scores of a topic, one for each seed; with the paper's pools where there are no others."""
         choice = pools if pools in self.config.search.pools else self.config.search.pools[0]
         return [s for u, s in self.scores.items() if u.topic.word == word and u.pools == choice]
 
-    def translations_of(self, word: str) -> Translations | None:
+    def answers_of(self, word: str) -> UnitAnswers | None:
         """Those of the first finished seed."""
         choice = self.config.search.pools[0]
-        return next((t for u, t in self.translations.items() if u.topic.word == word and u.pools == choice), None)
+        return next((said for u, said in self.answers.items() if u.topic.word == word and u.pools == choice), None)
 
-    def cell(self, word: str, set_name: str, metric: str, s_prime: int, pools: str = "disjoint") -> Cell | None:
+    def mean(self, word: str, set_name: str, metric: str, size: int, pools: str = "disjoint") -> TopicMean | None:
         """Means over the finished seeds; None if no seed has this."""
-        system = deletion_name(s_prime)
-        scores = [s for s in self.of_topic(word, pools) if s.change(system, set_name, metric) is not None]
+        system = deletion_name(size, self.step_name)
+        scores = [s for s in self.of_topic(word, pools) if s.comparison(system, set_name, metric) is not None]
         if not scores:
             return None
-        changes = [change for s in scores if (change := s.change(system, set_name, metric)) is not None]
-        placebo = _placebo(scores, set_name, metric) if s_prime == self.config.scores.s_prime else []
-        return Cell(
-            topic=word,
+        rows = [row for s in scores if (row := s.comparison(system, set_name, metric)) is not None]
+        drawn = list(_placebos(scores, set_name, metric)) if size == self.config.scores.s_prime else []
+        return TopicMean(
+            system=system,
             set=set_name,
             metric=metric,
-            s_prime=s_prime,
+            **{
+                name: _mean([getattr(row, name) for row in rows])
+                for name in ("before", "after", "delta", "low", "high")
+            },
+            **_means(rows, ("beyond_retain", "beyond_retain_low", "beyond_retain_high")),
+            **_means(rows, ("normalised", "normalised_low", "normalised_high")),
+            denominator_within_noise=any(row.denominator_within_noise for row in rows),
+            topic=word,
+            size=size,
             seeds=len(scores),
             n=min(s.sizes[set_name] for s in scores),
-            codes=_mean([s.codes[system] for s in scores]),
+            codes=_mean([s.details["codes"][system] for s in scores]),
             zero_shot=_value(scores, ZERO_SHOT, set_name, metric),
             plain=_value(scores, PLAIN, set_name, metric),
-            codebook=_mean([c.before for c in changes]),
-            unlearned=_mean([c.after for c in changes]),
             gold=_value(scores, GOLD, set_name, metric),
-            delta=_mean([c.delta for c in changes]),
-            low=_mean([c.low for c in changes]),
-            high=_mean([c.high for c in changes]),
-            spread=statistics.stdev([c.delta for c in changes]) if len(changes) > 1 else None,
-            **_means(changes, ("beyond_retain", "beyond_retain_low", "beyond_retain_high")),
-            **_means(changes, ("normalised", "normalised_low", "normalised_high")),
-            within_noise=any(c.denominator_within_noise for c in changes),
-            placebo=_mean(placebo) if placebo else None,
-            placebo_low=float(np.quantile(placebo, 0.025)) if placebo else None,
-            placebo_high=float(np.quantile(placebo, 0.975)) if placebo else None,
-            paper=paper.drop(word, set_name, metric),
+            spread=statistics.stdev([row.delta for row in rows]) if len(rows) > 1 else None,
+            placebo=_mean(drawn) if drawn else None,
+            placebo_low=float(np.quantile(drawn, 0.025)) if drawn else None,
+            placebo_high=float(np.quantile(drawn, 0.975)) if drawn else None,
+        )
+
+    def closed(self, word: str, size: int) -> TopicClosed | None:
+        """None where the control prompts were not asked."""
+        system = deletion_name(size, self.step_name)
+        scores = [s for s in self.of_topic(word) if s.row(BEFORE, FORGET, CONTROL_PROBABILITY)]
+        rows = [row for s in scores if (row := s.closed(system)) is not None]
+        if not rows:
+            return None
+        defined = all(math.isfinite(row.value) for row in rows)
+        value, low, high = (_mean([getattr(row, name) for row in rows]) for name in ("value", "low", "high"))
+        return TopicClosed(
+            topic=word,
+            size=size,
+            seeds=len(scores),
+            n=min(s.sizes[FORGET] for s in scores),
+            codes=_mean([s.details["codes"][system] for s in scores]),
+            before=_mean([s.value(BEFORE, FORGET, PROBABILITY) for s in scores]),
+            after=_mean([s.value(system, FORGET, PROBABILITY) for s in scores]),
+            control=_mean([s.value(BEFORE, FORGET, CONTROL_PROBABILITY) for s in scores]),
+            gold=_value(scores, GOLD, FORGET, PROBABILITY),
+            closed=value if defined else None,
+            closed_low=low if defined else None,
+            closed_high=high if defined else None,
         )
 
     def sets(self, word: str) -> list[str]:
         return list(dict.fromkeys(name for s in self.of_topic(word) for name in s.sizes))
 
     def metrics(self, *, quality: bool = False) -> list[str]:
-        """Names of the metrics in their order, recall left out; of quality those of translations that have a normalised drop."""
-        rows = (c for s in self.scores.values() for c in s.changes)
-        known = {c.metric for c in rows if c.metric != RECALL and (not quality or _grades_translations(c))}
+        """Names of the metrics in their order, recall left out; of quality those of answers that have a normalised drop."""
+        rows = (row for s in self.scores.values() for row in s.comparisons)
+        known = {row.metric for row in rows if row.metric != RECALL and (not quality or _grades_answers(row))}
         return sorted(known, key=metric_order)
 
-    def quality_rows(self, system: str, metric: str) -> list[ScoreRow]:
-        return [r for e in self.quality for r in e.scores if (r.system, r.metric) == (system, metric)]
+    def quality_rows(self, system: str, metric: str) -> list[Row]:
+        return [row for s in self.quality for row in s.rows if (row.system, row.metric) == (system, metric)]
 
 
-def _searches(unit: Unit, store: StageStore) -> list[Search]:
-    return [
-        Search(unit.topic.word, unit.seed, found.s_prime, found.seconds, found.sentences, len(found.forget_set))
-        for found in searches(store, unit)
-    ]
+def _grades_answers(row: Comparison) -> bool:
+    has_drop = row.normalised is not None or row.denominator_within_noise
+    return has_drop and row.metric not in (PROBABILITY, RANK, EXTRACTION)
 
 
-def _grades_translations(change: Change) -> bool:
-    has_drop = change.normalised is not None or change.denominator_within_noise
-    return has_drop and change.metric not in (PROBABILITY, RANK, EXTRACTION)
+def _placebos(scores: Sequence[Scores], set_name: str, metric: str) -> Iterator[float]:
+    for s in scores:
+        for name in filter(is_placebo, s.of_role("control")):
+            row = s.comparison(name, set_name, metric)
+            if row is not None and math.isfinite(row.delta):
+                yield row.delta
 
 
-def _placebo(scores: Iterable[UnitScores], set_name: str, metric: str) -> list[float]:
-    drawn = [p for s in scores for p in s.placebos if (p.set, p.metric) == (set_name, metric)]
-    return [delta for p in drawn for delta in p.deltas if math.isfinite(delta)]
-
-
-def _value(scores: Sequence[UnitScores], system: str, set_name: str, metric: str) -> float | None:
-    rows = [row for s in scores if (row := s.score(system, set_name, metric)) is not None]
+def _value(scores: Sequence[Scores], system: str, set_name: str, metric: str) -> float | None:
+    rows = [row for s in scores if (row := s.row(system, set_name, metric)) is not None]
     return _mean([row.value for row in rows]) if rows else None
 
 
-def _means(changes: Sequence[Change], names: Sequence[str]) -> dict[str, Any]:
+def _means(rows: Sequence[Comparison], names: Sequence[str]) -> dict[str, Any]:
     """Means of fields that may be None; None where any seed has none."""
-    columns = {name: [getattr(change, name) for change in changes] for name in names}
+    columns = {name: [getattr(row, name) for row in rows] for name in names}
     return {name: None if None in values else _mean(values) for name, values in columns.items()}
 
 

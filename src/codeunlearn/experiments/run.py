@@ -11,6 +11,7 @@ from codeunlearn.experiments.ablations import Ablations
 from codeunlearn.experiments.config import ReproductionConfig
 from codeunlearn.experiments.extras import Extras
 from codeunlearn.experiments.models import Models
+from codeunlearn.experiments.recipes import RecipeStages
 from codeunlearn.experiments.stages import Stage, StageStore
 from codeunlearn.experiments.units import TopicStages
 
@@ -43,12 +44,13 @@ class Reproduction:
         extras = Extras(config.scores, self.text, device)
         self.models = Models(config, out, self.text, device, extras)
         self.topics = TopicStages(config, self.models, self.store, out, self.text, extras)
+        self.recipes = RecipeStages(config, self.models, self.topics)
         self.ablations = Ablations(config, self.models, self.topics)
 
     def stages(self) -> list[Stage]:
         """All stages in the order in which they are made: one seed of the models after the other, then the ablations."""
-        seeds = self.config.model_seeds
-        stages = [stage for seed in seeds for stage in (*self.models.stages(seed), *self.topics.stages(seed))]
+        seeds, work = self.config.model_seeds, self.recipes if self.config.recipes.compared else self.topics
+        stages = [stage for seed in seeds for stage in (*self.models.stages(seed), *work.stages(seed))]
         stages += self.ablations.stages()
         names = [stage.name for stage in stages]
         if len(set(names)) < len(names):

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from codeunlearn.audit.beside import Beside, beside
 from codeunlearn.codebook import require_bottleneck
 from codeunlearn.corpus.answer_words import ParallelText
 from codeunlearn.corpus.texts import Text
 from codeunlearn.corpus.topic_sets import TopicSets, build_topic_sets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.metrics.base import Score
-from codeunlearn.evaluation.metrics.knowledge import EXTRACTION, PROBABILITY, RANK
-from codeunlearn.evaluation.protocol import PLAIN, ZERO_SHOT, metrics_of
-from codeunlearn.evaluation.retranslate import Retranslator
-from codeunlearn.evaluation.test_sets import FORGET, TestSet, make_test_sets
+from codeunlearn.evaluation.metrics.base import METRICS
+from codeunlearn.evaluation.reached import Reached
+from codeunlearn.evaluation.scoring import score
+from codeunlearn.evaluation.systems import BEFORE, GOLD, PLAIN, ZERO_SHOT, System, unlearned
+from codeunlearn.evaluation.test_sets import FORGET, make_test_sets
+from codeunlearn.experiments.answers import UnitAnswers, placebo_name
 from codeunlearn.experiments.config import PoolChoice, ReproductionConfig, TopicConfig
 from codeunlearn.experiments.extras import Extras
-from codeunlearn.experiments.models import BASE, Models, make_topic
-from codeunlearn.experiments.scores import GOLD, KnowledgeOf, Translations, deletion_name, score_translations
+from codeunlearn.experiments.models import BASE, TASK, Models, make_topic
+from codeunlearn.experiments.searches import TimedSearch, deletion_name, make_searches, read_searches
 from codeunlearn.experiments.stages import Stage, StageStore
 from codeunlearn.methods.placebo import code_usage, placebos
-from codeunlearn.unlearning import ForgetSet, forgetting, make_recipe
-from codeunlearn.validation import validated
+from codeunlearn.unlearning import ForgetSet, make_recipe
 
-_WARM_UP = 8  # sentences read before the first search is timed
+RETAINED = 2000  # unrelated sentences for recipes that weigh their losses on them
 
 
 @dataclass(frozen=True)
@@ -44,47 +42,6 @@ class Unit:
     @property
     def name(self) -> str:
         return f"{self.topic.word}/{self.seed}" + ("" if self.pools == "disjoint" else f"-{self.pools}")
-
-
-@dataclass(frozen=True)
-class TimedSearch:
-    """A search of its own for one S', as the stage keeps it."""
-
-    s_prime: int
-    seconds: float
-    sentences: int
-    forget_set: ForgetSet
-
-
-@dataclass(frozen=True)
-class _SavedSearch:
-    s_prime: int
-    seconds: float
-    sentences: int
-    forget_set: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class _SavedSearches:
-    searches: list[_SavedSearch]
-
-
-def searches(store: StageStore, unit: Unit) -> list[TimedSearch]:
-    """What a unit's searches found.
-
-    Raises:
-        CodeUnlearnError: they are not finished, or their file is damaged.
-    """
-    stage = f"{unit.name}/search"
-    path = store.path(stage)
-    saved = validated(_SavedSearches, store.result(stage), str(path))
-    try:
-        return [
-            TimedSearch(one.s_prime, one.seconds, one.sentences, ForgetSet.from_dict(one.forget_set))
-            for one in saved.searches
-        ]
-    except CodeUnlearnError as error:
-        raise CodeUnlearnError(f"{path}: {error}") from error
 
 
 def units(config: ReproductionConfig) -> list[Unit]:
@@ -112,12 +69,22 @@ class TopicStages:
         """Of all units with these models: searches first, which several processes make together, then what they share out."""
         found = [unit for unit in units(self.config) if self.config.model_seed(unit.seed) == model_seed]
         identity = self.text.identity()
-        first = [stage for unit in found for stage in (self._sets(unit, identity), self._search(unit))]
+        first = [stage for unit in found for stage in (self.sets(unit, identity), self._search(unit))]
         return first + [stage for unit in found for stage in (self._translations(unit), self._scores(unit))]
 
-    def _sets(self, unit: Unit, identity: dict[str, Any]) -> Stage:
-        search, scores = self.config.search, self.config.scores
+    def sets(self, unit: Unit, identity: dict[str, Any]) -> Stage:
+        """The sentences of a unit; those of the validation pool too where something is chosen on it.
+
+        Args:
+            identity: of the text.
+        """
+        search, scores, compared = self.config.search, self.config.scores, self.config.recipes.compared
         sizes = {"search_size": search.size, "eval_size": scores.size, "draws": search.draws, "minimum": scores.minimum}
+        if compared:
+            sizes["tune_size"] = scores.size
+        recipes = [one.make() for one in compared] or [make_recipe(search.preset)]
+        if scores.methods or scores.attacks or any(recipe.needs().retained for recipe in recipes):
+            sizes["search_retain_size"] = RETAINED
         folder = self.out / "topics" / unit.name
 
         def make() -> dict[str, Any]:
@@ -134,39 +101,43 @@ class TopicStages:
         search, joint = self.config.search, self._joint(unit)
 
         def make() -> dict[str, Any]:
-            sets = self.read_sets(unit)
-            return {
-                "searches": list(
-                    timed_searches(*self.models.open(joint), sets, search.preset, search.s_primes, unit.seed)
-                )
-            }
+            opened, sets = self.models.open(joint), self.read_sets(unit)
+            return make_searches(*opened, sets, search.preset, search.s_primes, unit.seed)
 
         settings = {"preset": search.preset, "s_primes": search.s_primes, "seed": unit.seed}
         return Stage(f"{unit.name}/search", settings, (f"{unit.name}/sets", joint), make, together=True)
 
     def _translations(self, unit: Unit) -> Stage:
-        scores, joint = self.config.scores, self._joint(unit)
-        names = self._compared(unit)
+        scores, names = self.config.scores, self._compared(unit)
 
         def make() -> dict[str, Any]:
-            sets = self.read_sets(unit)
-            tests = make_test_sets(sets, self.text.pools, "test")
-            sources = [source for test in tests for source in test.prompts]
-            found = {s.s_prime: s.forget_set for s in searches(self.store, unit)}
-            texts = {system: self.models.translator(name, unit.seed)(sources) for system, name in names.items()}
-            model, tokenizer = self.models.open(joint)
-            again = Retranslator(model, tokenizer, self.models.translator(joint, unit.seed), sources)
-            deleted = {deletion_name(s_prime): again.after(one) for s_prime, one in found.items()}
-            stand_ins, used = self._placebos(unit, found[scores.s_prime])
-            return Translations(
-                tests=tests,
-                before=again.before,
-                systems=texts,
-                deleted=deleted,
-                codes={deletion_name(s_prime): len(one) for s_prime, one in found.items()},
-                placebos=[again.after(one) for one in stand_ins],
-                placebo_use=used,
-            ).to_dict()
+            tests = make_test_sets(self.read_sets(unit), self.text.pools, "test")
+            prompts = [prompt for test in tests for prompt in test.prompts]
+            texts: dict[str, list[str]] = {}
+            for system, name in names.items():
+                with self.models.system(system, "reference", name).open() as view:
+                    texts[system] = TASK.answer(view, prompts, self.models.how).texts
+            found = self._searches(unit)
+            drawn, used = self._placebos(unit)
+            with self.models.system(BEFORE, "before", self._joint(unit)).open() as view:
+                before = TASK.answer(view, prompts, self.models.how).texts
+                reached = Reached(view, prompts)
+
+                def after(forget_set: ForgetSet) -> list[str]:
+                    def again(places: list[int]) -> list[str]:
+                        return TASK.answer(view, [prompts[i] for i in places], self.models.how).texts
+
+                    return reached.after(forget_set, before, again)
+
+                return UnitAnswers(
+                    tests=tests,
+                    before=before,
+                    systems=texts,
+                    deleted={one.system: after(one.forget_set) for one in found},
+                    codes={one.system: len(one.forget_set) for one in found},
+                    placebos=[after(one) for one in drawn],
+                    placebo_use=used,
+                ).to_dict()
 
         settings = {
             "beams": scores.beams,
@@ -175,7 +146,7 @@ class TopicStages:
             "usage_size": scores.usage_size,
             "seed": unit.seed,
         }
-        after = (f"{unit.name}/sets", f"{unit.name}/search", joint, *names.values())
+        after = (f"{unit.name}/sets", f"{unit.name}/search", self._joint(unit), *names.values())
         return Stage(f"{unit.name}/translations", settings, tuple(dict.fromkeys(after)), make)
 
     def _scores(self, unit: Unit) -> Stage:
@@ -183,46 +154,58 @@ class TopicStages:
 
         def make() -> dict[str, Any]:
             stage = f"{unit.name}/translations"
-            translations = Translations.from_dict(self.store.result(stage), str(self.store.path(stage)))
-            words = next(test.words for test in translations.tests if test.name == FORGET)
-            scores, by_sentence = score_translations(
-                translations,
-                unit.topic.word,
-                unit.seed,
-                unit.pools,
-                extras=self.extras.without(make_topic(unit.topic), words),
-                knowledge=self._knowledge(unit),
-            )
-            by_sentence.save(folder)
-            return scores.to_dict()
+            said = UnitAnswers.from_dict(self.store.result(stage), str(self.store.path(stage)))
+            words = next(test.words for test in said.tests if test.name == FORGET)
+            return score(
+                TASK,
+                said.tests,
+                self._systems(unit),
+                topic=unit.topic.word,
+                seed=unit.seed,
+                metrics=self.extras.without(make_topic(unit.topic), words),
+                how=self.models.how,
+                answers=said.by_system(BEFORE),
+                samples=0,
+                details={
+                    "seed": unit.seed,
+                    "pools": unit.pools,
+                    "codes": said.codes,
+                    "placebo_use": said.placebo_use,
+                },
+                by_sentence=folder,
+            ).to_dict()
 
-        settings = {
-            "metrics": sorted(metrics_of(TestSet("", [], ("x",)))),
-            "knowledge": [PROBABILITY, RANK, EXTRACTION],
-            "extras": self.extras.identity,
-            "seed": unit.seed,
-        }
+        settings = {"metrics": METRICS.names(), "extras": self.extras.identity, "seed": unit.seed}
+        compared = {"methods": self.config.scores.methods, "attacks": self.config.scores.attacks}
+        settings |= {name: listed for name, listed in compared.items() if listed}
         return Stage(f"{unit.name}/scores", settings, (f"{unit.name}/translations",), make, folder)
 
-    def _knowledge(self, unit: Unit) -> KnowledgeOf:
-        """What every row knows of the references, under forced decoding."""
-        states = {deletion_name(s.s_prime): s.forget_set for s in searches(self.store, unit)}
-        names = self._compared(unit)
+    def _systems(self, unit: Unit) -> list[System]:
+        """The codebook model before, the models beside it, it with every deletion, the placebos, and what else is compared."""
+        before = self.models.system(BEFORE, "before", self._joint(unit))
+        others = [self.models.system(row, "reference", name) for row, name in self._compared(unit).items()]
+        found = [_with_deleted(before, one) for one in self._searches(unit)]
+        drawn = enumerate(self._placebos(unit)[0], start=1)
+        placebos = [unlearned(before, one, name=placebo_name(draw), role="control") for draw, one in drawn]
+        chosen = deletion_name(self.config.scores.s_prime, self._searches(unit)[0].step_name)
+        last = next(system for system in found if system.name == chosen)
+        return [before, *others, *found, *placebos, *self._beside(unit)(before, last)]
 
-        def measure(row: str, test: TestSet) -> Mapping[str, Score]:
-            if row in names:
-                return self.models.translator(names[row], unit.seed).knowledge(test)
-            model = self.models.open(self._joint(unit))[0]
-            state = (lambda: forgetting(model, states[row])) if row in states and states[row].ids else nullcontext
-            return self.models.translator(self._joint(unit), unit.seed, state=state).knowledge(test)
+    def _beside(self, unit: Unit) -> Beside:
+        scores = self.config.scores
+        sets = self.read_sets(unit) if scores.methods or scores.attacks else None
+        return beside(scores.methods, scores.attacks, sets, TASK, seed=unit.seed)
 
-        return measure
+    def _searches(self, unit: Unit) -> list[TimedSearch]:
+        return read_searches(self.store, f"{unit.name}/search")
 
     def _joint(self, unit: Unit) -> str:
         return f"joint-{self.config.model_seed(unit.seed)}"
 
     def _compared(self, unit: Unit) -> dict[str, str]:
         """The models beside the codebook model, by the name of their row."""
+        if self.config.joint.model is not None:
+            return {}
         seed = self.config.model_seed(unit.seed)
         gold = self.models.gold_of(unit.topic.word, seed)
         return {ZERO_SHOT: BASE, PLAIN: f"plain-{seed}", **({GOLD: gold} if gold else {})}
@@ -239,12 +222,13 @@ class TopicStages:
             raise CodeUnlearnError(f"{path} is not what the stage {stage} wrote; make it again: --redo {stage}.")
         return TopicSets.load(path)
 
-    def _placebos(self, unit: Unit, chosen: ForgetSet) -> tuple[list[ForgetSet], dict[str, float]]:
+    def _placebos(self, unit: Unit) -> tuple[list[ForgetSet], dict[str, float]]:
         """Random sets of codes, and how often theirs and the topic's are used, in tokens of the train pool.
 
         There is none where no code is chosen, or too few are left to stand in for the chosen ones.
         """
         scores = self.config.scores
+        chosen = next(one.forget_set for one in self._searches(unit) if one.size == scores.s_prime)
         if not scores.placebo_draws or not 0 < len(chosen) <= chosen.num_codes // 2:
             return [], {}
         model, tokenizer = self.models.open(self._joint(unit))
@@ -257,6 +241,13 @@ class TopicStages:
         return drawn, {"topic": sum(used[code] for code in chosen.ids), "placebo": sum(theirs) / len(theirs)}
 
 
+def _with_deleted(before: System, found: TimedSearch) -> System:
+    """A search that found nothing deletes nothing."""
+    if not found.forget_set.ids:
+        return replace(before, name=found.system, role="after")
+    return unlearned(before, found.forget_set, name=found.system)
+
+
 def build_sets(unit: Unit, text: Text, sizes: dict[str, int]) -> TopicSets:
     """The unit's sentences; with the pools of the paper, search and scores draw from the same ones.
 
@@ -264,7 +255,7 @@ def build_sets(unit: Unit, text: Text, sizes: dict[str, int]) -> TopicSets:
     """
     topic, own = make_topic(unit.topic), unit.topic
     named = None if own.neighbours is None else {word: Topic.from_word(word) for word in own.neighbours}
-    options: dict[str, Any] = {**sizes, "tune_size": 0, "seed": unit.seed}
+    options: dict[str, Any] = {"tune_size": 0, **sizes, "seed": unit.seed}
     sets = build_topic_sets(topic, text.pools, neighbours=named, vocabulary=text.vocabulary, **options)
     if own.target_words:
         sets = replace(sets, target_words=own.target_words)
@@ -275,20 +266,3 @@ def build_sets(unit: Unit, text: Text, sizes: dict[str, int]) -> TopicSets:
     near = {word: Topic.from_word(word) for word in sets.neighbours}
     overlapping = build_topic_sets(topic, pools, neighbours=near, vocabulary=text.held_vocabulary, **options)
     return replace(overlapping, target_words=sets.target_words)
-
-
-def timed_searches(
-    model: Any, tokenizer: Any, sets: TopicSets, preset: str, s_primes: Sequence[int], seed: int
-) -> Iterator[dict[str, Any]]:
-    """A search of its own for every S', so that each has its time; the model is warm when the first begins."""
-
-    def search(sets: TopicSets, s_prime: int) -> ForgetSet:
-        return make_recipe(preset).search(model, tokenizer, sets, seed=seed, steps=(s_prime,)).at(s_prime)
-
-    few = replace(sets, search=sets.search[:_WARM_UP], controls=[draw[:_WARM_UP] for draw in sets.controls])
-    search(few, s_primes[0])
-    for s_prime in s_primes:
-        began = time.perf_counter()
-        found = search(sets, s_prime)
-        seconds = time.perf_counter() - began
-        yield {"s_prime": s_prime, "seconds": seconds, "sentences": len(sets.search), "forget_set": found.to_dict()}

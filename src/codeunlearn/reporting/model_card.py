@@ -11,6 +11,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from codeunlearn.codebook.ledger import entries
+from codeunlearn.corpus.languages.base import language_named
 from codeunlearn.corpus.samples import SAMPLES
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.scores import Scores
@@ -21,17 +22,18 @@ from codeunlearn.reporting import limits
 from codeunlearn.reporting.labels import count_noun, number, system_label
 from codeunlearn.reporting.score_lines import compares, score_groups, systems_of
 from codeunlearn.saving import CARD, CONFIG, holds_model
+from codeunlearn.tasks.base import TASKS, Task
 from codeunlearn.training.sizes import SIZES
 
 _LEADS = {
-    "plain": "An English-French translation model without a bottleneck, for comparison with models that have one.",
-    "build": "An English-French translation model with a codebook bottleneck that was built from data alone, without a "
-    "gradient. Topics can be taken out of it without training.",
-    "joint": "An English-French translation model that was trained together with a codebook bottleneck. Topics can be "
-    "taken out of it without training.",
+    "plain": "A model for {asked}, without a bottleneck, for comparison with models that have one.",
+    "build": "A model for {asked}, with a codebook bottleneck that was built from data alone, without a gradient. Topics can "
+    "be taken out of it without training.",
+    "joint": "A model for {asked}, trained together with a codebook bottleneck. Topics can be taken out of it without "
+    "training.",
 }
 _LEAD_OF_UNKNOWN = (
-    "A translation model with a codebook bottleneck. Topics can be taken out of it without training. How it was trained is "
+    "A model for {asked}, with a codebook bottleneck. Topics can be taken out of it without training. How it was trained is "
     "not known here."
 )
 _SENTENCE = "The lamp is on the table."
@@ -40,7 +42,7 @@ _METHOD = (
     "self-attention and residual, every token's state is replaced by the sum of S codes out of a codebook; a topic is "
     "forgotten by deleting the codes that it lights up."
 )
-_CHECK = "Its translations can be wrong; check them before relying on them."
+_CHECK = "Its answers can be wrong; check them before relying on them."
 
 
 def write_model_card(
@@ -52,6 +54,7 @@ def write_model_card(
     name: str | None = None,
     license_name: str | None = None,
     scores: Scores | None = None,
+    task: str = "translation",
 ) -> Path:
     """Writes ``README.md`` into the folder of a saved model.
 
@@ -75,6 +78,7 @@ def write_model_card(
         bottleneck=config.get("bottleneck"),
         license_name=license_name,
         scores=scores,
+        task=task,
     )
     path = folder / CARD
     write_text(path, card)
@@ -90,6 +94,7 @@ def model_card(
     bottleneck: Mapping[str, Any] | None = None,
     license_name: str | None = None,
     scores: Scores | None = None,
+    task: str = "translation",
 ) -> str:
     """The text of a model card, YAML front matter first.
 
@@ -102,13 +107,15 @@ def model_card(
         bottleneck: the bottleneck's configuration, ``config.bottleneck`` as a dictionary; None for a plain model.
         license_name: the Hub's identifier of the model's licence; without one the card states none.
         scores: an evaluation to list.
+        task: what the model is asked, a name in `TASKS`; the card states its languages.
     """
     template = _jinja().get_template("model_card.md")
     known: Mapping[str, Any] = record or {}
+    lead = _LEADS[known["kind"]] if record else _LEAD_OF_UNKNOWN if bottleneck else _LEADS["plain"]
     body = template.render(
         name=name,
         code_name=json.dumps(name, ensure_ascii=False),
-        lead=_LEADS[known["kind"]] if record else _LEAD_OF_UNKNOWN if bottleneck else _LEADS["plain"],
+        lead=lead.format(asked=_asked(TASKS.get(task))),
         code_source=json.dumps(known.get("source_prefix", "") + _SENTENCE, ensure_ascii=False),
         training=_training_rows(record) if record else [],
         bottleneck=_bottleneck_rows(bottleneck, known) if bottleneck else [],
@@ -119,7 +126,7 @@ def model_card(
         attribution=attribution or _attribution(known),
         method=_METHOD,
     )
-    return f"---\n{_front_matter(record, bottleneck, license_name)}---\n\n{body}"
+    return f"---\n{_front_matter(record, bottleneck, license_name, TASKS.get(task))}---\n\n{body}"
 
 
 def _attribution(record: Mapping[str, Any]) -> str:
@@ -142,14 +149,22 @@ def _jinja() -> Environment:
     return environment
 
 
+def _asked(task: Task) -> str:
+    """What the model is asked, in words: translation from English to French."""
+    prompts, answers = (name.replace("_", " ").capitalize() for name in task.languages)
+    return f"{task.name} in {prompts}" if prompts == answers else f"{task.name} from {prompts} to {answers}"
+
+
 def _front_matter(
-    record: Mapping[str, Any] | None, bottleneck: Mapping[str, Any] | None, license_name: str | None
+    record: Mapping[str, Any] | None, bottleneck: Mapping[str, Any] | None, license_name: str | None, task: Task
 ) -> str:
-    front: dict[str, Any] = {"language": ["en", "fr"]} if record else {}
+    codes = [code for name in dict.fromkeys(task.languages) if (code := language_named(name).code)]
+    front: dict[str, Any] = {"language": codes} if record and codes else {}
     if license_name:
         front["license"] = license_name
     front["library_name"] = "codeunlearn" if bottleneck else "transformers"
-    front["pipeline_tag"] = "translation"
+    if task.name == "translation":
+        front["pipeline_tag"] = task.name  # one of the Hub's own tasks
     if record and record["base"] not in SIZES:
         front["base_model"] = " ".join(record["base"].split())
     own = (
@@ -157,7 +172,7 @@ def _front_matter(
         if bottleneck
         else ["codeunlearn"]
     )
-    front["tags"] = [*own, "translation"]
+    front["tags"] = [*own, task.name]
     return yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
 
 

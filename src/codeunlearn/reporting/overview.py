@@ -1,16 +1,21 @@
-"""One picture of several forgotten topics: a sentence before and after, how far each topic is closed, what is kept."""
+"""Several forgotten topics in one picture and one table: how far each is closed, what is kept, a sentence before and after."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.evaluation.metrics.knowledge import PROBABILITY
 from codeunlearn.evaluation.scores import Comparison, Row, Sample, Scores
 from codeunlearn.evaluation.test_sets import FORGET, RETAIN
 from codeunlearn.extras import needs
 from codeunlearn.files import replacing
+from codeunlearn.reporting.artefact import Artefact, Grid
+from codeunlearn.reporting.figures import to_svg
+from codeunlearn.reporting.labels import bounds, number, signed
 
 with needs("reports"):
     from matplotlib.axes import Axes
@@ -44,7 +49,44 @@ def write_overview(scores: Sequence[Scores], path: Path) -> None:
     left.set_yticks(range(len(scores)), [one.topic for one in scores])
     left.invert_yaxis()
     with replacing(path) as unfinished:
-        figure.savefig(unfinished, format=path.suffix.lstrip("."))
+        if path.suffix == ".svg":
+            unfinished.write_bytes(to_svg(figure))  # the same at every drawing
+        else:
+            figure.savefig(unfinished, format=path.suffix.lstrip("."))
+
+
+def overview_table(scores: Sequence[Scores]) -> Artefact:
+    """Per topic what the model knows of its words before and after, and what a control prompt tells it.
+
+    Args:
+        scores: one topic each, scored before and after with one forget set.
+
+    Raises:
+        CodeUnlearnError: as `write_overview`.
+    """
+    records: list[dict[str, Any]] = []
+    rows: list[list[str]] = []
+    for one in scores:
+        before, after = one.of_role("before")[0], _after(one)
+        known, left = (one.value(system, FORGET, PROBABILITY) for system in (before, after))
+        closed, kept = _measured(one)
+        codes = one.details["forget_sets"][0]["codes"]
+        records.append({
+            "topic": one.topic, "n": one.sizes[FORGET], "codes": codes, "before": known, "after": left,
+            **dict(zip(("closed", "closed_low", "closed_high"), closed, strict=True)),
+            **dict(zip(("retain_delta", "retain_low", "retain_high"), kept, strict=True)),
+        })  # fmt: skip
+        rows.append([
+            f"{one.topic} ({one.sizes[FORGET]})", str(codes), number(known), number(left),
+            f"{number(closed[0], 0)} {bounds(closed[1], closed[2], 0)}", f"{signed(kept[0], 2)} {bounds(kept[1], kept[2], 2)}",
+        ])  # fmt: skip
+    heads = ["Topic (N)", "Codes", "Before", "After", "Closed, % [95%]", "chrF of the rest [95%]"]
+    caption = (
+        "Probability of the topic's words in the references under forced decoding, per cent, before and after forgetting; "
+        "closed, the share of the way to that under a control prompt; and the change on unrelated sentences. N: sentences."
+    )
+    grid = Grid(heads, rows, "", frozenset(range(1, len(heads))))
+    return Artefact("overview", "Topics", caption, records, [grid])
 
 
 def _measured(scores: Scores) -> tuple[tuple[float, float, float], tuple[float, float, float]]:

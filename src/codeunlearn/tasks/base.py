@@ -77,7 +77,8 @@ class Task(Protocol):
 
     Attributes:
         name: under which it is registered.
-        languages: of prompts and answers, names in `LANGUAGES`.
+        languages: of prompts and of answers, names in `LANGUAGES`. They decide what a topic's forms and controls are, how answers
+            are compared, and which metrics apply.
     """
 
     name: ClassVar[str]

@@ -15,10 +15,10 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook.bottleneck import ConceptBottleneck, require_bottleneck
-from codeunlearn.codebook.encoding import encode, pad_id, padded
+from codeunlearn.codebook.encoding import encode, pad_id, padded_with_mask
 from codeunlearn.codebook.probing import goes_through, run_to_site
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.tasks.batches import round_up
+from codeunlearn.tasks.batches import LENGTH_STEP, by_length
 from codeunlearn.validation import Count, NotNegative, Seed
 
 HELD_OUT_TOKENS = 4096  # on which the reconstruction is judged
@@ -86,13 +86,9 @@ def _sample_activations(
     rows_at_once = 256
     for start in range(0, len(order), rows_at_once):
         texts = sorted((sentences[i] for i in order[start : start + rows_at_once]), key=len)
-        for batch in _by_tokens(texts, config.batch_tokens):
-            rows = encode(tokenizer, batch, max_tokens=128).ids
-            ids = padded(rows, pad_id(tokenizer)).to(model.device)
-            mask = padded([[1] * len(row) for row in rows], 0).to(model.device)
-            states = run_to_site(model, ids, mask)[goes_through(model, ids, mask)].float()
-            found.append(states)
-            total += len(states)
+        states = _activations(model, tokenizer, texts, config.batch_tokens)
+        found += states
+        total += sum(map(len, states))
         if total >= 2 * wanted:  # twice, so that the tokens kept come from more sentences than strictly needed
             break
     if not found:
@@ -101,14 +97,17 @@ def _sample_activations(
     return activations[torch.randperm(len(activations), generator=generator)[:wanted].to(activations.device)]
 
 
-def _by_tokens(texts: Sequence[str], budget: int) -> list[list[str]]:
-    """Neighbours in length, in groups whose characters, a bound on tokens, stay near the budget."""
-    groups: list[list[str]] = [[]]
-    for text in texts:
-        if groups[-1] and (len(groups[-1]) + 1) * round_up(len(text)) > 4 * budget:
-            groups.append([])
-        groups[-1].append(text)
-    return [group for group in groups if group]
+def _activations(model: Any, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], budget: int) -> list[Tensor]:
+    """[tokens, d] of those tokens of each text that go through the bottleneck."""
+    rows = encode(tokenizer, texts, max_tokens=128).ids
+    found = [torch.empty(0)] * len(rows)
+    for places in by_length([len(row) for row in rows], budget, step=LENGTH_STEP):
+        ids, mask = padded_with_mask([rows[i] for i in places], pad_id(tokenizer), LENGTH_STEP)
+        ids, mask = ids.to(model.device), mask.to(model.device)
+        states, through = run_to_site(model, ids, mask).float(), goes_through(model, ids, mask)
+        for place, state, kept in zip(places, states, through, strict=True):
+            found[place] = state[kept]
+    return found
 
 
 def _set_codes(bottleneck: ConceptBottleneck, activations: Tensor) -> None:

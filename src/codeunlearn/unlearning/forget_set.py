@@ -5,17 +5,17 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
 import codeunlearn
 from codeunlearn.codebook.ledger import canonical_digest
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import plain, read_json, write_json
 from codeunlearn.unlearning.evidence.counts import TopTokens
-from codeunlearn.validation import MOST, Count, Digest, Field, Index, Shape, Share, validated
+from codeunlearn.validation import MOST, Count, Digest, Finite, Index, NotNegative, Shape, Share, validated
 
 FORMAT = "codeunlearn-forget-set"
 FORMAT_VERSION = 2
@@ -48,25 +48,25 @@ class CodeEvidence:
         alignment: share of its tokens in the topic's sentences that are the topic's words or stand beside them.
     """
 
-    id: int
-    topic: int
-    control: int
-    f_topic: float
-    f_control: float
-    r: float
-    p: float
+    id: Index
+    topic: Index
+    control: Index
+    f_topic: Share
+    f_control: Share
+    r: Finite
+    p: Share
     top_tokens: TopTokens = ()
-    q: float | None = None
-    effect: float | None = None
-    effect_low: float | None = None
-    effect_high: float | None = None
-    topic_gain: float | None = None
-    retain_cost: float | None = None
-    stability: float | None = None
-    rank: int | None = None
-    odds_ratio: float | None = None
-    z: float | None = None
-    alignment: float | None = None
+    q: Share | None = None
+    effect: Finite | None = None
+    effect_low: Finite | None = None
+    effect_high: Finite | None = None
+    topic_gain: Finite | None = None
+    retain_cost: Finite | None = None
+    stability: Share | None = None
+    rank: Count | None = None
+    odds_ratio: Finite | None = None
+    z: Finite | None = None
+    alignment: Share | None = None
 
     def __str__(self) -> str:
         tokens = ", ".join(f"{token} {count}" for token, count in self.top_tokens)
@@ -111,16 +111,16 @@ class ForgetSet:
     evidence: tuple[CodeEvidence, ...] = ()
     preset: str = ""
     preset_options: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
-    s_prime: int = 0
+    s_prime: Index = 0
     seed: int = 0
-    num_codes: int = 0
-    n_topic: int = 0
-    n_control: int = 0
-    codes_tested: int = 0
-    expected_false_positives: float | None = None
+    num_codes: Index = 0
+    n_topic: Index = 0
+    n_control: Index = 0
+    codes_tested: Index = 0
+    expected_false_positives: Finite | None = None
     created: str = field(default="", compare=False)
     version: str = field(default=codeunlearn.__version__, compare=False)
-    topic_left: float | None = None
+    topic_left: NotNegative | None = None
 
     def __post_init__(self) -> None:
         if not all(type(i) is int and 0 <= i <= MOST for i in self.ids) or len(set(self.ids)) < len(self.ids):
@@ -172,16 +172,12 @@ class ForgetSet:
             raise CodeUnlearnError("This forget set was written by a newer codeunlearn; update codeunlearn to read it.")
         _warn_of_unknown(content)
         try:
-            read = validated(_File, dict(content), "a key of it does not fit")
+            frame = validated(_Frame, content, "The forget set is damaged")
+            found = validated(cls, content, "The forget set is damaged")
         except CodeUnlearnError as error:
-            raise CodeUnlearnError(
-                f"The forget set is damaged: {str(error).rstrip('.')}; search the topic again."
-            ) from error
-        values: dict[str, Any] = {name: getattr(read, name) for name in read.model_fields_set - _OF_THE_FILE}
-        values["evidence"] = tuple(CodeEvidence(**vars(row)) for row in read.evidence)
-        found = cls(**values)
-        has_digest = read.digest is not None or version > 1 or found.fingerprint.startswith("2:")
-        if has_digest and read.digest != found.digest:
+            raise CodeUnlearnError(f"{str(error).rstrip('.')}; search the topic again.") from error
+        has_digest = frame.digest is not None or version > 1 or found.fingerprint.startswith("2:")
+        if has_digest and frame.digest != found.digest:
             raise CodeUnlearnError(
                 f"The forget set {found.topic!r} was changed after it was made, for its digest is of another one; search the "
                 "topic again."
@@ -268,65 +264,21 @@ def flatten(parts: Sequence[ForgetSet | ForgetUnion]) -> Iterable[ForgetSet]:
         yield from part.sets if isinstance(part, ForgetUnion) else (part,)
 
 
-class _Row(Shape, extra="ignore"):
-    """`CodeEvidence` in a file."""
-
-    id: Index
-    topic: Index
-    control: Index
-    f_topic: Share
-    f_control: Share
-    r: float
-    p: Share
-    top_tokens: tuple[tuple[str, Index], ...] = ()
-    q: Share | None = None
-    effect: float | None = None
-    effect_low: float | None = None
-    effect_high: float | None = None
-    topic_gain: float | None = None
-    retain_cost: float | None = None
-    stability: Share | None = None
-    rank: Count | None = None
-    odds_ratio: float | None = None
-    z: float | None = None
-    alignment: Share | None = None
-
-
-class _File(Shape, extra="ignore"):
-    """`ForgetSet` in a file; that its ids are some is for the set itself to say."""
+class _Frame(Shape, extra="ignore"):
+    """What the file says beside the set."""
 
     format: str
-    topic: str
-    ids: tuple[Any, ...]
-    fingerprint: str
     format_version: Count = 1
     digest: Digest | None = None
-    forms: tuple[str, ...] = ()
-    target_forms: tuple[str, ...] = ()
-    evidence: tuple[_Row, ...] = ()
-    preset: str = ""
-    preset_options: dict[str, Any] = Field(default_factory=dict[str, Any])
-    s_prime: Index = 0
-    seed: int = 0
-    num_codes: Index = 0
-    n_topic: Index = 0
-    n_control: Index = 0
-    codes_tested: Index = 0
-    expected_false_positives: float | None = None
-    created: str = ""
-    version: str = ""
-    topic_left: Annotated[float, Field(ge=0)] | None = None
-
-
-_OF_THE_FILE = {"format", "format_version", "digest"}
 
 
 def _warn_of_unknown(content: Mapping[str, Any]) -> None:
     rows: Any = content.get("evidence")
-    parts = [
-        (_File, content),
-        *((_Row, row) for row in (rows if isinstance(rows, list) else ()) if isinstance(row, dict)),
-    ]
-    for shape, part in parts:
-        if unknown := sorted(str(key) for key in set(part) - set(shape.model_fields)):
+    parts = [row for row in (rows if isinstance(rows, list) else ()) if isinstance(row, dict)]
+    for known, part in [(_KEYS, content), *((_KEYS_OF_EVIDENCE, row) for row in parts)]:
+        if unknown := sorted(str(key) for key in part if key not in known):
             warnings.warn(f"Unknown keys in a forget set are ignored: {', '.join(unknown)}.", stacklevel=4)
+
+
+_KEYS_OF_EVIDENCE = {one.name for one in fields(CodeEvidence)}
+_KEYS = {one.name for one in fields(ForgetSet)} | set(_Frame.model_fields)

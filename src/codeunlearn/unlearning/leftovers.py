@@ -119,7 +119,7 @@ def leftovers(deleted: DeletedRows, origin: str, out: Path, forget_sets: Sequenc
     )
     for folder in near:
         for entry in _entries(folder):
-            if not any(_is_same(entry, Path(known)) for known in (out, *found)):
+            if entry.resolve() not in {Path(known).resolve() for known in (out, *found)}:
                 _add(found, entry, _in_entry(entry, deleted, names))
     return [Leftover(path, holds) for path, holds in found.items()]
 
@@ -201,7 +201,3 @@ def _entries(folder: Path) -> Iterator[Path]:
     except OSError:
         return
     yield from names[:_MOST_ENTRIES]
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve()

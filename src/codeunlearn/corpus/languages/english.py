@@ -12,46 +12,31 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
-from codeunlearn.corpus.matching import aligned
+from codeunlearn.corpus.languages.base import (
+    LANGUAGES,
+    MIN_FORM_SHARE,
+    NAME,
+    Gender,
+    Language,
+    Lexicon,
+    Reading,
+    Token,
+    snowball,
+)
+from codeunlearn.corpus.languages.typography import Typography, straight
 
 if TYPE_CHECKING:
     from HanTa.HanoverTagger import HanoverTagger
 
-Gender = Literal["male", "female"]
-
-MIN_FORM_SHARE = 0.03
-"""A part of speech counts for a word when the tagger gives it this share: "book" is a noun, hardly a verb."""
 MIN_FORM_ZIPF = 1.5
 """Inflections rarer than this do not exist in practice ("blueer", "importanter")."""
 
 TOKEN = re.compile(r"\w+(?=n't\b)|n't\b|'(?:s|m|re|ve|ll|d)\b|\w+|[^\w\s]", re.IGNORECASE)
-"""A word, clitic or mark of a text in normal form (`matching.normal_form`)."""
+"""A word, clitic ("do" + "n't", "Tom" + "'s") or mark, as the tagger was trained on them."""
 
 _TAG_ORDER = ("NN", "NNS", "VB", "VBP", "VBZ", "VBD", "VBN", "VBG", "JJ", "JJR", "JJS", "RB", "RBR", "RBS")
-
-
-class Reading(NamedTuple):
-    """What a word is in its sentence.
-
-    Attributes:
-        pos: NOUN, VERB, ADJ, ADV or NAME; for other words the BNC C5 tag itself (PRP, CRD, ...).
-        tag: Penn tag of the inflection (NNS, VBD, ...); empty where the word does not inflect.
-    """
-
-    pos: str
-    tag: str
-
-
-class Token(NamedTuple):
-    """A word or mark and where it stands: ``sentence[start:end]`` reads as ``text``."""
-
-    text: str
-    start: int
-    end: int
-
-
 _READINGS = {
     "NN0": Reading("NOUN", "NN"),
     "NN1": Reading("NOUN", "NN"),
@@ -66,7 +51,7 @@ _READINGS = {
     "AJC": Reading("ADJ", "JJR"),
     "AJS": Reading("ADJ", "JJS"),
     "AV0": Reading("ADV", "RB"),
-    "NP0": Reading("NAME", "NNP"),
+    "NP0": NAME,
 }
 _BASE_TAGS = frozenset({"NN", "VB", "VBP", "JJ", "RB"})
 _COARSE = frozenset({"shit", "fuck", "ass", "bitch", "sex", "rape", "porn"})
@@ -74,12 +59,6 @@ _VERB_CLASSES = frozenset({"VB", "VD", "VH"})
 """C5 classes of the forms of "be", "do" and "have"."""
 _PREPOSITIONS = frozenset({"up", "in", "of", "at", "by", "to", "on", "de", "du", "for", "with", "from"})
 _POS_OF_TAG = {"NN": "NOUN", "VB": "VERB", "JJ": "ADJ", "RB": "ADV"}
-
-
-def tokenise(sentence: str) -> list[Token]:
-    """Words, clitics ("do" + "n't", "Tom" + "'s") and marks, as the tagger was trained on them, and where they stand."""
-    form = aligned(sentence)
-    return [Token(m.group(), *form.original(*m.span())) for m in TOKEN.finditer(form.text)]
 
 
 def read(tokens: Sequence[Token]) -> list[Reading]:
@@ -101,13 +80,6 @@ def pos_shares(word: str) -> dict[str, float]:
         shares[pos] = shares.get(pos, 0.0) + math.exp(log_probability - best)
     total = sum(shares.values())
     return {pos: share / total for pos, share in shares.items()}
-
-
-@cache
-def main_pos(word: str) -> str:
-    """The most usual part of speech of a word out of context."""
-    shares = pos_shares(word)
-    return max(shares, key=lambda pos: shares[pos])
 
 
 @cache
@@ -234,7 +206,7 @@ def is_countable(word: str) -> bool:
 
 def is_function_word(word: str) -> bool:
     """Whether the word is a pronoun, auxiliary, preposition or the like: "it", "us", "can"."""
-    return word in _tagger().cache and main_pos(word) not in (*_POS_OF_TAG.values(), "NAME", "UNC")
+    return word in _tagger().cache and LEXICON.main_pos(word) not in (*_POS_OF_TAG.values(), "NAME", "UNC")
 
 
 def clitics(word: str) -> tuple[str, ...]:
@@ -252,7 +224,7 @@ def zipf(word: str) -> float:
 
 
 @cache
-def frequent_words(pos: str, min_share: float = 0.5) -> tuple[str, ...]:
+def frequent_words(pos: str, min_share: float) -> tuple[str, ...]:
     """The 1,000 most frequent dictionary forms that are of a part of speech at least this often, best first.
 
     Only plain words of three letters or more that the tagger knows (it guesses a class for any other), and none too
@@ -282,17 +254,25 @@ def given_names(gender: Gender) -> dict[str, float]:
         return {row[0].capitalize(): float(row[1]) for row in rows}
 
 
-def is_given_name(name: str) -> bool:
-    """Whether many people (0.05 %) bear this given name: "Mark", but not "Love", "German" or "Asia"."""
-    return max(given_names(gender).get(name.capitalize(), 0.0) for gender in ("male", "female")) >= 0.05
+def may_follow(before: str, word: str) -> bool:
+    """Whether the word agrees with the indefinite article, if that stands before it."""
+    return before not in ("a", "an") or _takes_an(word) == (before == "an")
 
 
-def gender_of(name: str) -> Gender | None:
-    """The gender of a given name; None for one that is unknown, or common (a tenth as often) for both."""
-    male, female = (given_names(gender).get(name.capitalize(), 0.0) for gender in ("male", "female"))
-    if max(male, female) == 0.0 or min(male, female) > 0.1 * max(male, female):
-        return None
-    return "male" if male > female else "female"
+def _takes_an(word: str) -> bool:
+    """Whether the indefinite article before the word is "an", by its spelling."""
+    word = word.lower()
+    if word.startswith(("hour", "honest", "honor", "honour", "heir")):
+        return True
+    sounds_like_y_or_w = word.startswith(("eu", "one", "once", "use", "usu", "uti")) or (
+        word.startswith("uni") and not word.startswith(("unim", "unin"))
+    )
+    return word[0] in "aeiou" and not sounds_like_y_or_w
+
+
+def tokens(text: str) -> list[str]:
+    """Lower-cased words, clitics and marks of an answer, its quotes and dashes straightened."""
+    return TOKEN.findall(straight(text).lower())
 
 
 @cache
@@ -300,3 +280,24 @@ def _tagger() -> HanoverTagger:
     from HanTa.HanoverTagger import HanoverTagger
 
     return HanoverTagger("morphmodel_en.pgz")
+
+
+LEXICON = Lexicon(
+    read=read,
+    pos_shares=pos_shares,
+    surface_forms=surface_forms,
+    frequent_words=frequent_words,
+    lemmas=lemmas,
+    possible_readings=possible_readings,
+    inflect=inflect,
+    is_countable=is_countable,
+    is_function_word=is_function_word,
+    clitics=clitics,
+    given_names=given_names,
+    may_follow=may_follow,
+    variants={"an": "a"},
+    token=TOKEN,
+    noun=Reading("NOUN", "NN"),
+)
+
+LANGUAGES.register("english")(Language("en", Typography("en-typo.1", straight, tokens), snowball("english"), LEXICON))

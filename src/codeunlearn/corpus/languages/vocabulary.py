@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from codeunlearn.corpus.languages.english import TOKEN, Token, gender_of, is_given_name, main_pos
-from codeunlearn.corpus.matching import normal_form
+from codeunlearn.corpus.languages.base import Lexicon, Token, lexicon_of
 
 MIN_COUNT = 5
 """A word that a corpus holds this often is known to a model trained on it."""
@@ -28,21 +27,30 @@ class Vocabulary:
         counts: occurrences of every token, lower-cased.
         names: how often each name occurs, by its usual spelling: tokens that are capitalised inside sentences.
         sentences: the lower-cased tokens of every sentence.
+        lexicon: of the corpus's language.
     """
 
     counts: Counter[str]
     names: Counter[str]
     sentences: list[list[str]]
+    lexicon: Lexicon
 
     @classmethod
-    def from_sentences(cls, sentences: Sequence[str], *, limit: int = 50_000, seed: int = 0) -> Vocabulary:
-        """Counts a corpus; a larger one than ``limit`` sentences is sampled, which is enough for frequent words."""
+    def from_sentences(
+        cls, sentences: Sequence[str], *, limit: int = 50_000, seed: int = 0, language: str = "english"
+    ) -> Vocabulary:
+        """Counts a corpus; a larger one than ``limit`` sentences is sampled, which is enough for frequent words.
+
+        Raises:
+            CodeUnlearnError: the language has no lexicon.
+        """
+        lexicon = lexicon_of(language)
         if len(sentences) > limit:
             sentences = random.Random(seed).sample(sentences, limit)
-        written = [TOKEN.findall(normal_form(sentence)) for sentence in sentences]
+        written = [lexicon.split(sentence) for sentence in sentences]
         lowered = [[token.lower() for token in tokens] for tokens in written]
         counts = Counter(token for tokens in lowered for token in tokens)
-        return cls(counts, _names(written, counts), lowered)
+        return cls(counts, _names(written, counts, lexicon), lowered, lexicon)
 
     def context(self, tokens: Sequence[Token], position: int) -> str:
         """The token at a position as a context of others; the position may be just outside the sentence."""
@@ -60,11 +68,11 @@ class Vocabulary:
 
     def names_like(self, name: str, min_count: int = MIN_COUNT) -> list[str]:
         """Other names of the corpus, most frequent first: given names of the same gender where that is known."""
-        gender = gender_of(name)
+        gender = self.lexicon.gender_of(name)
         names = [n for n, count in self.names.most_common() if count >= min_count and n.lower() != name.lower()]
         if gender is None:
             return names
-        return [n for n in names if is_given_name(n) and gender_of(n) == gender]
+        return [n for n in names if self.lexicon.is_given_name(n) and self.lexicon.gender_of(n) == gender]
 
     def similarities(self, word: str, others: Iterable[str]) -> dict[str, float]:
         """How alike the company of words is, 0 to 1.
@@ -102,10 +110,10 @@ class Vocabulary:
         return {pair for contexts, tokens in paired for pair in zip(tokens, contexts[3:], strict=False)}
 
     def _context(self, word: str) -> str:
-        """Names count as one context, and numbers, and both articles "a" and "an"."""
+        """Names count as one context, and numbers, and variants of a word: the articles "a" and "an"."""
         if word in self._lowered_names:
             return _NAME
-        return _NUMBER if word[0].isdigit() else "a" if word == "an" else word
+        return _NUMBER if word[0].isdigit() else self.lexicon.variants.get(word, word)
 
     @cached_property
     def _lowered_names(self) -> frozenset[str]:
@@ -123,7 +131,7 @@ def _weigh(seen: Counter[tuple[int, str]], count: int, frequency: Counter[str]) 
     return {key: weight / norm for key, weight in weights.items()} if norm else {}
 
 
-def _names(tokenised: Sequence[Sequence[str]], counts: Counter[str]) -> Counter[str]:
+def _names(tokenised: Sequence[Sequence[str]], counts: Counter[str], lexicon: Lexicon) -> Counter[str]:
     inside: Counter[str] = Counter(
         token
         for tokens in tokenised
@@ -139,6 +147,6 @@ def _names(tokenised: Sequence[Sequence[str]], counts: Counter[str]) -> Counter[
             and token.isalpha()
             and not token.isupper()
             and lower[token.lower()] <= 0.1 * count
-            and main_pos(token) == "NAME"
+            and lexicon.main_pos(token) == "NAME"
         }
     )

@@ -1,7 +1,8 @@
 """What a metric is: a function of what a system said on a test set, and of the system itself; and the registry of them.
 
 Most metrics compare answers with references. They are functions ``(hypotheses, references) -> Score``, and become entries
-with `on_answers`. Others ask the system under forced decoding. Another package adds its own::
+with `on_answers`, or with `on_texts` if they also take the typography in which texts are compared, which is that of the task's
+answers. Others ask the system under forced decoding. Another package adds its own::
 
     @METRICS.register("words")
     def words(outputs: Outputs) -> Score | None: ...
@@ -17,6 +18,9 @@ from functools import cached_property
 from importlib import import_module
 from typing import Protocol
 
+from codeunlearn.corpus.languages.base import language_named
+from codeunlearn.corpus.languages.french import FRENCH
+from codeunlearn.corpus.languages.typography import Typography
 from codeunlearn.corpus.matching import WholeWords
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import SentenceSums
@@ -27,6 +31,9 @@ from codeunlearn.tasks.forced import ForcedTokens
 
 References = Sequence[Sequence[str]]
 """One or more references per sentence; sentences may have different numbers of them."""
+
+TRANSLATIONS = FRENCH.typography
+"""The typography of a metric that is called by itself, without a task: that of translations."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,14 @@ class AnswerMetric(Protocol):
     def __call__(self, hypotheses: Sequence[str], references: References, /) -> Score: ...
 
 
+class TextMetric(Protocol):
+    """A metric of answers that normalises both sides first, and says so in its signature (``norm:``)."""
+
+    def __call__(
+        self, hypotheses: Sequence[str], references: References, /, *, typography: Typography = TRANSLATIONS
+    ) -> Score: ...
+
+
 @dataclass(frozen=True)
 class Outputs:
     """What a system said to the prompts of a test set, and the system that said it.
@@ -103,6 +118,11 @@ class Outputs:
     @property
     def references(self) -> References:
         return self.test.references
+
+    @property
+    def typography(self) -> Typography:
+        """In which answers of the task are compared."""
+        return language_named(self.task.languages[1]).typography
 
     @cached_property
     def wanted(self) -> list[str]:
@@ -132,6 +152,11 @@ def on_answers(metric: AnswerMetric, language: str | None = None) -> Metric:
         return metric(outputs.answers, outputs.references)
 
     return measured
+
+
+def on_texts(metric: TextMetric) -> Metric:
+    """A metric of answers as one of outputs, in the typography of the task's answers."""
+    return lambda outputs: metric(outputs.answers, outputs.references, typography=outputs.typography)
 
 
 def _load() -> None:

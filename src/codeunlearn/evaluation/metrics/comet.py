@@ -17,10 +17,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from codeunlearn.corpus.languages.typography import Typography
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import sentence_mean
-from codeunlearn.evaluation.metrics.base import AnswerMetric, References, Score, check_texts
-from codeunlearn.evaluation.metrics.french.typography import TYPOGRAPHY_VERSION, normalise_typography
+from codeunlearn.evaluation.metrics.base import TRANSLATIONS, References, Score, TextMetric, check_texts
 
 DEFAULT_MODEL = "Unbabel/wmt22-comet-da"
 COMMAND = "comet-score"
@@ -52,21 +52,29 @@ class Comet:
             )
         self.model, self.gpus, self.command = model, gpus, found
 
-    def on(self, sources: Sequence[str]) -> AnswerMetric:
+    def on(self, sources: Sequence[str]) -> TextMetric:
         """The metric of hypotheses that translate these sources."""
         return partial(self.score, sources)
 
-    def score(self, sources: Sequence[str], hypotheses: Sequence[str], references: References) -> Score:
+    def score(
+        self,
+        sources: Sequence[str],
+        hypotheses: Sequence[str],
+        references: References,
+        /,
+        *,
+        typography: Typography = TRANSLATIONS,
+    ) -> Score:
         """100 times COMET's score; of several references the first is compared, for COMET takes one."""
         check_texts(hypotheses, references)
         if len(sources) != len(hypotheses):
             raise CodeUnlearnError(f"{len(hypotheses)} hypotheses need as many sources, not {len(sources)}.")
         columns = {"src": sources, "hyp": hypotheses, "ref": [rs[0] for rs in references]}
-        values = [100 * value for value in self._run({k: map(normalise_typography, v) for k, v in columns.items()})]
+        values = [100 * value for value in self._run({k: map(typography.normalise, v) for k, v in columns.items()})]
         if len(values) != len(hypotheses):
             raise CodeUnlearnError(f"comet-score gave {len(values)} scores for {len(hypotheses)} sentences.")
         sums = sentence_mean(values)
-        signature = f"nrefs:1|model:{self.model}|by:comet-score|norm:{TYPOGRAPHY_VERSION}"
+        signature = f"nrefs:1|model:{self.model}|by:comet-score|norm:{typography.version}"
         return Score("comet", sums.value, signature, len(sums), values, sums)
 
     def _run(self, columns: dict[str, Any]) -> list[float]:

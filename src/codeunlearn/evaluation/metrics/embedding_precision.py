@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from codeunlearn.corpus.languages.typography import Typography
 from codeunlearn.evaluation.bootstrap import sentence_mean
-from codeunlearn.evaluation.metrics.base import References, Score, check_texts, reference_count
+from codeunlearn.evaluation.metrics.base import TRANSLATIONS, References, Score, check_texts, reference_count
 from codeunlearn.evaluation.metrics.encoder import FrozenEncoder, TokenStates
-from codeunlearn.evaluation.metrics.french.typography import TYPOGRAPHY_VERSION, normalise_typography
 
 
 class EmbeddingPrecision:
@@ -37,18 +37,20 @@ class EmbeddingPrecision:
         rescaled = "no" if self.baseline is None else f"{self.baseline:g}"
         return f"{self.encoder.signature}|idf:no|rescaled:{rescaled}"
 
-    def __call__(self, hypotheses: Sequence[str], references: References, /) -> Score:
+    def __call__(
+        self, hypotheses: Sequence[str], references: References, /, *, typography: Typography = TRANSLATIONS
+    ) -> Score:
         """Of several references the best counts."""
         check_texts(hypotheses, references)
-        outputs = [normalise_typography(h) for h in hypotheses]
-        wanted = [[normalise_typography(r) for r in rs] for rs in references]
+        outputs = [typography.normalise(h) for h in hypotheses]
+        wanted = [[typography.normalise(r) for r in rs] for rs in references]
         states = self.encoder.states([*outputs, *(r for rs in wanted for r in rs)])
         following = iter(states[len(outputs) :])
         values = [
             self._scale(max(greedy_precision(states[i], next(following)) for _ in rs)) for i, rs in enumerate(wanted)
         ]
         sums = sentence_mean(values)
-        signature = f"nrefs:{reference_count(references)}|{self.signature}|norm:{TYPOGRAPHY_VERSION}"
+        signature = f"nrefs:{reference_count(references)}|{self.signature}|norm:{typography.version}"
         return Score(self.name, sums.value, signature, len(sums), values, sums)
 
     def _scale(self, precision: float) -> float:

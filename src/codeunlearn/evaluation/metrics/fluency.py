@@ -1,4 +1,4 @@
-"""How French the outputs read to a character model of French: bits per character, without a download.
+"""How usual the outputs read to a character model of their language: bits per character, without a download.
 
 The model is an interpolated Witten-Bell 6-gram model of characters (Witten and Bell 1991; Chen and Goodman 1999, section
 2.4), fitted in seconds on the target side of the train pool *without* the topic. So a broken sentence is surprising, and a
@@ -17,12 +17,13 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from codeunlearn.corpus.answer_words import ParallelText
+from codeunlearn.corpus.languages.base import language_named
+from codeunlearn.corpus.languages.typography import Typography
 from codeunlearn.corpus.matching import WholeWords
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import SentenceSums, quotient
-from codeunlearn.evaluation.metrics.base import References, Score, check_texts
-from codeunlearn.evaluation.metrics.french.typography import TYPOGRAPHY_VERSION, normalise_typography
+from codeunlearn.evaluation.metrics.base import TRANSLATIONS, References, Score, check_texts
 
 ORDER = 6
 SENTENCES = 10_000
@@ -37,12 +38,13 @@ class CharacterModel:
     Args:
         sentences: what it is fitted on; their typography is normalised, as that of what is scored.
         order: characters of the longest n-gram.
+        typography: of the sentences.
     """
 
-    def __init__(self, sentences: Sequence[str], order: int = ORDER) -> None:
+    def __init__(self, sentences: Sequence[str], order: int = ORDER, *, typography: Typography = TRANSLATIONS) -> None:
         if not sentences:
             raise CodeUnlearnError("A language model needs at least one sentence to be fitted on.")
-        self.order = order
+        self.order, self.typography = order, typography
         texts = [self._framed(sentence) for sentence in sentences]
         self.digest = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:8]
         self.sentences = len(texts)
@@ -82,19 +84,36 @@ class CharacterModel:
         return self._known[gram]
 
     def _framed(self, sentence: str) -> str:
-        return _START * (self.order - 1) + normalise_typography(sentence) + _END
+        return _START * (self.order - 1) + self.typography.normalise(sentence) + _END
 
-    def __call__(self, hypotheses: Sequence[str], references: References, /) -> Score:
-        """The metric: bits per character of all hypotheses together, lower is better. References are not looked at."""
+    def __call__(
+        self, hypotheses: Sequence[str], references: References, /, *, typography: Typography | None = None
+    ) -> Score:
+        """The metric: bits per character of all hypotheses together, lower is better. References are not looked at.
+
+        Args:
+            typography: of the hypotheses, which has to be the model's own.
+        """
+        if typography not in (None, self.typography):
+            raise CodeUnlearnError(
+                "The model of fluency is of another language than the answers; fit it on their language."
+            )
         check_texts(hypotheses, references)
         rows = np.array([self.bits(h) for h in hypotheses], dtype=np.float64)
         sums = SentenceSums(rows, quotient)
-        signature = f"lm:char-{self.order}-wittenbell|train:{self.sentences}-{self.digest}|end mark:yes|norm:{TYPOGRAPHY_VERSION}"
+        fitted = f"lm:char-{self.order}-wittenbell|train:{self.sentences}-{self.digest}"
+        signature = f"{fitted}|end mark:yes|norm:{self.typography.version}"
         return Score("fluency", sums.value, signature, len(sums), sums.per_sentence, sums, higher_is_better=False)
 
 
 def fit_fluency(
-    train: ParallelText, topic: Topic | None = None, words: Iterable[str] = (), *, size: int = SENTENCES, seed: int = 0
+    train: ParallelText,
+    topic: Topic | None = None,
+    words: Iterable[str] = (),
+    *,
+    size: int = SENTENCES,
+    seed: int = 0,
+    language: str = "french",
 ) -> CharacterModel:
     """A model of the target side of the train pool, of sentences drawn from those without the topic on either side.
 
@@ -102,6 +121,7 @@ def fit_fluency(
         topic: left out by the source side; nothing is left out without it.
         words: left out by the target side.
         size: sentences at most.
+        language: of the target side.
 
     Raises:
         CodeUnlearnError: no sentence is left.
@@ -116,4 +136,4 @@ def fit_fluency(
             break
         if row not in held and not named(train.targets[row]):
             kept.append(train.targets[row])
-    return CharacterModel(kept)
+    return CharacterModel(kept, typography=language_named(language).typography)

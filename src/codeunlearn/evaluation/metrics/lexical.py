@@ -1,7 +1,7 @@
 """Lexical metrics of answers: BLEU, chrF, TER, topic-word recall, broken outputs, length.
 
 Every metric is a function `metric(hypotheses, references) -> Score` with one hypothesis and one or more
-references per sentence. Both sides go through `normalise_typography` first, and every score carries a
+references per sentence. Both sides are normalised in the typography of their language first, and every score carries a
 signature that names all that it depends on. Values are in [0, 100] unless said otherwise. Metrics of one
 language are in its folder, those that need a model in files of their own.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,56 +19,64 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
+from codeunlearn.corpus.languages.typography import Typography
 from codeunlearn.corpus.matching import MATCHING_VERSION, WholeWords
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import Floats, SentenceSums, quotient, sentence_mean
 from codeunlearn.evaluation.metrics.base import (
     METRICS,
-    AnswerMetric,
+    TRANSLATIONS,
     Outputs,
     References,
     Score,
+    TextMetric,
     check_texts,
-    on_answers,
+    on_texts,
     reference_count,
 )
-from codeunlearn.evaluation.metrics.french.typography import TYPOGRAPHY_VERSION, normalise_typography, tokens, words
 
 
-def bleu(hypotheses: Sequence[str], references: References, /) -> Score:
+def bleu(hypotheses: Sequence[str], references: References, /, *, typography: Typography = TRANSLATIONS) -> Score:
     """Corpus BLEU (Papineni et al. 2002) as sacrebleu computes it, tokenizer `13a`, exponential smoothing.
 
     Sentence values use the effective n-gram order, without which a sentence of three words scores 0.
     """
     metric = BLEU(force=True)
-    sums = SentenceSums(_sacrebleu_rows(metric, hypotheses, references), _bleu_from_sums)
-    signature = f"{metric.get_signature()}|norm:{TYPOGRAPHY_VERSION}"
+    sums = SentenceSums(_sacrebleu_rows(metric, hypotheses, references, typography), _bleu_from_sums)
+    signature = f"{metric.get_signature()}|norm:{typography.version}"
     sentences = _bleu_from_sums(sums.rows, effective_order=True)
     return Score("bleu", sums.value, signature, len(sums), sentences.tolist(), sums, empty_is_worst=True)
 
 
-def chrf(hypotheses: Sequence[str], references: References, /) -> Score:
+def chrf(hypotheses: Sequence[str], references: References, /, *, typography: Typography = TRANSLATIONS) -> Score:
     """Corpus chrF2 (Popovic 2015) as sacrebleu computes it: character 6-grams, recall weighs twice."""
     metric = CHRF()
-    sums = SentenceSums(_sacrebleu_rows(metric, hypotheses, references), _chrf_from_sums)
-    signature = f"{metric.get_signature()}|norm:{TYPOGRAPHY_VERSION}"
+    sums = SentenceSums(_sacrebleu_rows(metric, hypotheses, references, typography), _chrf_from_sums)
+    signature = f"{metric.get_signature()}|norm:{typography.version}"
     return Score("chrf", sums.value, signature, len(sums), sums.per_sentence, sums, empty_is_worst=True)
 
 
-def ter(hypotheses: Sequence[str], references: References, /) -> Score:
+def ter(hypotheses: Sequence[str], references: References, /, *, typography: Typography = TRANSLATIONS) -> Score:
     """Translation edit rate (Snover et al. 2006) as sacrebleu computes it: edits per 100 words, 0 is perfect.
 
     Edits are insertions, deletions, substitutions and moves of phrases, in any case; 100 for empty translations.
     """
     metric = TER()
-    sums = SentenceSums(_sacrebleu_rows(metric, hypotheses, references), _ter_from_sums)
-    signature = f"{metric.get_signature()}|norm:{TYPOGRAPHY_VERSION}"
+    sums = SentenceSums(_sacrebleu_rows(metric, hypotheses, references, typography), _ter_from_sums)
+    signature = f"{metric.get_signature()}|norm:{typography.version}"
     return Score(
         "ter", sums.value, signature, len(sums), sums.per_sentence, sums, higher_is_better=False, empty_is_worst=True
     )
 
 
-def topic_word_recall(hypotheses: Sequence[str], references: References, /, *, words: Iterable[str]) -> Score:
+def topic_word_recall(
+    hypotheses: Sequence[str],
+    references: References,
+    /,
+    *,
+    words: Iterable[str],
+    typography: Typography = TRANSLATIONS,
+) -> Score:
     """Of the sentences with a word of the topic in a reference, the percentage with one in the hypothesis.
 
     The direct measure of forgetting: it falls when the topic is gone. `words` are target-side words or
@@ -76,7 +85,7 @@ def topic_word_recall(hypotheses: Sequence[str], references: References, /, *, w
     topic; the others are nan per sentence.
     """
     holds = WholeWords(words := tuple(words))
-    listed = sorted({" ".join(tokens(word)) for word in words} - {""})
+    listed = sorted({" ".join(typography.tokens(word)) for word in words} - {""})
     if not listed:
         raise CodeUnlearnError("Topic-word recall needs at least one target-side word of the topic.")
     check_texts(hypotheses, references)
@@ -89,28 +98,32 @@ def topic_word_recall(hypotheses: Sequence[str], references: References, /, *, w
     return Score("topic_word_recall", sums.value, signature, sum(expected), sums.per_sentence, sums, is_rate=True)
 
 
-def degenerate_rate(hypotheses: Sequence[str], references: References, /) -> Score:
+def degenerate_rate(
+    hypotheses: Sequence[str], references: References, /, *, typography: Typography = TRANSLATIONS
+) -> Score:
     """The percentage of outputs that loop (`is_degenerate`), or are empty where every reference has words."""
     check_texts(hypotheses, references)
     flags = [
-        100.0 * (is_degenerate(h) or (not words(h) and all(words(r) for r in rs)))
+        100.0 * (is_degenerate(h, typography) or (not typography.words(h) and all(map(typography.words, rs))))
         for h, rs in zip(hypotheses, references, strict=True)
     ]
     sums = sentence_mean(flags)
-    signature = f"phrase<={_LONGEST_LOOP}words-x{_LOOPS}|in-word-x{_LETTER_LOOPS}|norm:{TYPOGRAPHY_VERSION}"
+    signature = f"phrase<={_LONGEST_LOOP}words-x{_LOOPS}|in-word-x{_LETTER_LOOPS}|norm:{typography.version}"
     return Score("degenerate_rate", sums.value, signature, len(sums), flags, sums, higher_is_better=False, is_rate=True)
 
 
-def length_ratio(hypotheses: Sequence[str], references: References, /) -> Score:
+def length_ratio(
+    hypotheses: Sequence[str], references: References, /, *, typography: Typography = TRANSLATIONS
+) -> Score:
     """Words of all hypotheses per 100 words of the references, of several the closest in length."""
     check_texts(hypotheses, references)
     lengths: list[tuple[float, float]] = []
     for hypothesis, rs in zip(hypotheses, references, strict=True):
-        length = len(words(hypothesis))
-        closest = min((len(words(r)) for r in rs), key=lambda n: (abs(n - length), n))
+        length = len(typography.words(hypothesis))
+        closest = min((len(typography.words(r)) for r in rs), key=lambda n: (abs(n - length), n))
         lengths.append((100.0 * length, float(closest)))
     sums = SentenceSums(np.array(lengths), quotient)
-    signature = f"nrefs:{reference_count(references)}|norm:{TYPOGRAPHY_VERSION}"
+    signature = f"nrefs:{reference_count(references)}|norm:{typography.version}"
     return Score("length_ratio", sums.value, signature, len(sums), sums.per_sentence, sums, higher_is_better=None)
 
 
@@ -118,9 +131,9 @@ _LONGEST_LOOP, _LOOPS, _LETTER_LOOPS = 4, 4, 6
 _LETTER_LOOP = re.compile(rf"([^\W\d_]{{1,4}}?)\1{{{_LETTER_LOOPS - 1},}}")
 
 
-def is_degenerate(text: str) -> bool:
+def is_degenerate(text: str, typography: Typography = TRANSLATIONS) -> bool:
     """Whether `text` loops: up to 4 words repeated 4 times in a row, or 1-4 letters 6 times in a word."""
-    spoken = words(text)
+    spoken = typography.words(text)
     return any(_loops(spoken, size) for size in range(1, _LONGEST_LOOP + 1)) or any(
         _LETTER_LOOP.search(word) for word in spoken
     )
@@ -136,7 +149,9 @@ def _loops(spoken: Sequence[str], size: int) -> bool:
     return False
 
 
-def _sacrebleu_rows(metric: BLEU | CHRF | TER, hypotheses: Sequence[str], references: References) -> Floats:
+def _sacrebleu_rows(
+    metric: BLEU | CHRF | TER, hypotheses: Sequence[str], references: References, typography: Typography
+) -> Floats:
     """sacrebleu's statistics of each sentence; [sentences, columns].
 
     The only use of a private method of sacrebleu: its public interface has the statistics of a corpus only. A
@@ -144,9 +159,9 @@ def _sacrebleu_rows(metric: BLEU | CHRF | TER, hypotheses: Sequence[str], refere
     """
     check_texts(hypotheses, references)
     most = max(len(rs) for rs in references)
-    padded = [[normalise_typography(r) for r in rs] + [None] * (most - len(rs)) for rs in references]
+    padded = [[typography.normalise(r) for r in rs] + [None] * (most - len(rs)) for rs in references]
     streams: Any = [list(stream) for stream in zip(*padded, strict=True)]
-    normalised = [normalise_typography(h) for h in hypotheses]
+    normalised = [typography.normalise(h) for h in hypotheses]
     rows = metric._extract_corpus_statistics(normalised, streams)  # pyright: ignore[reportPrivateUsage]
     return np.array(rows, dtype=np.float64)
 
@@ -193,11 +208,12 @@ def _ter_from_sums(sums: Floats) -> Floats:
 
 
 def _topic_words(outputs: Outputs) -> Score | None:
-    words = outputs.test.words
-    return topic_word_recall(outputs.answers, outputs.references, words=words) if words else None
+    if not outputs.test.words:
+        return None
+    return on_texts(partial(topic_word_recall, words=outputs.test.words))(outputs)
 
 
-LEXICAL: dict[str, AnswerMetric] = {
+LEXICAL: dict[str, TextMetric] = {
     "bleu": bleu,
     "chrf": chrf,
     "ter": ter,
@@ -205,5 +221,5 @@ LEXICAL: dict[str, AnswerMetric] = {
     "length_ratio": length_ratio,
 }
 for _name, _metric in LEXICAL.items():
-    METRICS.register(_name)(on_answers(_metric))
+    METRICS.register(_name)(on_texts(_metric))
 METRICS.register("topic_word_recall")(_topic_words)

@@ -14,11 +14,18 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from codeunlearn.codebook import fingerprint, load_model, load_tokenizer, source_prefix
+from codeunlearn.corpus.languages.typography import Typography
 from codeunlearn.device import pick_device
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import sentence_mean
-from codeunlearn.evaluation.metrics.base import AnswerMetric, References, Score, check_texts, reference_count
-from codeunlearn.evaluation.metrics.french.typography import TYPOGRAPHY_VERSION, normalise_typography
+from codeunlearn.evaluation.metrics.base import (
+    TRANSLATIONS,
+    References,
+    Score,
+    TextMetric,
+    check_texts,
+    reference_count,
+)
 from codeunlearn.record import public_name
 from codeunlearn.tasks.forced import force
 
@@ -56,22 +63,30 @@ class Seq2SeqScore:
             f"|prefix:{self.prefix.strip()}" if self.prefix and direction == "src-hyp" else ""
         )
 
-    def on(self, sources: Sequence[str]) -> AnswerMetric:
+    def on(self, sources: Sequence[str]) -> TextMetric:
         """The metric of hypotheses that translate these sources."""
         return partial(self.score, sources)
 
-    def score(self, sources: Sequence[str], hypotheses: Sequence[str], references: References) -> Score:
+    def score(
+        self,
+        sources: Sequence[str],
+        hypotheses: Sequence[str],
+        references: References,
+        /,
+        *,
+        typography: Typography = TRANSLATIONS,
+    ) -> Score:
         """Of several references the best counts for each direction; sources are taken as they are."""
         check_texts(hypotheses, references)
-        outputs = [normalise_typography(h) for h in hypotheses]
+        outputs = [typography.normalise(h) for h in hypotheses]
         if self.direction == "src-hyp":
             if len(sources) != len(outputs):
                 raise CodeUnlearnError(f"{len(outputs)} hypotheses need as many sources, not {len(sources)}.")
             values = self._means(sources, outputs, self.prefix)
         else:
-            values = self._against(outputs, [[normalise_typography(r) for r in rs] for rs in references])
+            values = self._against(outputs, [[typography.normalise(r) for r in rs] for rs in references])
         sums = sentence_mean(values)
-        signature = f"nrefs:{reference_count(references)}|{self.signature}|norm:{TYPOGRAPHY_VERSION}"
+        signature = f"nrefs:{reference_count(references)}|{self.signature}|norm:{typography.version}"
         return Score(self.name, sums.value, signature, len(sums), values, sums)
 
     def _against(self, outputs: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:

@@ -7,18 +7,17 @@ from dataclasses import dataclass
 
 from codeunlearn.device import pick_device
 from codeunlearn.evaluation.metrics.bartscore import BartScoreConfig, bartscore
-from codeunlearn.evaluation.metrics.base import AnswerMetric, Metric
+from codeunlearn.evaluation.metrics.base import Metric, TextMetric, on_texts
 from codeunlearn.evaluation.metrics.bertscore import BertScoreConfig, bertscore_precision
 from codeunlearn.evaluation.metrics.comet import Comet
 from codeunlearn.evaluation.metrics.embedding_precision import EmbeddingPrecision
 from codeunlearn.evaluation.metrics.encoder import FrozenEncoder
 from codeunlearn.evaluation.metrics.fluency import CharacterModel
 from codeunlearn.evaluation.metrics.likelihood import Seq2SeqScore
-from codeunlearn.evaluation.protocol import MetricsFor
 from codeunlearn.evaluation.test_sets import TestSet
 from codeunlearn.record import public_name
 
-_Bound = Callable[[TestSet], AnswerMetric]
+_Bound = Callable[[TestSet], TextMetric]
 
 
 @dataclass(frozen=True)
@@ -53,13 +52,6 @@ class ExtraMetricsConfig:
         return {name: public_name(model) for name, model in models.items() if model}
 
 
-def extra_metrics(
-    config: ExtraMetricsConfig, *, fluency: CharacterModel | None = None, device: str = "auto"
-) -> MetricsFor:
-    opened = _open(config, fluency, device)
-    return lambda s: {name: bind(s) for name, bind in opened.items()}
-
-
 def opened_metrics(
     config: ExtraMetricsConfig, *, fluency: CharacterModel | None = None, device: str = "auto"
 ) -> dict[str, Metric]:
@@ -70,7 +62,7 @@ def opened_metrics(
     """
 
     def measured(bind: _Bound) -> Metric:
-        return lambda outputs: bind(outputs.test)(outputs.answers, outputs.references)
+        return lambda outputs: on_texts(bind(outputs.test))(outputs)
 
     return {name: measured(bind) for name, bind in _open(config, fluency, device).items()}
 

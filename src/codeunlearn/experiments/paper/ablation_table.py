@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from codeunlearn.evaluation.protocol import BEFORE
-from codeunlearn.evaluation.sweep import SweepRow
+import statistics
+
+from codeunlearn.evaluation.curve import Curve
+from codeunlearn.evaluation.systems import BEFORE
 from codeunlearn.evaluation.test_sets import WHOLE
 from codeunlearn.experiments.ablations import AblationResult
 from codeunlearn.experiments.results import JUDGED_FROM, Results
@@ -30,11 +32,11 @@ def ablations(results: Results) -> Artefact | None:
         return None
     s_prime = results.config.scores.s_prime
     records = [_record(variant, s_prime) for variant in results.ablations]
-    topics = count_noun(len({row.topic for row in results.ablations[0].rows}), "topic")
+    topics = count_noun(len(results.ablations[0].curves), "topic")
     caption = (
-        f"What each part contributes: the codebook model{_training(results)} and variants of it, searched and scored at "
-        f"S' = {s_prime}, means over {topics}. chrF and BLEU: translation with nothing forgotten. Recall: of the topic's words "
-        "on D'_T. Topics gone: those of which the best S', chosen on the same sentences, leaves a tenth of the recall or less "
+        f"What each part contributes: the codebook model{_training(results)} and variants of it, searched and scored "
+        f"at {results.step(s_prime)}, means over {topics}. chrF and BLEU: with nothing forgotten. Recall: of the topic's words "
+        "on D'_T. Topics gone: those of which the best size, chosen on the same sentences, leaves a tenth of the recall or less "
         f"while chrF on D_R falls by less than 1; a topic counts from a recall of {number(JUDGED_FROM, 0)}% on. One model for "
         "each variant, so that differences between rows hold for these models only."
     )
@@ -66,20 +68,22 @@ def _training(results: Results) -> str:
     return f" {' and '.join(parts)}" if parts else ""
 
 
-def _record(variant: AblationResult, s_prime: int) -> dict[str, float]:
-    numbers = (
-        *("codes", "recall_before", "recall_after", "forget_chrf_delta"),
-        *("retain_chrf_delta", "retain_low", "retain_high"),
-    )
+def _record(variant: AblationResult, size: int) -> dict[str, float]:
+    points = [point for curve in variant.curves if (point := curve.at(size)) is not None]
+    numbers = ("codes", "forget_chrf_delta", "retain_chrf_delta", "retain_low", "retain_high")
     return {
-        "s_prime": s_prime,
-        "chrf": variant.quality.score(BEFORE, WHOLE, "chrf"),
-        "bleu": variant.quality.score(BEFORE, WHOLE, "bleu"),
-        **{name: variant.mean(s_prime, name) for name in numbers},
-        "topics_gone": len({row.topic for row in variant.rows if _is_gone(row)}),
+        "s_prime": size,
+        "chrf": variant.quality.value(BEFORE, WHOLE, "chrf"),
+        "bleu": variant.quality.value(BEFORE, WHOLE, "bleu"),
+        "recall_before": statistics.fmean(curve.recall_before for curve in variant.curves),
+        "recall_after": statistics.fmean(point.recall for point in points),
+        **{name: statistics.fmean(getattr(point, name) for point in points) for name in numbers},
+        "topics_gone": sum(map(_is_gone, variant.curves)),
     }
 
 
-def _is_gone(row: SweepRow) -> bool:
-    judged = row.recall_before >= JUDGED_FROM
-    return judged and row.recall_after <= _TENTH * row.recall_before and row.retain_chrf_delta > _TOLERATED
+def _is_gone(curve: Curve) -> bool:
+    before = curve.recall_before
+    return before >= JUDGED_FROM and any(
+        point.recall <= _TENTH * before and point.retain_chrf_delta > _TOLERATED for point in curve.points
+    )

@@ -8,17 +8,22 @@ from pathlib import Path
 from codeunlearn.evaluation.test_sets import FORGET, RETAIN
 from codeunlearn.experiments.config import ReproductionConfig
 from codeunlearn.experiments.paper.ablation_table import ablations
+from codeunlearn.experiments.paper.beside_table import beside
 from codeunlearn.experiments.paper.curves import curve
 from codeunlearn.experiments.paper.examples import examples
 from codeunlearn.experiments.paper.page import render
-from codeunlearn.experiments.paper.tables import models, optimism, table2, table3
+from codeunlearn.experiments.paper.recipe_tables import recipe_artefacts
+from codeunlearn.experiments.paper.tables import closed, models, optimism, table2, table3
 from codeunlearn.experiments.results import Results
 from codeunlearn.experiments.stages import StageStore
 from codeunlearn.files import write_text
 from codeunlearn.folders import replacing_folder
 from codeunlearn.reporting.artefact import Artefact
 
-_OURS = re.compile(r"(table\d|figure\d|models|pools|ablations)\.(csv|md|svg)")
+_OURS = re.compile(
+    r"(table\d|figure\d|beside|closed|models|pools|ablations|loss-\d+|cost|neighbours|details|examples|seconds|null-control)"
+    r"\.(csv|md|svg)"
+)
 
 
 def make_artefacts(results: Results) -> list[Artefact]:
@@ -27,6 +32,7 @@ def make_artefacts(results: Results) -> list[Artefact]:
     concept, name = config.concept_topic, config.name_topic
     neighbour = config.neighbour or next((s for s in results.sets(concept) if s not in (FORGET, RETAIN)), None)
     made = [
+        closed(results),
         models(results),
         examples(results, "table1", "Table 1", concept, FORGET),
         table2(results),
@@ -36,8 +42,10 @@ def make_artefacts(results: Results) -> list[Artefact]:
         table3(results),
         examples(results, "table4", "Table 4", name, FORGET),
         examples(results, "table5", "Table 5", name, RETAIN),
+        beside(results),
         optimism(results),
         ablations(results),
+        *recipe_artefacts(results),
     ]
     return [artefact for artefact in made if artefact is not None]
 

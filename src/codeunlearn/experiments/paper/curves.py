@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from codeunlearn.evaluation.protocol import RECALL
+from codeunlearn.evaluation.scores import RECALL
 from codeunlearn.evaluation.test_sets import FORGET, RETAIN
-from codeunlearn.experiments.results import Cell, Results
+from codeunlearn.experiments.results import Results, TopicMean
 from codeunlearn.extras import needs
 from codeunlearn.reporting.artefact import Artefact, Grid
 from codeunlearn.reporting.figures import BLUE, DPI, GREY, STYLE, VERMILION
@@ -35,53 +35,53 @@ def curve(results: Results, name: str, title: str, word: str, neighbour: str | N
         cell
         for metric in metrics
         for set_name in shown
-        for s_prime in results.config.search.s_primes
-        if (cell := results.cell(word, set_name, metric, s_prime)) is not None
+        for size in results.config.search.s_primes
+        if (cell := results.mean(word, set_name, metric, size)) is not None
     ]
     if not any(cell.set == shown[0] for cell in cells):
         return None
     about = f"sentences with the neighbour {quoted(neighbour)}" if neighbour else f"sentences with {quoted(word)}"
-    seeds, s_prime = count_noun(max(cell.seeds for cell in cells), "seed"), results.config.scores.s_prime
+    seeds, step_name = count_noun(max(cell.seeds for cell in cells), "seed"), results.step_name
     caption = (
-        f"Change after forgetting {quoted(word)}, in per cent of the codebook model's score (word recall: in points), over S' "
-        f"and the number of deleted codes: {about}, and unrelated ones. Means over {seeds}, with paired 95 % bootstrap "
-        f"intervals; the placebo deletes as many random codes of the same use as S' = {s_prime} does (mean and middle 95 % of "
-        "the draws)."
+        f"Change after forgetting {quoted(word)}, in per cent of the codebook model's score (word recall: in points), over "
+        f"{step_name} and the number of deleted codes: {about}, and unrelated ones. Means over {seeds}, with paired 95 % "
+        "bootstrap intervals; the placebo deletes as many random codes of the same use as "
+        f"{results.step(results.config.scores.s_prime)} does (mean and middle 95 % of the draws)."
     )
     return Artefact(
         name,
         title,
         caption,
         [{**asdict(cell), "shown": _shown(cell.delta, cell)} for cell in cells],
-        [_grid(cells, metrics, shown, word)],
-        _draw(cells, metrics, shown, word),
-        f"Lines over S' for {', '.join(_label(m, shown[0]) for m in metrics)}; the values are in the table.",
+        [_grid(cells, metrics, shown, word, step_name)],
+        _draw(cells, metrics, shown, word, step_name),
+        f"Lines over {step_name} for {', '.join(_label(m, shown[0]) for m in metrics)}; the values are in the table.",
     )
 
 
-def _shown(change: float, cell: Cell) -> float | None:
+def _shown(change: float, cell: TopicMean) -> float | None:
     """In per cent of what it was, so that a likelihood, which is negative, falls where it gets worse; recall in points."""
     if cell.metric == RECALL:
         return change
-    return 100 * change / abs(cell.codebook) if cell.codebook else None
+    return 100 * change / abs(cell.before) if cell.before else None
 
 
 def _label(metric: str, set_name: str) -> str:
     return metric_label(metric, set_name).text + (", points" if metric == RECALL else "")
 
 
-def _grid(cells: Sequence[Cell], metrics: Sequence[str], shown: Sequence[str], word: str) -> Grid:
-    s_primes = list(dict.fromkeys(cell.s_prime for cell in cells))
-    found = {(cell.set, cell.metric, cell.s_prime): cell for cell in cells}
+def _grid(cells: Sequence[TopicMean], metrics: Sequence[str], shown: Sequence[str], word: str, step_name: str) -> Grid:
+    sizes = list(dict.fromkeys(cell.size for cell in cells))
+    found = {(cell.set, cell.metric, cell.size): cell for cell in cells}
     rows: list[list[str]] = []
     for set_name in shown:
         for metric in metrics:
-            line = [found.get((set_name, metric, s_prime)) for s_prime in s_primes]
+            line = [found.get((set_name, metric, size)) for size in sizes]
             if any(line):
                 texts = ["" if cell is None else signed(_shown(cell.delta, cell)) for cell in line]
                 rows.append([set_label(set_name, word), _label(metric, set_name), *texts])
-    codes = {cell.s_prime: cell.codes for cell in cells}
-    heads = [f"S' = {s_prime} ({number(codes[s_prime], 0)})" for s_prime in s_primes]
+    codes = {cell.size: cell.codes for cell in cells}
+    heads = [f"{step_name} = {size} ({number(codes[size], 0)})" for size in sizes]
     return Grid(
         ["Sentences", "Metric", *heads],
         rows,
@@ -90,7 +90,9 @@ def _grid(cells: Sequence[Cell], metrics: Sequence[str], shown: Sequence[str], w
     )
 
 
-def _draw(cells: Sequence[Cell], metrics: Sequence[str], shown: Sequence[str], word: str) -> Figure:
+def _draw(
+    cells: Sequence[TopicMean], metrics: Sequence[str], shown: Sequence[str], word: str, step_name: str
+) -> Figure:
     present = [metric for metric in metrics if any(cell.metric == metric for cell in cells)]
     styles = {shown[0]: (VERMILION if shown[0] == FORGET else _OTHERS, "D"), RETAIN: (BLUE, "o")}
     lines = -(-len(present) // 2)
@@ -104,7 +106,9 @@ def _draw(cells: Sequence[Cell], metrics: Sequence[str], shown: Sequence[str], w
             for set_name in shown:
                 line = [cell for cell in cells if (cell.set, cell.metric) == (set_name, present[index])]
                 _line(axes, line, *styles[set_name])
-            _dress(axes, cells, present[index], shown, below=index + 2 >= len(present))
+            _dress(axes, cells, present[index], shown[0])
+            axes.tick_params(axis="x", labelbottom=index + 2 >= len(present))
+            axes.set_xlabel(f"{step_name}, and codes deleted" if index + 2 >= len(present) else "")
         handles = [
             Line2D([], [], color=color, marker=marker, markersize=5, linewidth=1.4, label=set_label(name, word))
             for name, (color, marker) in styles.items()
@@ -118,7 +122,7 @@ def _draw(cells: Sequence[Cell], metrics: Sequence[str], shown: Sequence[str], w
         return figure
 
 
-def _line(axes: Axes, cells: Sequence[Cell], color: str, marker: str) -> None:
+def _line(axes: Axes, cells: Sequence[TopicMean], color: str, marker: str) -> None:
     drawn = [cell for cell in cells if _shown(cell.delta, cell) is not None]
     if not drawn:
         return
@@ -137,15 +141,11 @@ def _line(axes: Axes, cells: Sequence[Cell], color: str, marker: str) -> None:
             axes.plot([at], [_shown(cell.placebo, cell) or 0.0], marker=marker, **style)
 
 
-def _dress(axes: Axes, cells: Sequence[Cell], metric: str, shown: Sequence[str], *, below: bool) -> None:
-    s_primes = list(dict.fromkeys(cell.s_prime for cell in cells))
-    codes = {cell.s_prime: cell.codes for cell in cells}
-    axes.set_title(_label(metric, shown[0]))
+def _dress(axes: Axes, cells: Sequence[TopicMean], metric: str, set_name: str) -> None:
+    codes = {cell.size: cell.codes for cell in cells}
+    axes.set_title(_label(metric, set_name))
     axes.axhline(0, color="#555555", linewidth=0.8, zorder=0)
-    ticks = ["none\n0", *(f"{s_prime}\n{number(codes[s_prime], 0)}" for s_prime in s_primes)]
+    ticks = ["none\n0", *(f"{size}\n{number(number_of, 0)}" for size, number_of in codes.items())]
     axes.set_xticks(range(len(ticks)), ticks)
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.tick_params(axis="x", labelbottom=below)
-    if below:
-        axes.set_xlabel("S', and codes deleted")

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from codeunlearn.evaluation.metrics.lexical import topic_word_recall
 from codeunlearn.evaluation.test_sets import FORGET, RETAIN, TestSet
-from codeunlearn.experiments.paper.example_figure import Line, example_figure
+from codeunlearn.experiments.answers import UnitAnswers
 from codeunlearn.experiments.results import Results
-from codeunlearn.experiments.scores import Translations, deletion_name
+from codeunlearn.experiments.searches import deletion_name
 from codeunlearn.reporting.artefact import Artefact, Grid
 from codeunlearn.reporting.labels import count_noun, quoted
 from codeunlearn.reporting.word_diff import Piece, word_diff
 
 EXAMPLES = 5
-DRAWN = 2
 _SHORTEST, _LONGEST = 6, 28  # words of a sentence that fits a table
 ENGLISH, TRUTH, CODEBOOK = "English", "Ground truth", "Codebook model"
 
 
+class Line(NamedTuple):
+    """One row: its label, its text, and the text cut into what is new in it and what is not."""
+
+    label: str
+    text: str
+    pieces: Sequence[Piece]
+
+
 def examples(results: Results, name: str, title: str, word: str, set_name: str) -> Artefact | None:
     """A table of examples on the topic's sentences (tables 1 and 4) or on unrelated ones (table 5)."""
-    translations = results.translations_of(word)
-    test = next((t for t in translations.tests if t.name == set_name), None) if translations else None
-    if translations is None or test is None:
+    said = results.answers_of(word)
+    test = next((t for t in said.tests if t.name == set_name), None) if said else None
+    if said is None or test is None:
         return None
-    chosen = choose(translations, test, EXAMPLES)
-    tables = [_lines(translations, test, place, results.config.scores.example_s_primes) for place in chosen]
+    chosen = choose(said, test, EXAMPLES)
+    tables = [_lines(results, said, test, place) for place in chosen]
     if not tables:
         return None
     about = "with the topic" if set_name == FORGET else "without it"
@@ -40,17 +48,15 @@ def examples(results: Results, name: str, title: str, word: str, set_name: str) 
         "picked by hand. Words in bold are not in the codebook model's translation.",
         [{"example": i, "row": line.label, "text": line.text} for i, lines in enumerate(tables, 1) for line in lines],
         [Grid(["", "Content"], [[line.label, line.pieces] for line in lines]) for lines in tables],
-        example_figure(tables[:DRAWN]),
-        f"{count_noun(len(tables[:DRAWN]), 'sentence')} with the translations listed in the table.",
     )
 
 
-def choose(translations: Translations, test: TestSet, count: int) -> list[int]:
+def choose(said: UnitAnswers, test: TestSet, count: int) -> list[int]:
     """Places of the sentences to show, by a rule that the caption states."""
-    before = translations.of(translations.before, test)
+    before = said.of(said.before, test)
     fitting = [i for i, p in enumerate(test.examples) if _SHORTEST <= len(p.prompt.split()) <= _LONGEST]
     if test.name == RETAIN:
-        after = [translations.of(texts, test) for texts in translations.deleted.values()]
+        after = [said.of(texts, test) for texts in said.deleted.values()]
         changed = [i for i in fitting if any(texts[i] != before[i] for texts in after)]
         return [*changed, *(i for i in fitting if i not in changed)][:count]
     if test.words:
@@ -59,15 +65,15 @@ def choose(translations: Translations, test: TestSet, count: int) -> list[int]:
     return fitting[:count]
 
 
-def _lines(translations: Translations, test: TestSet, place: int, s_primes: Sequence[int]) -> list[Line]:
-    before = translations.of(translations.before, test)[place]
+def _lines(results: Results, said: UnitAnswers, test: TestSet, place: int) -> list[Line]:
+    before = said.of(said.before, test)[place]
     pair = test.examples[place]
     plain: list[tuple[str, str]] = [(ENGLISH, pair.prompt), (TRUTH, pair.answer), (CODEBOOK, before)]
     lines = [Line(label, text, [Piece(text, False)]) for label, text in plain]
-    for s_prime in s_primes:
-        name = deletion_name(s_prime)
-        if name in translations.deleted:
-            after = translations.of(translations.deleted[name], test)[place]
-            label = f"S' = {s_prime}, {count_noun(translations.codes[name], 'code')} deleted"
+    for size in results.config.scores.example_s_primes:
+        name = deletion_name(size, results.step_name)
+        if name in said.deleted:
+            after = said.of(said.deleted[name], test)[place]
+            label = f"{results.step(size)}, {count_noun(said.codes[name], 'code')} deleted"
             lines.append(Line(label, after, word_diff(before, after)[1]))
     return lines

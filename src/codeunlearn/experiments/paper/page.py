@@ -10,10 +10,12 @@ from dataclasses import asdict
 from typing import Any
 
 import codeunlearn
-from codeunlearn.evaluation.protocol import RECALL
+from codeunlearn.evaluation.scores import RECALL
 from codeunlearn.evaluation.test_sets import FORGET, RETAIN
 from codeunlearn.experiments.config import ReproductionConfig
-from codeunlearn.experiments.results import JUDGED_FROM, Cell, Results
+from codeunlearn.experiments.paper.recipe_tables import recipe_sentences
+from codeunlearn.experiments.recipes import recipes_name
+from codeunlearn.experiments.results import JUDGED_FROM, Results, TopicMean
 from codeunlearn.experiments.stages import StageStore
 from codeunlearn.experiments.units import units
 from codeunlearn.record import public_name
@@ -56,18 +58,18 @@ def render(results: Results, artefacts: Sequence[Artefact], store: StageStore, c
 def sentences(results: Results) -> list[str]:
     """What was found, computed from the numbers; each sentence stands alone."""
     s_prime, words = results.config.scores.s_prime, [topic.word for topic in results.config.topics]
-    recall = [cell for word in words if (cell := results.cell(word, FORGET, RECALL, s_prime)) is not None]
-    said: list[str] = []
+    recall = [cell for word in words if (cell := results.mean(word, FORGET, RECALL, s_prime)) is not None]
+    said = [*([text] if (text := _closed(results)) else []), *recipe_sentences(results)]
     if recall:
-        judged = [cell for cell in recall if cell.codebook >= JUDGED_FROM]
+        judged = [cell for cell in recall if cell.before >= JUDGED_FROM]
         if judged:
-            before, after = (statistics.fmean(getattr(c, name) for c in judged) for name in ("codebook", "unlearned"))
+            before, after = (statistics.fmean(getattr(c, name) for c in judged) for name in ("before", "after"))
             said.append(
-                f"At S' = {s_prime}, {number(statistics.fmean(c.codes for c in judged), 0)} codes are deleted for a topic on "
-                f"average. Over {count_noun(len(judged), 'topic')}, the recall of its words in the translations goes from "
+                f"At {results.step(s_prime)}, {number(statistics.fmean(c.codes for c in judged), 0)} codes are deleted for a "
+                f"topic on average. Over {count_noun(len(judged), 'topic')}, the recall of its words in the answers goes from "
                 f"{number(before)}% to {number(after)}%."
             )
-        rare = [cell.topic for cell in recall if cell.codebook < JUDGED_FROM]
+        rare = [cell.topic for cell in recall if cell.before < JUDGED_FROM]
         if rare:
             said.append(
                 f"The codebook model hardly translates the words of {', '.join(rare)} to begin with (recall below "
@@ -77,9 +79,24 @@ def sentences(results: Results) -> list[str]:
     return said + [text for text in (_noise(results), _beyond_placebo(results)) if text]
 
 
-def _cells(results: Results, set_name: str, metric: str) -> list[Cell]:
+def _closed(results: Results) -> str:
+    size = results.config.scores.s_prime
+    found = [
+        one for topic in results.config.topics if (one := results.closed(topic.word, size)) and one.closed is not None
+    ]
+    if not found:
+        return ""
+    shares = [one.closed or 0.0 for one in found]
+    return (
+        f"With {results.step(size)}, {count_noun(len(found), 'topic')} {'is' if len(found) == 1 else 'are'} closed to "
+        f"{number(statistics.fmean(shares), 0)}% on average ({number(min(shares), 0)}% to {number(max(shares), 0)}%): so much of "
+        "the way from the probability of the topic's words before to that under a control prompt is gone."
+    )
+
+
+def _cells(results: Results, set_name: str, metric: str) -> list[TopicMean]:
     s_prime = results.config.scores.s_prime
-    found = (results.cell(topic.word, set_name, metric, s_prime) for topic in results.config.topics)
+    found = (results.mean(topic.word, set_name, metric, s_prime) for topic in results.config.topics)
     return [cell for cell in found if cell is not None]
 
 
@@ -103,7 +120,7 @@ def _both_sides(results: Results, metric: str) -> str:
 
 def _noise(results: Results) -> str:
     cells = [c for m in results.metrics(quality=True) for name in (FORGET, RETAIN) for c in _cells(results, name, m)]
-    noisy = sum(cell.within_noise for cell in cells)
+    noisy = sum(cell.denominator_within_noise for cell in cells)
     if not noisy:
         return ""
     return (
@@ -175,7 +192,9 @@ def _machines(config: ReproductionConfig, store: StageStore) -> list[dict[str, A
     """Where the models were trained and where the searches were timed."""
     stages = {
         "Versions and machine of the training": [f"joint-{seed}" for seed in config.model_seeds],
-        "Versions and machine of the searches": [f"{unit.name}/search" for unit in units(config)],
+        "Versions and machine of the searches": [
+            name for unit in units(config) for name in (f"{unit.name}/search", recipes_name(unit))
+        ],
     }
     found = {title: next(filter(store.is_finished, names), None) for title, names in stages.items()}
     return [
@@ -184,5 +203,5 @@ def _machines(config: ReproductionConfig, store: StageStore) -> list[dict[str, A
 
 
 def _signatures(results: Results) -> list[tuple[str, str]]:
-    rows = (row for s in results.scores.values() for row in s.scores if row.metric != RECALL)
+    rows = (row for s in results.scores.values() for row in s.rows if row.metric != RECALL)
     return list(dict.fromkeys((metric_label(row.metric, "").text, row.signature) for row in rows))

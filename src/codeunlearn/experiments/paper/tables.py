@@ -6,12 +6,12 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from codeunlearn.evaluation.protocol import BEFORE, PLAIN, RECALL, ZERO_SHOT
+from codeunlearn.evaluation.scores import RECALL
+from codeunlearn.evaluation.systems import BEFORE, BYPASS, PLAIN, ZERO_SHOT
 from codeunlearn.evaluation.test_sets import FORGET, RETAIN
-from codeunlearn.evaluation.topic import BYPASS
 from codeunlearn.experiments.paper import numbers as paper
 from codeunlearn.experiments.paper.table_figures import drop_figure, time_figure
-from codeunlearn.experiments.results import Cell, Results
+from codeunlearn.experiments.results import Results, TopicMean
 from codeunlearn.reporting.artefact import Artefact, Grid
 from codeunlearn.reporting.labels import bounds, count_noun, metric_label, metric_order, number, set_label, signed
 from codeunlearn.reporting.score_lines import NOISE_MARK
@@ -28,7 +28,7 @@ def models(results: Results) -> Artefact | None:
     """What the bottleneck costs, which the paper does not show."""
     if not results.quality:
         return None
-    metrics = sorted({row.metric for e in results.quality for row in e.scores}, key=metric_order)
+    metrics = sorted({row.metric for s in results.quality for row in s.rows}, key=metric_order)
     records: list[dict[str, object]] = []
     rows: list[list[str]] = []
     for system, label in _MODELS.items():
@@ -58,6 +58,32 @@ def models(results: Results) -> Artefact | None:
     )
 
 
+def closed(results: Results) -> Artefact | None:
+    """The first number of all: how far each topic is closed, which the paper does not ask."""
+    size = results.config.scores.s_prime
+    found = [one for topic in results.config.topics if (one := results.closed(topic.word, size)) is not None]
+    if not found:
+        return None
+    rows = [
+        [
+            f"{one.topic} ({one.n})",
+            number(one.codes, 0),
+            *(_optional(value) for value in (one.before, one.after, one.control, one.gold)),
+            "not defined" if one.closed is None
+            else f"{number(one.closed, 0)} {bounds(one.closed_low, one.closed_high, 0)}",
+        ]
+        for one in found
+    ]  # fmt: skip
+    heads = ["Topic (N)", "Codes", "Before", "After", "Control prompt", "Gold", "Closed [95%]"]
+    caption = (
+        f"How far each topic is closed at {results.step(size)}: the probability of its words in the references of D'_T under "
+        "forced decoding, per cent, before and after, and before under control prompts, in which the topic's words are replaced. "
+        f"Closed is the share of the way from the first to the last. Means over {count_noun(found[0].seeds, 'seed')}."
+    )
+    grid = Grid(heads, rows, "", frozenset(range(1, len(heads))))
+    return Artefact("closed", "Closed", caption, [asdict(one) for one in found], [grid])
+
+
 def table2(results: Results) -> Artefact | None:
     """All topics on both sets and the neighbours: the paper's normalised drop, and beside it what it leaves out."""
     s_prime, quality = results.config.scores.s_prime, results.metrics(quality=True)
@@ -67,29 +93,30 @@ def table2(results: Results) -> Artefact | None:
         for topic in results.config.topics
         for set_name in results.sets(topic.word)
         for metric in every
-        if (cell := results.cell(topic.word, set_name, metric, s_prime)) is not None
+        if (cell := results.mean(topic.word, set_name, metric, s_prime)) is not None
     ]
     if not cells:
         return None
     scored = [cell for cell in cells if cell.metric in quality]
     caption = (
-        f"Every topic at S' = {s_prime}. Scores after forgetting and the normalised improvement drop (0 % is the codebook model, "
-        f"{signed(-100, 0)} % the zero-shot model); {NOISE_MARK} marks drops whose codebook model is not surely better than the "
-        f"zero-shot model, which say nothing. D'_T: sentences with the topic; D_R: as many unrelated ones. N: sentences in each. "
-        f"Means over {count_noun(max(cell.seeds for cell in cells), 'seed')} of values and of 95 % bootstrap intervals."
+        f"Every topic at {results.step(s_prime)}. Scores after forgetting and the normalised improvement drop (0 % is the "
+        f"codebook model, {signed(-100, 0)} % the zero-shot model); {NOISE_MARK} marks drops whose codebook model is not surely "
+        "better than the zero-shot model, which say nothing. D'_T: sentences with the topic; D_R: as many unrelated ones. N: "
+        f"sentences in each. Means over {count_noun(max(cell.seeds for cell in cells), 'seed')} of values and of 95 % bootstrap "
+        "intervals."
     )
     return Artefact(
         "table2",
         "Table 2",
         caption,
-        [asdict(cell) for cell in cells],
+        [{**asdict(cell), "paper": _papers(cell)} for cell in cells],
         [_like_the_paper(results, scored, quality), _with_what_it_leaves_out(cells)],
         drop_figure([cell for cell in scored if cell.set in (FORGET, RETAIN)], quality),
         "Normalised drops of every topic and metric on D'_T and D_R; the values are in the table.",
     )
 
 
-def _like_the_paper(results: Results, cells: Sequence[Cell], metrics: Sequence[str]) -> Grid:
+def _like_the_paper(results: Results, cells: Sequence[TopicMean], metrics: Sequence[str]) -> Grid:
     found = {(cell.topic, cell.set, cell.metric): cell for cell in cells}
     rows: list[list[str]] = []
     for topic, set_name in dict.fromkeys((cell.topic, cell.set) for cell in cells):
@@ -103,16 +130,22 @@ def _like_the_paper(results: Results, cells: Sequence[Cell], metrics: Sequence[s
     return Grid(["Topic (N)", "Sentences", *heads], rows, head, frozenset(range(2, 2 + len(heads))))
 
 
-def _drop(cell: Cell) -> str:
-    text = f"{number(cell.unlearned, _decimals(cell))} ({signed(cell.normalised, 0)}%"
-    if cell.within_noise:
+def _drop(cell: TopicMean) -> str:
+    text = f"{number(cell.after, _decimals(cell))} ({signed(cell.normalised, 0)}%"
+    if cell.denominator_within_noise:
         text += f" {NOISE_MARK}"
     elif cell.normalised_low is not None:
         text += f" {bounds(cell.normalised_low, cell.normalised_high, 0)}"
-    return text + ")" + ("" if cell.paper is None else f" {{{signed(cell.paper, 0)}%}}")
+    printed = _papers(cell)
+    return text + ")" + ("" if printed is None else f" {{{signed(printed, 0)}%}}")
 
 
-def _with_what_it_leaves_out(cells: Sequence[Cell]) -> Grid:
+def _papers(cell: TopicMean) -> float | None:
+    """The paper's normalised drop, where it has one."""
+    return paper.drop(cell.topic, cell.set, cell.metric)
+
+
+def _with_what_it_leaves_out(cells: Sequence[TopicMean]) -> Grid:
     heads = ["Zero-shot", "Plain", "Codebook", "Unlearned", "Gold", "Change [95%]", "Beyond D_R [95%]", "Placebo [95%]"]
     rows = [
         [
@@ -121,7 +154,7 @@ def _with_what_it_leaves_out(cells: Sequence[Cell]) -> Grid:
             str(metric_label(cell.metric, cell.set)),
             *(
                 _optional(value, _decimals(cell))
-                for value in (cell.zero_shot, cell.plain, cell.codebook, cell.unlearned, cell.gold)
+                for value in (cell.zero_shot, cell.plain, cell.before, cell.after, cell.gold)
             ),
             _with_bounds(cell.delta, cell.low, cell.high, _decimals(cell)),
             _with_bounds(cell.beyond_retain, cell.beyond_retain_low, cell.beyond_retain_high, _decimals(cell)),
@@ -136,7 +169,7 @@ def _with_what_it_leaves_out(cells: Sequence[Cell]) -> Grid:
     return Grid(["Topic (N)", "Sentences", "Metric", *heads], rows, caption, frozenset(range(3, 3 + len(heads))))
 
 
-def _decimals(cell: Cell) -> int:
+def _decimals(cell: TopicMean) -> int:
     return metric_label(cell.metric, cell.set).decimals
 
 
@@ -153,39 +186,42 @@ def _symbol(set_name: str) -> str:
 
 
 def table3(results: Results) -> Artefact | None:
-    """How long a search takes over S'."""
-    by_level = {
-        s_prime: [search for search in results.searches if search.s_prime == s_prime]
-        for s_prime in results.config.search.s_primes
+    """How long a search takes, size by size."""
+    step_name = results.step_name
+    by_size = {
+        size: [one for found in results.searches.values() for one in found if one.size == size]
+        for size in results.config.search.s_primes
     }
-    by_level = {s_prime: searches for s_prime, searches in by_level.items() if searches}
-    if not by_level:
+    by_size = {size: searches for size, searches in by_size.items() if searches}
+    if not by_size:
         return None
+    printed = paper.SEARCH_SECONDS if step_name == "S'" else {}
     records = [
         {
-            "s_prime": s_prime,
+            "size": size,
             "searches": len(found),
-            "sentences": statistics.fmean(s.sentences for s in found),
-            "codes": statistics.fmean(s.codes for s in found),
-            "seconds_mean": statistics.fmean(s.seconds for s in found),
-            "seconds_sd": statistics.stdev([s.seconds for s in found]) if len(found) > 1 else None,
-            "paper_seconds_mean": paper.SEARCH_SECONDS.get(s_prime, (None, None))[0],
-            "paper_seconds_sd": paper.SEARCH_SECONDS.get(s_prime, (None, None))[1],
+            "sentences": statistics.fmean(one.sentences for one in found),
+            "codes": statistics.fmean(len(one.forget_set) for one in found),
+            "seconds_mean": statistics.fmean(one.seconds for one in found),
+            "seconds_sd": statistics.stdev([one.seconds for one in found]) if len(found) > 1 else None,
+            "paper_seconds_mean": printed.get(size, (None, None))[0],
+            "paper_seconds_sd": printed.get(size, (None, None))[1],
         }
-        for s_prime, found in by_level.items()
+        for size, found in by_size.items()
     ]
     rows = [
         [
-            str(r["s_prime"]), number(r["codes"], 0), number(r["seconds_mean"], 2), _sd(r["seconds_sd"]),
+            str(r["size"]), number(r["codes"], 0), number(r["seconds_mean"], 2), _sd(r["seconds_sd"]),
             _optional(r["paper_seconds_mean"]), _optional(r["paper_seconds_sd"]),
         ]
         for r in records
     ]  # fmt: skip
-    heads = ["S'", "Codes found", "Seconds, mean", "Seconds, sd", "Paper, mean", "Paper, sd"]
+    heads = [step_name, "Codes found", "Seconds, mean", "Seconds, sd", "Paper, mean", "Paper, sd"]
+    shared = "" if step_name == "S'" else " One search serves all sizes, which are beginnings of one list of codes."
     caption = (
         f"Time of one search, forward passes over the topic's sentences ({number(records[0]['sentences'], 0)} on average) and "
-        f"their controls included; {records[0]['searches']} searches for each S', one for each topic and seed. The machine is "
-        "named below; the paper does not name its own."
+        f"their controls included; {records[0]['searches']} searches for each line, one for each topic and seed.{shared} The "
+        "machine is named below; the paper does not name its own."
     )
     return Artefact(
         "table3",
@@ -193,8 +229,8 @@ def table3(results: Results) -> Artefact | None:
         caption,
         records,
         [Grid(heads, rows, "", frozenset(range(len(heads))))],
-        time_figure(records),
-        "Mean search time and its standard deviation over S'; the values are in the table.",
+        time_figure(records, step_name),
+        "Mean search time and its standard deviation, size by size; the values are in the table.",
     )
 
 
@@ -212,7 +248,7 @@ def optimism(results: Results) -> Artefact | None:
     for topic in results.config.topics:
         for set_name in (FORGET, RETAIN):
             for metric in [RECALL, *results.metrics(quality=True)]:
-                own, shared = (results.cell(topic.word, set_name, metric, s_prime, p) for p in ("disjoint", "paper"))
+                own, shared = (results.mean(topic.word, set_name, metric, s_prime, p) for p in ("disjoint", "paper"))
                 if own is None or shared is None:
                     continue
                 records.append({
@@ -230,9 +266,9 @@ def optimism(results: Results) -> Artefact | None:
     if not records:
         return None
     caption = (
-        f"The change at S' = {s_prime} when search reads the train pool and scores the test pool (disjoint), and when both draw "
-        "from validation and test as in the paper. The difference is the optimism of the paper's choice, different test "
-        "sentences included."
+        f"The change at {results.step(s_prime)} when search reads the train pool and scores the test pool (disjoint), and when "
+        "both draw from validation and test as in the paper. The difference is the optimism of the paper's choice, different "
+        "test sentences included."
     )
     heads = ["Topic", "Sentences", "Metric", "Disjoint [95%]", "Paper's pools [95%]", "Difference"]
     return Artefact("pools", "Pools", caption, records, [Grid(heads, rows, "", frozenset((3, 4, 5)))])

@@ -1,25 +1,18 @@
-"""The frozen counts of a pass over a topic's sentences and their controls: a plain file of whole numbers."""
+"""The frozen counts of a pass over a topic's sentences and their controls."""
 
 from __future__ import annotations
 
-import json
-import zipfile
-import zlib
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.files import replacing
-from codeunlearn.validation import validated
+from codeunlearn.validation import Index
 
 IntArray = NDArray[np.int64]
-TopTokens = tuple[tuple[str, int], ...]
-_COUNTS = ("sentences_topic", "sentences_control", "both", "tokens_topic", "tokens_control")
-_TOTALS = ("n_topic", "n_control", "n_pairs", "n_topic_tokens", "n_control_tokens")
+TopTokens = tuple[tuple[str, Index], ...]
 
 
 class TokenCounts(NamedTuple):
@@ -135,61 +128,3 @@ class CodeCounts:
             if len(of_code) < limit:
                 of_code.append((self.token_names[key % width], total))
         return {code: tuple(of_code) for code, of_code in best.items()}
-
-    def save(self, path: str | Path) -> None:
-        """Writes one compressed .npz file, whole or not at all; nothing in it is executable."""
-        arrays: dict[str, Any] = {name: getattr(self, name) for name in (*_COUNTS, "code_ids")}
-        arrays.update(zip(tuple(f"fired_{name}" for name in TokenCounts._fields), self.fired, strict=True))
-        rest = {name: getattr(self, name) for name in _TOTALS}
-        rest |= {"s_primes": self.s_primes, "token_names": self.token_names}
-        with replacing(Path(path)) as unfinished, unfinished.open("wb") as file:
-            np.savez_compressed(file, rest=np.array(json.dumps(rest)), **arrays)
-
-    @classmethod
-    def load(cls, path: str | Path) -> CodeCounts:
-        """Reads what `save` wrote.
-
-        Raises:
-            CodeUnlearnError: there is no such file, or it holds something else or is damaged.
-        """
-        if not Path(path).is_file():
-            raise CodeUnlearnError(f"There is no file {path}; count the topic's codes first.")
-        names = (*_COUNTS, "code_ids", *(f"fired_{name}" for name in TokenCounts._fields))
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays: dict[str, Any] = {name: file[name] for name in names}
-                rest = validated(_Rest, json.loads(str(file["rest"])), str(path))
-            _check(arrays, len(rest.s_primes))
-        except (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise CodeUnlearnError(f"{path} does not hold counts of codes; count the topic's codes again.") from error
-        fired = TokenCounts(*(arrays.pop(f"fired_{name}") for name in TokenCounts._fields))
-        return cls(**arrays, **asdict(rest), fired=fired)
-
-
-@dataclass(frozen=True)
-class _Rest:
-    """What a file of counts holds beside the arrays."""
-
-    s_primes: tuple[int, ...]
-    n_topic: int
-    n_control: int
-    n_pairs: int
-    n_topic_tokens: int
-    n_control_tokens: int
-    token_names: dict[int, str]
-
-
-def _check(arrays: dict[str, Any], levels: int) -> None:
-    """Shapes and types, by which the counts find their way in one another.
-
-    Raises:
-        ValueError: they do not fit.
-    """
-    codes, fired = len(arrays["code_ids"]), arrays["fired_row"].shape
-    shapes = dict.fromkeys(_COUNTS, (levels, codes)) | {"code_ids": (codes,)}
-    for name, array in arrays.items():
-        if array.shape != shapes.get(name, fired) or array.dtype != np.int64:
-            raise ValueError(f"{name} has another shape or type")
-    within = ((arrays["fired_row"], codes), (arrays["fired_level"], levels))
-    if any(len(rows) and not 0 <= rows.min() <= rows.max() < bound for rows, bound in within):
-        raise ValueError("a row is out of bounds")

@@ -8,7 +8,7 @@ positions that count, and the decoder reads no further than the last of them.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -20,9 +20,9 @@ from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook import DeletionMode, evaluating, replace_bottleneck_output, require_bottleneck, unwrapped
-from codeunlearn.codebook.encoding import encode
+from codeunlearn.codebook.encoding import Span, encode
 from codeunlearn.corpus.matching import WholeWords
-from codeunlearn.tasks.batches import round_up
+from codeunlearn.tasks.batches import LENGTH_STEP, by_length, round_up
 from codeunlearn.unlearning.evidence.code_lists import BoolArray, CodeLists, Firing
 from codeunlearn.unlearning.evidence.reading import MAX_TOKENS
 
@@ -81,9 +81,12 @@ class DeletionEffects:
         slots = _slots(ahead, len(self.lists.ids), s + 1)
         sums = _Sums(self.bottleneck.codebook.weight.detach(), slots[:, :s], slots[:, s], self.mode, deleted)
         found = np.zeros(len(deletions))
+        spans = [self._spans[one.sentence] for one in deletions]
+        targets = [len(self.labels[one.sentence]) for one in deletions]
+        longer = [max(target, span.stop - span.start) for target, span in zip(targets, spans, strict=True)]
         device = self.model.device
         with evaluating(self.model), torch.autocast(device.type, enabled=False):
-            for places in self._batches(deletions):
+            for places in by_length(longer, self.batch_tokens, ties=targets, step=LENGTH_STEP):
                 some = [deletions[place] for place in places]
                 found[places] = self._score(some, sums)
         return found
@@ -114,19 +117,6 @@ class DeletionEffects:
         losses = F.cross_entropy(logits, labels[counted].to(device), reduction="none")
         row = counted.nonzero()[:, 0]
         return -torch.zeros(len(deletions), dtype=torch.float64).index_add_(0, row, losses.double().cpu()).numpy()
-
-    def _batches(self, deletions: Sequence[Deletion]) -> Iterator[list[int]]:
-        """Places in batches of similar shape within the bound."""
-        shapes = [(len(self.labels[one.sentence]), self._spans[one.sentence]) for one in deletions]
-        sizes = [(round_up(target), round_up(span.stop - span.start)) for target, span in shapes]
-        batch: list[int] = []
-        for place in sorted(range(len(deletions)), key=lambda i: sizes[i]):
-            if batch and (len(batch) + 1) * max(sizes[place]) > self.batch_tokens:
-                yield batch
-                batch = []
-            batch.append(place)
-        if batch:
-            yield batch
 
 
 class _Sums:
@@ -194,9 +184,34 @@ def _labels(
     wanted = WholeWords(words)
     counted: list[BoolArray] = []
     for ids, target, offsets in zip(labels, targets, encoded.spans, strict=True):
-        spans = wanted.spans(target)
-        marked = np.array([any(a < end and b > start for start, end in spans) for a, b in offsets], bool)
+        marked = _inside(offsets, wanted.spans(target))
         last = int(marked.nonzero()[0].max(initial=0))
         kept.append(ids[: last + 1])
         counted.append(marked[: last + 1])
     return kept, counted
+
+
+def near_words(
+    tokenizer: PreTrainedTokenizerBase,
+    sentences: Sequence[str],
+    words: WholeWords,
+    *,
+    prefix: str = "",
+    window: int = 1,
+) -> BoolArray:
+    """[T] over all tokens of all sentences, in order: at most ``window`` tokens away from one of the words.
+
+    Args:
+        prefix: what the model reads before every sentence; no topic is looked for in it.
+    """
+    encoded = encode(tokenizer, [prefix + sentence for sentence in sentences], MAX_TOKENS, with_spans=True)
+    found: list[BoolArray] = [np.zeros(0, bool)]
+    for sentence, offsets in zip(sentences, encoded.spans, strict=True):
+        inside = _inside(offsets, [(start + len(prefix), end + len(prefix)) for start, end in words.spans(sentence)])
+        found.append(np.convolve(inside, np.ones(2 * window + 1), mode="full")[window : window + len(inside)] > 0)
+    return np.concatenate(found)
+
+
+def _inside(offsets: Sequence[Span], spans: Sequence[Span]) -> BoolArray:
+    """Which tokens share a character with one of the spans."""
+    return np.array([any(a < end and b > start for start, end in spans) for a, b in offsets], bool)

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc  # pyright: ignore[reportMissingTypeStubs]
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.files import write_json
 from codeunlearn.unlearning.evidence.counts import CodeCounts, IntArray, TopTokens
-from codeunlearn.validation import NumberOrNan, read_state
 
 FloatArray = NDArray[np.float64]
 Unit = Literal["sentence", "token"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
 EPSILON = 1e-6
-_INTEGERS = ("ids", "topic", "control")
-_FLOATS = ("f_topic", "f_control", "r", "chi2", "p")
-_PAIRED = ("only_topic", "only_control")
-_SCALARS = ("s_prime", "unit", "epsilon", "yates", "n_topic", "n_control")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,71 +64,6 @@ class EnrichmentTable:
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    def save(self, path: str | Path) -> None:
-        """Writes the table as JSON, column by column."""
-        columns: dict[str, Any] = {name: getattr(self, name).tolist() for name in (*_INTEGERS, *_FLOATS)}
-        for name in _PAIRED:
-            column = getattr(self, name)
-            columns[name] = None if column is None else column.tolist()
-        columns["top_tokens"] = self.top_tokens
-        write_json(Path(path), {name: getattr(self, name) for name in _SCALARS} | {"columns": columns})
-
-    @classmethod
-    def load(cls, path: str | Path) -> EnrichmentTable:
-        """Reads what `save` wrote.
-
-        Raises:
-            CodeUnlearnError: there is no such file, or it holds something else.
-        """
-        saved = read_state(_Saved, Path(path), "search the topic again")
-        columns = saved.columns
-        lengths = {len(column) for f in fields(columns) if (column := getattr(columns, f.name)) is not None}
-        if len(lengths) > 1:
-            raise CodeUnlearnError(f"{path} is damaged: its columns have different lengths; search the topic again.")
-        try:
-            whole = {
-                name: None if (column := getattr(columns, name)) is None else np.array(column, np.int64)
-                for name in (*_INTEGERS, *_PAIRED)
-            }
-        except OverflowError as error:
-            raise CodeUnlearnError(
-                f"{path} is damaged: it holds a number too large; search the topic again."
-            ) from error
-        values: dict[str, Any] = {
-            **whole,
-            **{name: np.array(getattr(columns, name), np.float64) for name in _FLOATS},
-            **{name: getattr(saved, name) for name in _SCALARS},
-        }
-        return cls(**values, top_tokens=columns.top_tokens)
-
-
-@dataclass(frozen=True)
-class _Columns:
-    ids: list[int]
-    topic: list[int]
-    control: list[int]
-    f_topic: list[NumberOrNan]
-    f_control: list[NumberOrNan]
-    r: list[NumberOrNan]
-    chi2: list[NumberOrNan]
-    p: list[NumberOrNan]
-    only_topic: list[int] | None
-    only_control: list[int] | None
-    top_tokens: tuple[TopTokens, ...]
-
-
-@dataclass(frozen=True)
-class _Saved:
-    """The file of an `EnrichmentTable`."""
-
-    columns: _Columns
-    s_prime: int
-    unit: Unit
-    epsilon: float
-    yates: bool
-    n_topic: int
-    n_control: int
 
 
 def enrichment(

@@ -31,11 +31,9 @@ class Needs:
 
     Attributes:
         retained: unrelated sentences of the train pool (``TopicSets.search_retain``).
-        answer_words: the topic's words on the answer's side (``TopicSets.target_words``).
     """
 
     retained: bool = False
-    answer_words: bool = False
 
 
 @dataclass(frozen=True)

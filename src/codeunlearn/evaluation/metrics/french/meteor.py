@@ -20,12 +20,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from nltk.stem.snowball import FrenchStemmer  # pyright: ignore[reportMissingTypeStubs]
 from wordfreq import top_n_list, word_frequency
 
+from codeunlearn.corpus.languages.french import FRENCH
 from codeunlearn.evaluation.bootstrap import Floats, SentenceSums
 from codeunlearn.evaluation.metrics.base import METRICS, References, Score, check_texts, on_answers, reference_count
-from codeunlearn.evaluation.metrics.french.typography import TYPOGRAPHY_VERSION, is_word, tokens
 
 COLUMNS = (
     "hypothesis_length",
@@ -70,7 +69,7 @@ class MeteorParameters:
         return f"{numbers}|match:exact={self.exact:g},stem={self.stem:g}"
 
 
-FRENCH = MeteorParameters()
+METEOR_15 = MeteorParameters()
 
 
 class Match(NamedTuple):
@@ -102,17 +101,9 @@ def function_words() -> frozenset[str]:
     return frozenset(w for w in top_n_list("fr", 500) if word_frequency(w, "fr") > FUNCTION_WORD_FREQUENCY)
 
 
-_stemmer = FrenchStemmer()
-
-
-@cache
-def _stem(word: str) -> str:
-    return str(_stemmer.stem(word))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-
-
 def is_function_word(token: str) -> bool:
     """Whether a token of `tokens` weighs as a function word: a frequent word or a punctuation mark."""
-    return not is_word(token) or token.rstrip("'") in function_words()
+    return not token[0].isalnum() or token.rstrip("'") in function_words()
 
 
 def align(hypothesis: Sequence[str], reference: Sequence[str]) -> tuple[Match, ...]:
@@ -138,10 +129,10 @@ def align(hypothesis: Sequence[str], reference: Sequence[str]) -> tuple[Match, .
 
 def _candidates(hypothesis: Sequence[str], reference: Sequence[str]) -> list[list[Match]]:
     """For every word of the hypothesis, its possible matches."""
-    reference_stems = [_stem(word) for word in reference]
+    reference_stems = [FRENCH.stem(word) for word in reference]
     found: list[list[Match]] = []
     for i, word in enumerate(hypothesis):
-        stem = _stem(word)
+        stem = FRENCH.stem(word)
         found.append(
             [
                 Match(i, j, word == other)
@@ -185,12 +176,12 @@ def _best(partials: list[_Partial]) -> list[_Partial]:
     return list(kept.values())
 
 
-def sums(hypothesis: str, reference: str, parameters: MeteorParameters = FRENCH) -> Floats:
+def sums(hypothesis: str, reference: str, parameters: MeteorParameters = METEOR_15) -> Floats:
     """The row of `COLUMNS` for one hypothesis and one reference; shape [6].
 
     A pair aligned completely and in order counts no chunk, so that it is not punished for being one.
     """
-    h, r = tokens(hypothesis), tokens(reference)
+    h, r = FRENCH.typography.tokens(hypothesis), FRENCH.typography.tokens(reference)
     weight = {word: 1 - parameters.delta if is_function_word(word) else parameters.delta for word in {*h, *r}}
     matches = align(h, r)
     credit = [parameters.exact if match.exact else parameters.stem for match in matches]
@@ -209,7 +200,7 @@ def sums(hypothesis: str, reference: str, parameters: MeteorParameters = FRENCH)
     )
 
 
-def best_sums(hypothesis: str, references: Sequence[str], parameters: MeteorParameters = FRENCH) -> Floats:
+def best_sums(hypothesis: str, references: Sequence[str], parameters: MeteorParameters = METEOR_15) -> Floats:
     """`sums` against the reference that scores highest (the first of equals); shape [6]."""
     rows = np.stack([sums(hypothesis, reference, parameters) for reference in references])
     return rows[int(np.argmax(score_from_sums(rows, parameters)))]
@@ -224,7 +215,7 @@ def _chunks(matches: Sequence[Match]) -> int:
     return len(matches) - joined
 
 
-def score_from_sums(rows: Floats, parameters: MeteorParameters = FRENCH) -> Floats:
+def score_from_sums(rows: Floats, parameters: MeteorParameters = METEOR_15) -> Floats:
     """METEOR in [0, 100] from (sums of) rows of `COLUMNS`; [..., 6] -> [...].
 
     Precision and recall are matched over total weight, F = P R / (alpha P + (1 - alpha) R), and the penalty
@@ -248,7 +239,7 @@ def meteor_fr(
     references: References,
     /,
     *,
-    parameters: MeteorParameters = FRENCH,
+    parameters: MeteorParameters = METEOR_15,
 ) -> Score:
     """METEOR 1.5 for French with exact and stem matches, best reference per sentence."""
     check_texts(hypotheses, references)
@@ -256,7 +247,7 @@ def meteor_fr(
     sums = SentenceSums(rows, partial(score_from_sums, parameters=parameters))
     signature = (
         f"nrefs:{reference_count(references)}|params:{parameters.signature}|stemmer:nltk-{version('nltk')}-french"
-        f"|function:wordfreq-{version('wordfreq')}>{FUNCTION_WORD_FREQUENCY:g}|norm:{TYPOGRAPHY_VERSION}"
+        f"|function:wordfreq-{version('wordfreq')}>{FUNCTION_WORD_FREQUENCY:g}|norm:{FRENCH.typography.version}"
     )
     return Score("meteor_fr", sums.value, signature, len(sums), sums.per_sentence, sums, empty_is_worst=True)
 

@@ -15,9 +15,9 @@ from importlib.metadata import version
 import numpy as np
 from wordfreq import zipf_frequency
 
+from codeunlearn.corpus.languages.french import FRENCH
 from codeunlearn.evaluation.bootstrap import SentenceSums, quotient
 from codeunlearn.evaluation.metrics.base import METRICS, References, Score, check_texts, on_answers
-from codeunlearn.evaluation.metrics.french.typography import TYPOGRAPHY_VERSION, words
 
 ZIPF_MARGIN = 1.0
 """A French word may be this much rarer in French than in English, in powers of ten."""
@@ -27,7 +27,7 @@ FRENCH_SIGNATURE = f"words:wordfreq-{version('wordfreq')}-fr-en<={ZIPF_MARGIN:g}
 
 @lru_cache(maxsize=100_000)
 def is_french(word: str) -> bool:
-    """Whether a lower-cased word (as `normalise.words` gives them, with or without its apostrophe) is French."""
+    """Whether a lower-cased word (as its typography gives them, with or without its apostrophe) is French."""
     bare = word.rstrip("'")
     french = zipf_frequency(bare, "fr")
     return french > 0 and french >= zipf_frequency(bare, "en") - ZIPF_MARGIN
@@ -39,10 +39,10 @@ def french_share(hypotheses: Sequence[str], references: References, /) -> Score:
     Numbers do not count. `count` is the number of outputs with a word; the others are nan per sentence.
     """
     check_texts(hypotheses, references)
-    spoken = [[word for word in words(h) if not word[0].isdigit()] for h in hypotheses]
+    spoken = [[word for word in FRENCH.typography.words(h) if not word[0].isdigit()] for h in hypotheses]
     rows = [(100.0 * sum(map(is_french, ws)), float(len(ws))) for ws in spoken]
     sums = SentenceSums(np.array(rows), quotient)
-    signature = f"{FRENCH_SIGNATURE}|norm:{TYPOGRAPHY_VERSION}"
+    signature = f"{FRENCH_SIGNATURE}|norm:{FRENCH.typography.version}"
     count = sum(map(bool, spoken))
     return Score("french_share", sums.value, signature, count, sums.per_sentence, sums, higher_is_better=None)
 
