@@ -126,7 +126,7 @@ def load_encoder(name: str | Path) -> Any:
 
 
 def load_tokenizer(name: str | Path) -> PreTrainedTokenizerBase:
-    """The tokenizer saved beside a model.
+    """The tokenizer saved beside a model; a causal model's that has no padding token pads with its end mark, behind a mask.
 
     Raises:
         CodeUnlearnError: there is none, it asks for code, it cannot fill up a batch, or it has tokens that the model has not.
@@ -135,6 +135,9 @@ def load_tokenizer(name: str | Path) -> PreTrainedTokenizerBase:
     with _opening(name, f"{name} holds no tokenizer that can be opened", told=True):
         settings = check_source(name)
         tokenizer: Any = _AutoTokenizer.from_pretrained(name, **_SAFELY)
+        architecture = find_architecture(settings.get(CONFIG, {}).get("model_type"))
+        if tokenizer.pad_token_id is None and architecture is not None and architecture.causal:
+            tokenizer.pad_token = tokenizer.eos_token
         require_fit(tokenizer, settings.get(CONFIG, {}), name)
         return tokenizer
 

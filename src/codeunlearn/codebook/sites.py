@@ -131,8 +131,9 @@ class _Reader(_Following):
     config: Any
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        flash = "flash" in str(self.config._attn_implementation)
-        kwargs[KEY] = find_sinks(self.control, self.named(args, kwargs), flash=flash)
+        if getattr(self.config, "is_causal", True) and not getattr(self.config, "use_bidirectional_attention", False):
+            flash = "flash" in str(self.config._attn_implementation)
+            kwargs[KEY] = find_sinks(self.control, self.named(args, kwargs), flash=flash)
         return super().forward(*args, **kwargs)  # pyright: ignore[reportAttributeAccessIssue]
 
 

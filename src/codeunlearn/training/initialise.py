@@ -17,8 +17,8 @@ from transformers import PreTrainedTokenizerBase
 from codeunlearn.codebook.bottleneck import ConceptBottleneck, require_bottleneck
 from codeunlearn.codebook.encoding import pad_id, padded_with_mask
 from codeunlearn.codebook.prefix import Frame
-from codeunlearn.codebook.probing import run_to_site
-from codeunlearn.codebook.prompts import encode_prompts, goes_on
+from codeunlearn.codebook.probing import goes_through, run_to_site
+from codeunlearn.codebook.prompts import encode_prompts
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.batches import LENGTH_STEP, by_length
 from codeunlearn.training.lexical import neutral_states, set_lexical_and_residual
@@ -112,16 +112,16 @@ def _sample_activations(
 def _activations(
     model: Any, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], budget: int
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """[tokens, d] of each text, and [tokens] their ids; what passes the site of a causal model is left out."""
+    """[tokens, d] of those tokens of each text that go through the bottleneck, and [tokens] their ids."""
     rows = encode_prompts(model, tokenizer, texts, Frame(), max_tokens=128).ids
-    first = int(goes_on(model))
-    found = [torch.empty(0)] * len(rows)
+    found, pieces = [torch.empty(0)] * len(rows), [torch.empty(0)] * len(rows)
     for places in by_length([len(row) for row in rows], budget, step=LENGTH_STEP):
         ids, mask = padded_with_mask([rows[i] for i in places], pad_id(tokenizer), LENGTH_STEP)
-        states = run_to_site(model, ids.to(model.device), mask.to(model.device)).float()
-        for place, state in zip(places, states, strict=True):
-            found[place] = state[first : len(rows[place])]
-    return found, [torch.tensor(row[first:], device=model.device) for row in rows]
+        ids, mask = ids.to(model.device), mask.to(model.device)
+        states, through = run_to_site(model, ids, mask).float(), goes_through(model, ids, mask)
+        for place, state, own, kept in zip(places, states, ids, through, strict=True):
+            found[place], pieces[place] = state[kept], own[kept]
+    return found, pieces
 
 
 def _set_codes(bottleneck: ConceptBottleneck, activations: Tensor) -> None:
