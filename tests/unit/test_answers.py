@@ -14,6 +14,7 @@ from codeunlearn.evaluation.metrics.answers import truth_ratios
 from codeunlearn.evaluation.metrics.base import METRICS, Outputs, Score
 from codeunlearn.evaluation.test_sets import FORGET, RETAIN, TestSet
 from codeunlearn.tasks.base import TASKS, Example, View
+from codeunlearn.tasks.completion import Completion
 from codeunlearn.tasks.forced import ForcedTokens
 
 KNOWN = {
@@ -28,11 +29,8 @@ KNOWN = {
 EXAMPLES = [Example("q", ("right",), ("wrong", "false")), Example("r", ("yes",), ("no",)), Example("s", ("alone",))]
 
 
-class Told:
-    """A task whose model gives what is known."""
-
-    name = "completion"
-    languages = ("english", "english")
+class Told(Completion):
+    """Its model gives what is known."""
 
     def forced(self, view: Any, prompts: Sequence[str], answers: Sequence[str], **_: Any) -> list[ForcedTokens]:
         found = [KNOWN[pair] for pair in zip(prompts, answers, strict=True)]
@@ -104,7 +102,11 @@ def test_without_wrong_answers_nothing_is_said_of_them() -> None:
 @pytest.mark.parametrize(
     ("said", "right", "expected"),
     [
-        ("police killed the gunman", "police kill the gunman", 100),  # S2 of Lin (2004), section 3: equal, for the stems are
+        (
+            "police killed the gunman",
+            "police kill the gunman",
+            100,
+        ),  # S2 of Lin (2004), section 3: equal, for the stems are
         ("the gunman kill police", "police killed the gunman", 50),  # S3
         ("the gunman police killed", "police killed the gunman", 50),  # S4
         ("police ended the gunman", "police killed the gunman", 75),  # three of four in order

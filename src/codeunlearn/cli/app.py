@@ -43,7 +43,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (demo, train, build, translate, generate, classify, forget, evaluate, sweep, apply, restore, show, topics, reproduce):
+for command in (
+    demo,
+    train,
+    build,
+    translate,
+    generate,
+    classify,
+    forget,
+    evaluate,
+    sweep,
+    apply,
+    restore,
+    show,
+    topics,
+    reproduce,
+):
     app.command(name=command.__name__.rpartition(".")[2])(checked(spread(command.run)))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, PreTrainedTokenizerBase
 from transformers import AutoTokenizer as _AutoTokenizer
 
 from codeunlearn.codebook.architectures import base_type, find_architecture
@@ -132,6 +132,9 @@ def load_tokenizer(name: str | Path) -> PreTrainedTokenizerBase:
     with _opening(name, f"{name} holds no tokenizer that can be opened", told=True):
         settings = check_source(name)
         tokenizer: Any = _AutoTokenizer.from_pretrained(name, **_SAFELY)
+        architecture = find_architecture(settings.get(CONFIG, {}).get("model_type"))
+        if tokenizer.pad_token_id is None and architecture is not None and architecture.auto is AutoModelForCausalLM:
+            tokenizer.pad_token = tokenizer.eos_token  # most decoders have none; what is filled up is masked
         require_fit(tokenizer, settings.get(CONFIG, {}), name)
         return tokenizer
 
