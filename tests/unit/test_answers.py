@@ -14,6 +14,7 @@ from codeunlearn.evaluation.metrics.answers import truth_ratios
 from codeunlearn.evaluation.metrics.base import METRICS, Outputs, Score
 from codeunlearn.evaluation.test_sets import FORGET, RETAIN, TestSet
 from codeunlearn.tasks.base import TASKS, Example, View
+from codeunlearn.tasks.completion import Completion
 from codeunlearn.tasks.forced import ForcedTokens
 
 KNOWN = {
@@ -28,11 +29,8 @@ KNOWN = {
 EXAMPLES = [Example("q", ("right",), ("wrong", "false")), Example("r", ("yes",), ("no",)), Example("s", ("alone",))]
 
 
-class Told:
-    """A task whose model gives what is known."""
-
-    name = "completion"
-    languages = ("english", "english")
+class Told(Completion):
+    """Its model gives what is known."""
 
     def forced(self, view: Any, prompts: Sequence[str], answers: Sequence[str], **_: Any) -> list[ForcedTokens]:
         found = [KNOWN[pair] for pair in zip(prompts, answers, strict=True)]

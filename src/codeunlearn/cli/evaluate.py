@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -73,7 +73,7 @@ def run(
 ) -> None:
     """Score a model on the test pool's sentences with the topic, without it, and with its neighbours.
 
-    Without `--topic`, a random part of the test pool tells how well the model translates.
+    Without `--topic`, a random part of the test pool tells how well the model does its task.
 
     With `--forget` the sets are scored before and after; a model that has already forgotten is compared with itself
     before. Deletions that were committed cannot be lifted.
@@ -94,7 +94,7 @@ def run(
     from codeunlearn.evaluation.metrics.opening import ExtraMetricsConfig, opened_metrics
     from codeunlearn.evaluation.test_sets import make_test_sets, whole_pool
     from codeunlearn.reporting.tables import scores_table
-    from codeunlearn.tasks.base import TASKS
+    from codeunlearn.tasks.base import task_of
     from codeunlearn.unlearning import ForgetSet
 
     for option, value, other, needed in (
@@ -106,16 +106,24 @@ def run(
             raise CodeUnlearnError(
                 f"{option} says how {other} is done, which is not asked for; give both, or leave {option} out."
             )
-    wanted = None if topic is None else read_topic(topic, about)
+    task = task_of(model)
+    wanted = None if topic is None else read_topic(topic, about, task.languages[0])
     if wanted is None:
         refuse_without_topic(about, neighbours)
-    pools = read_pools(text.config(), "train", "test")
+    pools = read_pools(text.config(), "train", "test", task=task)
     train = ParallelText.of(pools["train"])
     sets = None
     if wanted is None:
         tests = whole_pool(pools["test"], eval_size, seed)
     else:
-        sizes = {"search_size": 0, "tune_size": 0, "eval_size": eval_size, "minimum": minimum, "seed": seed}
+        sizes: dict[str, Any] = {
+            "search_size": 0,
+            "tune_size": 0,
+            "eval_size": eval_size,
+            "minimum": minimum,
+            "seed": seed,
+        }
+        sizes["answer_language"] = task.languages[1]
         sizes["search_size"] = SEARCHED if method or attack else 0
         sizes["search_retain_size"] = RETAINED if method or attack or bypass else 0
         sets = topic_sets(pools, wanted, target=about.target_words, neighbours=neighbours, **sizes)
@@ -134,14 +142,14 @@ def run(
         fluency = fit_fluency(train, wanted, tests[0].words, seed=seed)
         show(1, 1)
     metrics = opened_metrics(chosen, fluency=fluency, device=device)
-    task = TASKS.get("translation")
     own = ["skip", *(["fitted-map"] if sets else [])] if bypass else []
     attacks = own + [name for name in attack or [] if name not in own]
-    with progress("Translating") as show:
+    with progress("Asking") as show:
         evaluation = evaluate_saved(
             model,
             topic or "no topic",
             tests,
+            task=task,
             forget_sets=forget_sets,
             comparisons=options.given(**{"plain": plain, "zero-shot": zero_shot}),
             prefixes=options.given(**{"zero-shot": zero_shot_prefix}),

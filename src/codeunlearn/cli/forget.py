@@ -72,15 +72,17 @@ def run(
     from codeunlearn.evaluation.curve import require_words
     from codeunlearn.evaluation.test_sets import TestSet
     from codeunlearn.reporting.tables import forget_set_table
+    from codeunlearn.tasks.base import task_of
     from codeunlearn.unlearning import make_recipe
 
     curve_path = named_after(out, ".curve.json")
     if retain_budget is not None:
         check_target(curve_path)
     recipe = make_recipe(preset, alpha=alpha, fdr=fdr, mode=mode, max_codes=max_codes, s_prime=s_prime)
-    wanted = read_topic(topic, about)
+    task = task_of(model)
+    wanted = read_topic(topic, about, task.languages[0])
     needed: tuple[Pool, ...] = ("train",) if retain_budget is None else ("train", "validation")
-    pools = read_pools(text.config(), *needed)
+    pools = read_pools(text.config(), *needed, task=task)
     sets = topic_sets(
         pools,
         wanted,
@@ -92,6 +94,7 @@ def run(
         draws=draws,
         minimum=minimum,
         seed=seed,
+        answer_language=task.languages[1],
     )
     if retain_budget is not None:
         require_words(TestSet("forget", sets.tune, sets.target_words), topic)
@@ -124,13 +127,13 @@ def _within_budget(
     from codeunlearn.evaluation.curve import curve as curve_of
     from codeunlearn.evaluation.systems import BEFORE, system_of
     from codeunlearn.evaluation.test_sets import make_test_sets
-    from codeunlearn.tasks.base import TASKS
+    from codeunlearn.tasks.base import task_of
     from codeunlearn.unlearning.recipes.base import beginnings
 
     starts = beginnings(forget_set, None)
     tests = make_test_sets(sets, {}, "validation")
-    with progress("Translating for the budget") as show:
-        base, task = system_of(BEFORE, "before", *opened), TASKS.get("translation")
+    with progress("Asking for the budget") as show:
+        base, task = system_of(BEFORE, "before", *opened), task_of(opened[0])
         curve = curve_of(task, tests, base, starts, n_search=len(sets.search), mode=mode, seed=seed, progress=show)
     best = curve.within(budget)
     if best is None:

@@ -67,7 +67,7 @@ def run(
     from codeunlearn.evaluation.test_sets import make_test_sets
     from codeunlearn.folders import locked
     from codeunlearn.record import environment, public_name
-    from codeunlearn.tasks.base import TASKS
+    from codeunlearn.tasks.base import task_of
     from codeunlearn.tasks.generating import DecodingConfig
     from codeunlearn.unlearning import make_recipe, undeleted
 
@@ -79,7 +79,8 @@ def run(
         raise CodeUnlearnError(
             f"--target-words names {strangers[0]!r}, which is not among --topics; add it or leave it out."
         )
-    pools = read_pools(text.config(), "train", pool)
+    task = task_of(model)
+    pools = read_pools(text.config(), "train", pool, task=task)
     sizes: dict[str, Any] = {
         "search_size": search_size,
         "search_retain_size": RETAINED if recipe.needs().retained else 0,
@@ -87,6 +88,7 @@ def run(
         "eval_size": eval_size if pool == "test" else 0,
         "minimum": minimum,
         "seed": seed,
+        "answer_language": task.languages[1],
     }
     opened = open_model(model, device)
     details = {
@@ -108,7 +110,7 @@ def run(
     }
 
     def of_topic(name: str) -> Curve:
-        sets = topic_sets(pools, read_topic(name), target=given_words.get(name), **sizes)
+        sets = topic_sets(pools, read_topic(name, language=task.languages[0]), target=given_words.get(name), **sizes)
         tests = make_test_sets(sets, pools, pool)
         require_words(tests[0], name)
         searched = recipe.search(*opened, sets, seed=seed, steps=sizes_asked or None)
@@ -116,7 +118,7 @@ def run(
         how = DecodingConfig(num_beams=beams)
         with progress(name) as show:
             return curve(
-                TASKS.get("translation"),
+                task,
                 tests,
                 base,
                 searched.steps,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -36,10 +36,18 @@ def run(
     from codeunlearn.tasks.generating import translate
 
     opened, tokenizer = open_model(model, device, forget or [])
+    answer_lines(lambda lines: translate(opened, tokenizer, lines, num_beams=beams, batch_tokens=batch_tokens))
+
+
+def answer_lines(ask: Callable[[list[str]], list[str]]) -> None:
+    """Writes to standard output what ``ask`` makes of the lines of standard input, one for one and in order.
+
+    Raises:
+        CodeUnlearnError: as `read_lines`.
+    """
     for lines in _chunks(read_lines(sys.stdin and sys.stdin.buffer)):
-        texts = translate(opened, tokenizer, lines, num_beams=beams, batch_tokens=batch_tokens)
         # UTF-8 as the input is, whatever the terminal's encoding
-        sys.stdout.buffer.write("".join(f"{one_line(text)}\n" for text in texts).encode())
+        sys.stdout.buffer.write("".join(f"{one_line(text)}\n" for text in ask(lines)).encode())
         sys.stdout.buffer.flush()
 
 

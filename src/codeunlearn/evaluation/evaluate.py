@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from codeunlearn.codebook import find_bottleneck, load_model, load_tokenizer
+from codeunlearn.codebook import Frame, find_bottleneck, load_model, load_tokenizer, prompt_frame
+from codeunlearn.codebook.prompts import goes_on
 from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.device import pick_device
 from codeunlearn.errors import CodeUnlearnError
@@ -15,7 +16,7 @@ from codeunlearn.evaluation.scoring import score
 from codeunlearn.evaluation.systems import AFTER, BEFORE, System, system_of, unlearned
 from codeunlearn.evaluation.test_sets import TestSet, topic_tests
 from codeunlearn.record import environment
-from codeunlearn.tasks.base import TASKS, Task
+from codeunlearn.tasks.base import Task, task_of
 from codeunlearn.tasks.generating import DecodingConfig
 from codeunlearn.unlearning import ForgetSet, undeleted
 
@@ -36,7 +37,7 @@ def evaluate(
         model: as `load_model` opens it; it is as it was afterwards.
         sets: of `build_topic_sets`, with an ``eval_size``.
         forget_sets: applied together. Without any, a model that has forgotten something is compared with itself before.
-        task: what it is asked; translation if absent.
+        task: what it is asked; what its family is opened for if absent.
         num_beams: 1 is greedy.
         seed: of the bootstrap.
         metrics: by name; the standard ones if absent.
@@ -45,7 +46,7 @@ def evaluate(
         CodeUnlearnError: something is to be deleted from a model without a bottleneck, or is committed away already.
     """
     return score(
-        task or TASKS.get("translation"),
+        task or task_of(model),
         topic_tests(sets),
         before_and_after(model, tokenizer, forget_sets),
         topic=sets.topic.name,
@@ -77,7 +78,7 @@ def evaluate_saved(
         model_name: folder or Hub name.
         topic: name of the topic.
         tests: what it is scored on, see `make_test_sets`.
-        task: what it is asked; translation if absent.
+        task: what it is asked; what its family is opened for if absent.
         forget_sets: applied together, in place of what the model has forgotten for their topics; other topics stay
             forgotten before and after. Without any set, a model that has forgotten something is compared with itself before.
         comparisons: other saved models by name, such as ``plain`` and ``zero-shot``.
@@ -103,7 +104,8 @@ def evaluate_saved(
     systems += beside(systems[0], systems[-1]) if beside else []
     for name, other in (comparisons or {}).items():
         compared = load_model(other).to(model.device)
-        systems.append(system_of(name, "reference", compared, load_tokenizer(other), prefix=(prefixes or {}).get(name)))
+        prefix, suffix = _frame_of(compared, (prefixes or {}).get(name), model)
+        systems.append(system_of(name, "reference", compared, load_tokenizer(other), prefix=prefix, suffix=suffix))
     details = {
         "config": {"num_beams": num_beams, "seed": seed, "device": device},
         "forget_sets": [
@@ -113,7 +115,7 @@ def evaluate_saved(
         "environment": environment(),
     }
     return score(
-        task or TASKS.get("translation"),
+        task or task_of(model),
         tests,
         systems,
         topic=topic,
@@ -123,6 +125,13 @@ def evaluate_saved(
         details=details,
         progress=progress,
     )
+
+
+def _frame_of(compared: Any, prefix: str | None, model: Any) -> tuple[str | None, str | None]:
+    """What stands around a compared model's prompts: its own, or where it goes on and has none, what the other model has."""
+    if prefix is None and goes_on(compared) and prompt_frame(compared) == Frame():
+        return prompt_frame(model)
+    return prefix, None
 
 
 def before_and_after(model: Any, tokenizer: Any, forget_sets: Sequence[ForgetSet] = ()) -> list[System]:

@@ -47,19 +47,21 @@ def system_of(
     tokenizer: Any,
     *,
     prefix: str | None = None,
+    suffix: str | None = None,
     state: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> System:
     """A model that is open already.
 
     Args:
         prefix: put before every prompt; the model's own if absent.
+        suffix: put behind every prompt; the model's own if absent.
         state: entered while it is asked, such as ``lambda: forgetting(model, forget_set)``.
     """
 
     @contextmanager
     def opened() -> Generator[View]:
         with state():
-            yield View(model, tokenizer, prefix)
+            yield View(model, tokenizer, prefix, suffix)
 
     return System(name, role, opened)
 

@@ -202,7 +202,8 @@ def _built(
         raise CodeUnlearnError(
             f"{base} has no trained weights; train it first: codeunlearn train --plain --base {base}."
         )
-    wanted = bottleneck_for(start.model.config, **{"selection": usual_selection(start.model), **(shape or {})})
+    settings = {"selection": usual_selection(start.model), **(shape or {})}
+    wanted = bottleneck_for(start.model.config, start.tokenizer, **settings)
     set_seed(config.seed)
     model = attach(start.model.eval().to(device), wanted)
     if config.new_basis:

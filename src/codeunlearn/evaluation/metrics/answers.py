@@ -1,8 +1,8 @@
 """How well a model knows the answers of the data, and tells them from wrong ones; how well a classifier sorts.
 
 Definitions and names are those of TOFU (Maini et al. 2024) and of the benchmark OpenUnlearning (Dorna et al. 2025), in per
-cent. An answer's tokens are without an end mark, which a pretrained model has no reason to put behind a short answer; OpenUnlearning
-counts it in ``probability`` and the truth ratio.
+cent. An answer's tokens are without an end mark, which a pretrained model has no reason to put behind a short answer;
+OpenUnlearning counts it in ``probability`` and the truth ratio.
 """
 
 from __future__ import annotations
