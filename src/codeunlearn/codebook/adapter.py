@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from codeunlearn.codebook.architectures import base_type
 from codeunlearn.codebook.bottleneck import ConceptBottleneck, find_bottleneck, require_bottleneck
 from codeunlearn.codebook.checks import require_whole
 from codeunlearn.codebook.config import BaseRecord, BottleneckConfig
@@ -37,6 +38,7 @@ def keep_base(model: Any, name: str, revision: str | None = None) -> None:
     bottleneck.config.base = BaseRecord(
         name=name,
         revision=revision,
+        model_type=base_type(model.config.model_type),
         parameters=parameters_digest(model, but=bottleneck),
         source_prefix=getattr(model.config, "source_prefix", None) or "",
         source_suffix=getattr(model.config, "source_suffix", None) or "",
@@ -58,6 +60,12 @@ def is_adapted(model: Any) -> bool:
             "bottleneck.config.base = None to save all of it."
         )
     return True
+
+
+def base_kind(settings: dict[str, Any]) -> Any:
+    """The ``model_type`` of an adapter's base, by what its ``config.json`` says; None where it says nothing."""
+    base = settings.get("base")
+    return base.get("model_type") if isinstance(base, dict) else None  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType]
 
 
 def save_adapter(model: Any, folder: Any) -> None:

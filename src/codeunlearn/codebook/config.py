@@ -37,12 +37,14 @@ class BaseRecord(Shape):
     Attributes:
         name: folder or Hub name of the base.
         revision: of the Hub's; None for its newest.
+        model_type: transformers' name of its kind.
         parameters: digest of its weights, see `identity.parameters_digest`.
         source_prefix: put before every prompt; ``source_suffix`` behind it.
     """
 
     name: Name
     revision: Name | None
+    model_type: Name
     parameters: Digest
     source_prefix: str
     source_suffix: str

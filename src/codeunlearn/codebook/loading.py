@@ -15,7 +15,7 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, PreTrainedTokenizerBase
 from transformers import AutoTokenizer as _AutoTokenizer
 
-from codeunlearn.codebook.adapter import KIND, load_adapter
+from codeunlearn.codebook.adapter import KIND, base_kind, load_adapter
 from codeunlearn.codebook.architectures import base_type, find_architecture
 from codeunlearn.codebook.checks import require_fit, require_numbers, require_settings, require_whole
 from codeunlearn.codebook.generation import generation_of
@@ -49,14 +49,15 @@ def load_model(
 
 
 def saved_type(name: str | Path) -> str | None:
-    """The ``model_type`` of a saved model, of which only ``config.json`` is read.
+    """The ``model_type`` of a saved model, of which only ``config.json`` is read; an adapter's is that of its base.
 
     Raises:
         CodeUnlearnError: there is no such model; its files ask for code.
     """
     name = _found(name, slashes=(1,))
     with _opening(name, f"The model in {name}"):
-        return check_source(name).get(CONFIG, {}).get("model_type")
+        config = check_source(name).get(CONFIG, {})
+        return base_kind(config) if config.get("model_type") == KIND else config.get("model_type")
 
 
 def _load(name: str, dtype: torch.dtype | Literal["auto"], check_ledger: bool) -> Any:
