@@ -27,6 +27,8 @@ from codeunlearn.unlearning.recipes.path import Choice, find_path
 from codeunlearn.unlearning.recipes.path_options import PathOptions
 
 DEPTH = max(S_PRIMES)
+RETAINED = 2000
+"""Sentences without the topic on which a code's price is weighed."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Recommended(PathOptions):
     name: ClassVar[str] = "recommended"
 
     def needs(self) -> Needs:
-        return Needs(retained=True)
+        return Needs(retained=RETAINED)
 
     def search(
         self,
