@@ -94,7 +94,7 @@ def test_sentence_and_token_counts_follow_their_definition_at_every_s_prime() ->
         np.testing.assert_array_equal(counts.tokens_topic[level], np.bincount(fired, minlength=NUM_CODES))
 
 
-def test_paired_table_follows_its_definition_and_covers_every_pair(
+def test_paired_table_follows_its_definition(
     pair_batches: tuple[CodeBatch, list[CodeBatch]],
 ) -> None:
     topic, controls = pair_batches
@@ -108,7 +108,6 @@ def test_paired_table_follows_its_definition_and_covers_every_pair(
         np.testing.assert_array_equal(table.only_topic, sum((t & ~d).sum(0) for d in c))
         np.testing.assert_array_equal(table.only_control, sum((d & ~t).sum(0) for d in c))
         np.testing.assert_array_equal(table.both, sum((t & d).sum(0) for d in c))
-        np.testing.assert_array_equal(sum(table), np.full(NUM_CODES, 18))
 
 
 def test_batched_counts_equal_counts_in_one_pass(pair_batches: tuple[CodeBatch, list[CodeBatch]]) -> None:
