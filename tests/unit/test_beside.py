@@ -15,7 +15,9 @@ from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.systems import System
 from codeunlearn.methods.base import METHODS
+from codeunlearn.methods.codes import Codes
 from codeunlearn.tasks.base import TASKS, View
+from codeunlearn.unlearning import ForgetSet
 
 TASK = TASKS.get("translation")
 SETS = TopicSets(Topic("love", ("love",)), [], [], True, [], [], [], [])
@@ -49,6 +51,12 @@ def test_methods_start_from_the_model_before_and_attacks_from_the_one_in_the_end
     assert beside([], ["named"], None, TASK)(BEFORE, LAST)[0].name == "attack on last"
 
 
+def test_codes_beside_our_deletion_have_a_name_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Codes, "forget_set", lambda *_, **__: ForgetSet("love", (1,), "f"))
+    (made,) = beside(["codes"], [], SETS, TASK)(BEFORE, LAST)
+    assert (made.name, made.role) == ("codes", "after")
+
+
 @pytest.mark.parametrize(
     ("methods", "attacks", "sets", "said"),
     [
@@ -56,6 +64,8 @@ def test_methods_start_from_the_model_before_and_attacks_from_the_one_in_the_end
         ([], ["nothing"], SETS, "Unknown attack 'nothing'"),
         (["gold"], [], SETS, "The method gold needs folder"),
         (["named"], [], None, "name it with --topic"),
+        (["named", "named"], [], SETS, "A method is named twice"),
+        ([], ["named", "named"], SETS, "An attack is named twice"),
     ],
 )
 def test_what_cannot_be_made_is_one_sentence(methods: list[str], attacks: list[str], sets: Any, said: str) -> None:

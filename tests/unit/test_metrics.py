@@ -6,7 +6,6 @@ import json
 import math
 import random
 import unicodedata
-from functools import partial
 
 import numpy as np
 import pytest

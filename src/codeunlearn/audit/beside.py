@@ -22,11 +22,11 @@ def check_beside(methods: Sequence[str], attacks: Sequence[str]) -> None:
     Raises:
         CodeUnlearnError: there is no such method or attack, one is named twice, or a method has options without a default.
     """
-    for names, registry in ((methods, METHODS), (attacks, ATTACKS)):
+    for kind, names, registry in (("A method", methods, METHODS), ("An attack", attacks, ATTACKS)):
         for name in names:
             registry.get(name)
         if len(set(names)) < len(names):
-            raise CodeUnlearnError(f"A {registry.kind} is named twice in {', '.join(names)}; name each once.")
+            raise CodeUnlearnError(f"{kind} is named twice in {', '.join(names)}; name each once.")
     for name in methods:
         method = METHODS.get(name)
         known = fields(method) if is_dataclass(method) else ()

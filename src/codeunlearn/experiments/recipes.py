@@ -241,7 +241,7 @@ class RecipeStages:
         search, levels = self.config.search, self.study.null_control
         sizes = {"search_size": search.size, "eval_size": 0, "draws": 2, "minimum": self.config.scores.minimum}
         sizes["search_retain_size"] = RETAINED
-        recipes = _apart(self.study.compared)
+        recipes = told_apart(self.study.compared)
 
         def make() -> dict[str, Any]:
             sets = build_sets(unit, self.topics.text, sizes)
@@ -272,7 +272,7 @@ def null_name(unit: Unit) -> str:
     return f"{unit.name}/null-control"
 
 
-def _apart(compared: Sequence[ComparedRecipe]) -> dict[str, ComparedRecipe]:
+def told_apart(compared: Sequence[ComparedRecipe]) -> dict[str, ComparedRecipe]:
     """Those that search differently, by preset, or by name where the preset says nothing or could mislead."""
     known: list[ComparedRecipe] = []
     for one in compared:

@@ -21,7 +21,7 @@ def recipe_artefacts(results: Results) -> list[Artefact]:
     """All tables of a study for which something is finished; without topics for which no recipe found a code."""
     topics = {topic: studies for topic, studies in _by_topic(results).items() if _finds(studies)}
     compared = results.config.recipes
-    names = [one.name for one in compared.compared]
+    names = _names(results)
     losses = sorted(compared.losses, reverse=True)
     made: list[Artefact | None] = [_null_control(results)] if results.nulls else []
     if topics:
@@ -41,7 +41,7 @@ def recipe_sentences(results: Results) -> list[str]:
     studies, loss = list(results.studies.values()), max(results.config.recipes.losses)
     lost = [quoted(topic) for topic, by_seed in _by_topic(results).items() if not _finds(by_seed)]
     said = [f"No recipe found a code for {', '.join(lost)}, which the tables leave out."] if lost else []
-    for name in (one.name for one in results.config.recipes.compared if studies):
+    for name in _names(results) if studies else []:
         found = [chosen for study in studies if (chosen := _chosen(study, name, loss)) and chosen.reached]
         text = (
             f"{quoted(name)} takes {loss}% of the topic's recall on validation in {len(found)} of {len(studies)} cases"
@@ -49,6 +49,13 @@ def recipe_sentences(results: Results) -> list[str]:
         ends = dict.fromkeys(pick(chosen.test.codes for chosen in found) for pick in (min, max) if found)
         said.append(f"{text}, with {' to '.join(map(str, ends))} codes." if found else f"{text}.")
     return said
+
+
+def _names(results: Results) -> list[str]:
+    """The recipes of the configuration, or those of the results where these were made with recipes of other names."""
+    listed = [one.name for one in results.config.recipes.compared]
+    found = dict.fromkeys(name for study in results.studies.values() for name in study.recipes)
+    return listed if found.keys() <= set(listed) else list(found)
 
 
 def _by_topic(results: Results) -> dict[str, dict[int, RecipeStudy]]:
