@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pytest
+from typer.testing import CliRunner
 
 from codeunlearn.audit.base import ATTACKS
 from codeunlearn.audit.beside import beside
+from codeunlearn.cli.app import app
 from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
@@ -71,3 +73,9 @@ def test_codes_beside_our_deletion_have_a_name_of_their_own(monkeypatch: pytest.
 def test_what_cannot_be_made_is_one_sentence(methods: list[str], attacks: list[str], sets: Any, said: str) -> None:
     with pytest.raises(CodeUnlearnError, match=said):
         beside(methods, attacks, sets, TASK)
+
+
+def test_the_command_looks_at_names_before_it_reads_text() -> None:
+    given = ["evaluate", "no-model", "--topic", "love", "--data", "no-text.tsv", "--method", "nothing"]
+    done = CliRunner().invoke(app, given)
+    assert "Unknown method 'nothing'" in str(done.exception)

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from codeunlearn.corpus.loading import DataConfig
+from codeunlearn.corpus.topic_sets import TopicSets
+from codeunlearn.corpus.topics import Topic
 from codeunlearn.evaluation.curve import Curve, Point
 from codeunlearn.evaluation.metrics.base import on_answers, standard_metrics
 from codeunlearn.evaluation.metrics.knowledge import EXTRACTION, PROBABILITY, RANK
@@ -23,6 +25,7 @@ from codeunlearn.evaluation.scores import RECALL, Scores
 from codeunlearn.evaluation.scoring import score
 from codeunlearn.evaluation.systems import Role, System
 from codeunlearn.evaluation.test_sets import FORGET, RETAIN, WHOLE, TestSet
+from codeunlearn.experiments import ablations
 from codeunlearn.experiments.ablations import result_name
 from codeunlearn.experiments.answers import UnitAnswers
 from codeunlearn.experiments.config import (
@@ -40,9 +43,10 @@ from codeunlearn.experiments.results import Results
 from codeunlearn.experiments.run import Reproduction
 from codeunlearn.experiments.searches import deletion_name
 from codeunlearn.experiments.stages import Stage, StageStore
+from codeunlearn.experiments.units import units
 from codeunlearn.reporting.labels import MINUS
 from codeunlearn.tasks.base import TASKS, Example, View
-from codeunlearn.unlearning import ForgetSet
+from codeunlearn.unlearning import ForgetSet, TopicSearch
 
 LEVELS = (8, 24, 72)
 TASK = TASKS.get("translation")
@@ -334,6 +338,26 @@ def test_a_variant_for_which_no_code_is_found_is_a_row_without_numbers(tmp_path:
     (table,) = (a for a in make_artefacts(Results.load(config, store)) if a.name == "ablations")
     assert math.isnan(table.records[0]["recall_after"])
     assert table.records[0]["topics_gone"] == 0
+
+
+def test_a_topic_for_which_no_code_is_found_has_no_curve(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Nothing:
+        def search(self, *_: Any, **__: Any) -> TopicSearch:
+            return TopicSearch(ForgetSet("love", (), "f"))
+
+    class Ready:
+        """Models and sentences that are there already."""
+
+        def open(self, _: str) -> tuple[None, None]:
+            return None, None
+
+        def read_sets(self, _: Any) -> TopicSets:
+            return TopicSets(Topic("love", ("love",)), [], [], True, [], [], [], [])
+
+    monkeypatch.setattr(ablations, "make_recipe", lambda _: Nothing())
+    ready: Any = Ready()
+    made: Any = ablations.Ablations(CONFIG, ready, ready)
+    assert made._curve(units(CONFIG)[0], "joint-0", None) is None
 
 
 def test_a_page_names_the_zero_point_that_its_scores_have(tmp_path: Path, store: StageStore) -> None:
