@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from codeunlearn.evaluation.curve import Curve
     from codeunlearn.unlearning import ForgetSet
 
-RETAINED = 2000  # unrelated sentences of the train pool on which the recommended recipe weighs a code's price
 TUNED = 300  # sentences of the validation pool on which a budget is kept
 
 
@@ -73,6 +72,7 @@ def run(
     from codeunlearn.evaluation.test_sets import TestSet
     from codeunlearn.reporting.tables import forget_set_table
     from codeunlearn.unlearning import make_recipe
+    from codeunlearn.unlearning.recipes.base import RETAINED
 
     curve_path = named_after(out, ".curve.json")
     if retain_budget is not None:

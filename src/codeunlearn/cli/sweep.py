@@ -11,8 +11,6 @@ from codeunlearn.cli import options
 from codeunlearn.cli.console import emit_json, output, progress, say
 from codeunlearn.errors import CodeUnlearnError
 
-RETAINED = 2000  # sentences that the recommended recipe weighs its losses on
-
 if TYPE_CHECKING:
     from codeunlearn.evaluation.curve import Curve
 
@@ -70,6 +68,7 @@ def run(
     from codeunlearn.tasks.base import TASKS
     from codeunlearn.tasks.generating import DecodingConfig
     from codeunlearn.unlearning import make_recipe, undeleted
+    from codeunlearn.unlearning.recipes.base import RETAINED
 
     recipe, sizes_asked = make_recipe(preset), _whole_numbers(s_primes)
     if not options.words(topics):

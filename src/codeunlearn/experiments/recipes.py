@@ -24,12 +24,12 @@ from codeunlearn.experiments.config import ReproductionConfig
 from codeunlearn.experiments.models import TASK, Models
 from codeunlearn.experiments.recipes_config import ComparedRecipe
 from codeunlearn.experiments.stages import Stage
-from codeunlearn.experiments.units import RETAINED, TopicStages, Unit, build_sets, units
+from codeunlearn.experiments.units import TopicStages, Unit, build_sets, units
 from codeunlearn.methods.placebo import code_usage, placebos
 from codeunlearn.tasks.base import Example, View
 from codeunlearn.tasks.generating import DecodingConfig
 from codeunlearn.unlearning import ForgetSet
-from codeunlearn.unlearning.recipes.base import Step
+from codeunlearn.unlearning.recipes.base import RETAINED, Step
 from codeunlearn.unlearning.recipes.recommended import beginnings
 
 SHOWN = 6  # examples that are kept

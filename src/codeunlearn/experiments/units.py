@@ -27,8 +27,7 @@ from codeunlearn.experiments.searches import TimedSearch, deletion_name, make_se
 from codeunlearn.experiments.stages import Stage, StageStore
 from codeunlearn.methods.placebo import code_usage, placebos
 from codeunlearn.unlearning import ForgetSet, make_recipe
-
-RETAINED = 2000  # unrelated sentences for recipes that weigh their losses on them
+from codeunlearn.unlearning.recipes.base import RETAINED
 
 
 @dataclass(frozen=True)
