@@ -29,8 +29,8 @@ from codeunlearn.methods.placebo import draw_placebos
 from codeunlearn.tasks.base import Example, View
 from codeunlearn.tasks.generating import DecodingConfig
 from codeunlearn.unlearning import ForgetSet
-from codeunlearn.unlearning.recipes.base import Step
-from codeunlearn.unlearning.recipes.recommended import RETAINED, beginnings
+from codeunlearn.unlearning.recipes.base import RETAINED, Step
+from codeunlearn.unlearning.recipes.recommended import beginnings
 
 SHOWN = 6  # examples that are kept
 

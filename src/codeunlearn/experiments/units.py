@@ -27,7 +27,7 @@ from codeunlearn.experiments.stages import Stage, StageStore
 from codeunlearn.methods.placebo import draw_placebos, stand_in
 from codeunlearn.tasks.base import View
 from codeunlearn.unlearning import ForgetSet, make_recipe
-from codeunlearn.unlearning.recipes.recommended import RETAINED
+from codeunlearn.unlearning.recipes.base import RETAINED
 
 
 @dataclass(frozen=True)

@@ -20,15 +20,13 @@ from codeunlearn.unlearning.evidence.effects import DeletionEffects, near_words
 from codeunlearn.unlearning.evidence.enrichment import EPSILON, enrichment
 from codeunlearn.unlearning.evidence.reading import CodeReader
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet
-from codeunlearn.unlearning.recipes.base import RECIPES, Needs, Step, TopicSearch
+from codeunlearn.unlearning.recipes.base import RECIPES, RETAINED, Needs, Step, TopicSearch
 from codeunlearn.unlearning.recipes.candidates import Material
 from codeunlearn.unlearning.recipes.paired import Paired
 from codeunlearn.unlearning.recipes.path import Choice, find_path
 from codeunlearn.unlearning.recipes.path_options import PathOptions
 
 DEPTH = max(S_PRIMES)
-RETAINED = 2000
-"""Sentences without the topic on which a code's price is weighed."""
 
 
 @dataclass(frozen=True)
