@@ -59,10 +59,7 @@ class ConceptBottleneck(PreTrainedModel):
             self.decoder = nn.Linear(config.code_dim, config.d_model)
         if config.lexical_codes:
             self.offset = nn.Parameter(torch.zeros(config.d_model))
-            kinds = (config.num_codes, config.code_dim, config.lexical_codes, config.deletion_mode)
-            self.codebook: Codebook = PursuitCodebook(*kinds)
-        else:
-            self.codebook = Codebook(config.num_codes, config.code_dim, config.deletion_mode)
+        self.codebook: Codebook = (PursuitCodebook if config.lexical_codes else Codebook)(config)
         self.bypasses: list[None] = []
         self.replacements: list[Tensor | Callable[[Tensor], Tensor]] = []
         self.recorded: list[BottleneckOutput] | None = None

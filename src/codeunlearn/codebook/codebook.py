@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from codeunlearn.codebook.config import BottleneckConfig, DeletionMode
 from codeunlearn.codebook.operator import pursue_codes, select_codes
 from codeunlearn.codebook.selecting.reference import Selection
 from codeunlearn.errors import CodeUnlearnError
-
-DeletionMode = Literal["refill", "drop", "anchor"]
-DELETION_MODES: tuple[DeletionMode, ...] = get_args(DeletionMode)
 
 
 class Codebook(nn.Module):
@@ -25,25 +23,33 @@ class Codebook(nn.Module):
         code_ids: [K] int64 buffer, the id each row was trained under; rows move when a deletion is committed, ids stay.
         ranked: what a token selects once codes are deleted is the rest of its ranked list; otherwise it depends on what
             stands in for them.
-        mode: what happens to a slot whose code is deleted. ``refill`` gives it to the next best surviving code (the
-            paper's description), ``drop`` leaves it empty, ``anchor`` fills it with the mean of the surviving codes.
+        config: the bottleneck's, which says its ``mode``.
     """
 
     ranked: ClassVar[bool] = True
     deleted: Tensor
     code_ids: Tensor
 
-    def __init__(self, num_codes: int, code_dim: int, mode: DeletionMode = "refill") -> None:
+    def __init__(self, config: BottleneckConfig) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(num_codes, code_dim))
-        self.register_buffer("deleted", torch.zeros(num_codes, dtype=torch.bool))
-        self.register_buffer("code_ids", torch.arange(num_codes))
-        self.mode: DeletionMode = mode
+        self.config = config
+        self.weight = nn.Parameter(torch.empty(config.num_codes, config.code_dim))
+        self.register_buffer("deleted", torch.zeros(config.num_codes, dtype=torch.bool))
+        self.register_buffer("code_ids", torch.arange(config.num_codes))
         self.reset_parameters()
 
     @property
     def num_codes(self) -> int:
         return self.weight.shape[0]
+
+    @property
+    def mode(self) -> DeletionMode:
+        """What happens to a slot whose code is deleted.
+
+        ``refill`` gives it to the next best surviving code (the paper's description), ``drop`` leaves it empty, ``anchor``
+        fills it with the mean of the surviving codes.
+        """
+        return self.config.deletion_mode
 
     def reset_parameters(self) -> None:
         """Random unit-scale codes and no deletions; training replaces the codes from data."""
@@ -100,6 +106,7 @@ class Codebook(nn.Module):
         self.weight = nn.Parameter(self.weight[keep].clone(), requires_grad=self.weight.requires_grad)
         self.code_ids = self.code_ids[keep].clone()
         self.deleted = self.deleted[keep].clone()
+        self.config.num_codes = self.num_codes
         return removed
 
 
@@ -108,21 +115,14 @@ class PursuitCodebook(Codebook):
 
     The scores of its selections are coefficients (`selecting/pursuit.py`). A deleted lexical code's slot goes to the most
     similar lexical code that is left, and what follows is chosen for what that one leaves.
-
-    Attributes:
-        lexical_codes: codes with a smaller id are lexical, the others residual.
     """
 
     ranked: ClassVar[bool] = False
 
-    def __init__(self, num_codes: int, code_dim: int, lexical_codes: int, mode: DeletionMode = "refill") -> None:
-        super().__init__(num_codes, code_dim, mode)
-        self.lexical_codes = lexical_codes
-
     @property
     def is_lexical(self) -> Tensor:
-        """[K] bool."""
-        return self.code_ids < self.lexical_codes
+        """[K] bool: codes with an id below ``lexical_codes`` of the configuration; the others are residual."""
+        return self.code_ids < self.config.lexical_codes
 
     def search_without(self, h: Tensor, s: int, hidden: Tensor | None) -> Selection:
         """See the class; arguments and errors as `Codebook.search_without`."""

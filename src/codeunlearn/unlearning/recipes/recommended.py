@@ -23,7 +23,7 @@ from codeunlearn.unlearning.evidence.counting import S_PRIMES, Progress, count_c
 from codeunlearn.unlearning.evidence.effects import DeletionEffects
 from codeunlearn.unlearning.evidence.enrichment import EPSILON, enrichment
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet
-from codeunlearn.unlearning.recipes.base import RECIPES, Needs, TopicSearch, beginnings
+from codeunlearn.unlearning.recipes.base import RECIPES, RETAINED, Needs, TopicSearch, beginnings
 from codeunlearn.unlearning.recipes.candidates import read_codes
 from codeunlearn.unlearning.recipes.paired import Paired
 from codeunlearn.unlearning.recipes.path import Choice, Material, find_path
@@ -40,7 +40,7 @@ class Recommended(PathOptions):
     name: ClassVar[str] = "recommended"
 
     def needs(self) -> Needs:
-        return Needs(retained=True)
+        return Needs(retained=RETAINED)
 
     def search(
         self,

@@ -12,7 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ from codeunlearn.unlearning.evidence.enrichment import EPSILON
 from codeunlearn.unlearning.evidence.held import Probes
 from codeunlearn.unlearning.evidence.statistics import Correction
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet
-from codeunlearn.unlearning.recipes.base import RECIPES, Needs, TopicSearch, beginnings
+from codeunlearn.unlearning.recipes.base import RECIPES, RETAINED, Needs, TopicSearch, beginnings
 from codeunlearn.unlearning.recipes.candidates import Candidates, Reading, find_candidates, read_codes
 from codeunlearn.unlearning.recipes.counted import check_levels
 
@@ -76,7 +76,7 @@ class Rounds:
         check_levels(alpha=self.alpha, fdr=self.fdr)
 
     def needs(self) -> Needs:
-        return Needs(retained=True)
+        return Needs(retained=RETAINED)
 
     def search(
         self,
@@ -98,13 +98,13 @@ class Rounds:
             CodeUnlearnError: there are no unrelated prompts, or no answer holds a word of the topic.
         """
         reading = read_codes(model, tokenizer, sets, depth=require_bottleneck(model).config.top_s, mode=self.mode)
-        holding = _Holding(model, tokenizer, sets, self, seed)
+        holding = _Probing(model, tokenizer, sets, self, seed)
 
         def show(closed: float) -> None:
             if progress is not None:
                 progress(round(100 * min(1.0, max(0.0, closed))), 100)
 
-        found = _find(reading, holding, self, seed, show)
+        found = find_rounds(reading, holding, self, seed=seed, show=show)
         codebook = require_bottleneck(model).codebook
         evidence = tuple(
             _evidence(choice, rank, reading, int(codebook.code_ids[choice.row]), tokenizer)
@@ -131,7 +131,7 @@ class Rounds:
         return TopicSearch(forget_set, steps=beginnings(forget_set, steps), step_name="codes")
 
 
-class _Choice(NamedTuple):
+class Choice(NamedTuple):
     """One code, and its place among the candidates of its round."""
 
     row: int
@@ -140,15 +140,23 @@ class _Choice(NamedTuple):
     tokens: tuple[tuple[int, int], ...]
 
 
-class _Found(NamedTuple):
+class Holding(Protocol):
+    """Says how much of the topic is closed."""
+
+    def closed(self, rows: Sequence[int]) -> float:
+        """With these rows of the codebook deleted."""
+        ...
+
+
+class Found(NamedTuple):
     """The codes in order, the share that they close, and how many codes the first round tested."""
 
-    choices: list[_Choice]
+    choices: list[Choice]
     closed: float
     tested: int
 
 
-class _Holding:
+class _Probing:
     """How much of the topic's words the model still says, between its own probability (0) and the control prompts' (1)."""
 
     def __init__(
@@ -189,9 +197,21 @@ class _Holding:
         return (self.before - left) / (self.before - self.floor) if self.before > self.floor else 1.0
 
 
-def _find(reading: Reading, holding: _Holding, options: Rounds, seed: int, show: Callable[[float], None]) -> _Found:
+def find_rounds(
+    reading: Reading,
+    holding: Holding,
+    options: Rounds,
+    *,
+    seed: int = 0,
+    show: Callable[[float], None] = lambda _: None,
+) -> Found:
+    """The codes to delete and their order.
+
+    Args:
+        show: called after every round with the share that is closed.
+    """
     deleted = np.zeros(reading.topic.num_codes, bool)
-    choices: list[_Choice] = []
+    choices: list[Choice] = []
     best, kept, idle, tested = 0.0, 0, 0, 0
     for _ in range(options.max_rounds):
         candidates = find_candidates(reading, deleted, options, seed)
@@ -209,7 +229,7 @@ def _find(reading: Reading, holding: _Holding, options: Rounds, seed: int, show:
         show(best)
         if best >= options.closed or idle == IDLE:
             break
-    return _Found(choices[:kept], best, tested)
+    return Found(choices[:kept], best, tested)
 
 
 def _rare(reading: Reading, candidates: Candidates, deleted: BoolArray, options: Rounds) -> NDArray[np.int64]:
@@ -220,15 +240,15 @@ def _rare(reading: Reading, candidates: Candidates, deleted: BoolArray, options:
     return np.flatnonzero(share[candidates.rows] <= options.max_retained)
 
 
-def _choices(reading: Reading, found: Candidates, deleted: BoolArray) -> Iterator[_Choice]:
+def _choices(reading: Reading, found: Candidates, deleted: BoolArray) -> Iterator[Choice]:
     firing = reading.topic.firing(deleted, reading.s, reading.mode)
     for place, row in enumerate(found.rows.tolist()):
         tokens = Counter(reading.topic.token_ids[firing.token[firing.row == row]].tolist())
-        yield _Choice(row, found, place, tuple(tokens.most_common(5)))
+        yield Choice(row, found, place, tuple(tokens.most_common(5)))
 
 
 def _evidence(
-    choice: _Choice, rank: int, reading: Reading, code: int, tokenizer: PreTrainedTokenizerBase
+    choice: Choice, rank: int, reading: Reading, code: int, tokenizer: PreTrainedTokenizerBase
 ) -> CodeEvidence:
     found, i = choice.found, choice.place
     f_topic = int(found.topic[i]) / reading.topic.sentences
