@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from accelerate.hooks import AlignDevicesHook, add_hook_to_module
 from torch import Tensor
 from transformers import CONFIG_MAPPING
 
@@ -233,6 +234,23 @@ def test_a_bottleneck_can_be_put_into_the_base_itself(case: Case, tmp_path: Path
     model.save_pretrained(tmp_path)
     assert torch.equal(logits(case, load_model(tmp_path)), logits(case))
     assert model_identity(model) == model_identity(case.model)
+
+
+@torch.no_grad()
+def test_a_base_that_is_spread_over_devices_gets_its_bottleneck_where_its_site_is(once: Case) -> None:
+    """accelerate has hooks around its modules' forwards then."""
+    base = copy.deepcopy(once.base)
+    for module in base.modules():
+        add_hook_to_module(module, AlignDevicesHook("cpu", io_same_device=True))
+    model = attach(base, once.model.config.bottleneck, copy=False)
+    model.bottleneck.load_state_dict(once.model.bottleneck.state_dict())
+    assert torch.equal(logits(once, model), logits(once))
+
+
+def test_layers_keep_the_names_by_which_they_are_known(case: Case) -> None:
+    """As accelerate does, which must not divide a layer."""
+    for name, module in case.base.named_modules():
+        assert type(case.model.get_submodule(name)).__name__.removeprefix("CodeUnlearn") == type(module).__name__
 
 
 def used_codes(case: Case, model: Any = None) -> Tensor:

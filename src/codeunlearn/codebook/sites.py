@@ -194,7 +194,23 @@ def _where(passes: Tensor | None, old: Tensor, new: Tensor) -> Tensor:
 
 
 def _become(module: nn.Module, kind: type[_Following], **rule: Any) -> None:
-    module.__class__ = _following(kind, type(module), tuple(rule.items()))
+    change_class(module, _following(kind, type(module), tuple(rule.items())))
+
+
+def change_class(module: Any, kind: type[nn.Module]) -> None:
+    """Makes a module one of another class, also where accelerate has put a hook around its ``forward``.
+
+    Raises:
+        CodeUnlearnError: something else has replaced its ``forward``, so that the class's would never run.
+    """
+    if "_old_forward" in vars(module):
+        module._old_forward = kind.forward.__get__(module)
+    elif "forward" in vars(module):
+        raise CodeUnlearnError(
+            f"The forward of {type(module).__name__} has been replaced, so that a bottleneck would not run; attach it to the "
+            "model as it was opened."
+        )
+    module.__class__ = kind
 
 
 @cache
