@@ -28,6 +28,7 @@ from codeunlearn.codebook import (
     skip_bottleneck,
 )
 from codeunlearn.codebook.architectures import OWN, architecture_of
+from codeunlearn.codebook.basis import SignedPermutation, change_downstream_basis
 from codeunlearn.unlearning import ForgetSet, commit, forget
 
 SIZES = {"vocab_size": 48, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
@@ -350,6 +351,16 @@ def test_compiled_layers_are_the_layers(entry: Case) -> None:
     torch.compiler.reset()
     compiled = torch.compile(part, backend="eager", fullgraph=True)
     torch.testing.assert_close(compiled(**batch())[0], part(**batch())[0])
+
+
+@pytest.mark.parametrize("where", places("t5"))
+def test_another_basis_behind_either_place_changes_nothing_but_what_skipping_gives(where: str) -> None:
+    case = make("t5", where)
+    model = copy.deepcopy(case.model)
+    change_downstream_basis(model, SignedPermutation.random(16, 0))
+    torch.testing.assert_close(logits(case, model), logits(case), atol=1e-5, rtol=1e-4)
+    with skip_bottleneck(model):
+        assert not torch.allclose(logits(case, model), logits(case, case.base), atol=1e-2)
 
 
 @torch.no_grad()

@@ -96,6 +96,6 @@ def change_downstream_basis(model: Any, basis: SignedPermutation) -> None:
     """
     require_basis(model)
     bottleneck, architecture = require_bottleneck(model), architecture_of(model.config.model_type)
-    layer, _ = architecture.find(model.config, bottleneck.config.site)
+    layer, where = architecture.find(model.config, bottleneck.config.site)
     basis.rewrite_writer(bottleneck.decoder)
-    architecture.change_basis(model, layer, basis)
+    architecture.change_basis(model, layer, where, basis)
