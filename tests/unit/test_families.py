@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from accelerate.hooks import AlignDevicesHook, add_hook_to_module
 from torch import Tensor
 from transformers import CONFIG_MAPPING
 
@@ -27,6 +28,7 @@ from codeunlearn.codebook import (
     skip_bottleneck,
 )
 from codeunlearn.codebook.architectures import OWN, architecture_of
+from codeunlearn.codebook.basis import SignedPermutation, change_downstream_basis
 from codeunlearn.unlearning import ForgetSet, commit, forget
 
 SIZES = {"vocab_size": 48, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
@@ -235,6 +237,23 @@ def test_a_bottleneck_can_be_put_into_the_base_itself(case: Case, tmp_path: Path
     assert model_identity(model) == model_identity(case.model)
 
 
+@torch.no_grad()
+def test_a_base_that_is_spread_over_devices_gets_its_bottleneck_where_its_site_is(once: Case) -> None:
+    """accelerate has hooks around its modules' forwards then."""
+    base = copy.deepcopy(once.base)
+    for module in base.modules():
+        add_hook_to_module(module, AlignDevicesHook("cpu", io_same_device=True))
+    model = attach(base, once.model.config.bottleneck, copy=False)
+    model.bottleneck.load_state_dict(once.model.bottleneck.state_dict())
+    assert torch.equal(logits(once, model), logits(once))
+
+
+def test_layers_keep_the_names_by_which_they_are_known(case: Case) -> None:
+    """As accelerate does, which must not divide a layer."""
+    for name, module in case.base.named_modules():
+        assert type(case.model.get_submodule(name)).__name__.removeprefix("CodeUnlearn") == type(module).__name__
+
+
 def used_codes(case: Case, model: Any = None) -> Tensor:
     inputs = batch()
     with torch.no_grad():
@@ -332,6 +351,16 @@ def test_compiled_layers_are_the_layers(entry: Case) -> None:
     torch.compiler.reset()
     compiled = torch.compile(part, backend="eager", fullgraph=True)
     torch.testing.assert_close(compiled(**batch())[0], part(**batch())[0])
+
+
+@pytest.mark.parametrize("where", places("t5"))
+def test_another_basis_behind_either_place_changes_nothing_but_what_skipping_gives(where: str) -> None:
+    case = make("t5", where)
+    model = copy.deepcopy(case.model)
+    change_downstream_basis(model, SignedPermutation.random(16, 0))
+    torch.testing.assert_close(logits(case, model), logits(case), atol=1e-5, rtol=1e-4)
+    with skip_bottleneck(model):
+        assert not torch.allclose(logits(case, model), logits(case, case.base), atol=1e-2)
 
 
 @torch.no_grad()

@@ -239,7 +239,7 @@ def test_the_bottleneck_is_found_inside_a_wrapper(tiny_model: Any) -> None:
 def test_a_missing_site_is_one_clear_error_that_lists_those_that_exist(
     tiny_base: Any, tiny: Callable[..., Any]
 ) -> None:
-    sites = ", ".join(f"encoder.block.{i}.layer.0" for i in range(3))
+    sites = ", ".join(f"encoder.block.{i}.layer.0, encoder.block.{i}" for i in range(3))
     with pytest.raises(CodeUnlearnError, match=rf"no site 'encoder.block.3.layer.0'; it has {sites}"):
         tiny(site="encoder.block.3.layer.0")
     with pytest.raises(CodeUnlearnError, match=r"no site 'decoder.block.0.layer.0'"):

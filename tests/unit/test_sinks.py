@@ -23,7 +23,9 @@ from transformers import (
 )
 
 from codeunlearn.codebook import attach, bottleneck_for, goes_through, load_model, model_identity, run_to_site
+from codeunlearn.codebook.basis import require_basis
 from codeunlearn.codebook.sinks import Sinks, find_sinks, passing, runs
+from codeunlearn.errors import CodeUnlearnError
 
 PAD, BOS, EOS, TURN = CONTROL = [0, 1, 2, 3]
 SIZES = {"vocab_size": 48, "pad_token_id": PAD, "bos_token_id": BOS, "eos_token_id": EOS}
@@ -240,6 +242,18 @@ def test_threads_that_run_one_model_do_not_mix(llama: Any) -> None:
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(lambda ids: llama(input_ids=ids).logits, inputs * 4))
     assert all(torch.equal(a, b) for a, b in zip(found, expected * 4, strict=True))
+
+
+def test_a_model_whose_layers_are_not_told_is_one_clear_error(llama: Any) -> None:
+    with pytest.raises(CodeUnlearnError, match=r"does not hand its arguments on to its layers, .* control_tokens=\[\]"):
+        llama.model.layers[1](torch.zeros(1, 2, 16))
+
+
+def test_another_basis_is_refused_where_states_pass(llama: Any) -> None:
+    with pytest.raises(
+        CodeUnlearnError, match=r"first token of a causal model passes the bottleneck.* new_basis: false"
+    ):
+        require_basis(llama)
 
 
 def test_control_tokens_are_compared_with_run_by_run() -> None:

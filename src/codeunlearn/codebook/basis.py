@@ -68,11 +68,17 @@ def require_basis(model: Any) -> None:
     """That the layers behind the bottleneck can work in another basis.
 
     Raises:
-        CodeUnlearnError: the bottleneck has no decoder that could write in it, or the model's norms do not allow it.
+        CodeUnlearnError: the bottleneck has no decoder that could write in it, states pass it, or the model's norms do not
+            allow it.
     """
     if not require_bottleneck(model).config.autoencoder:
         raise CodeUnlearnError(
             "Only a decoder can write in a new basis; without the autoencoder give new_basis: false."
+        )
+    if require_bottleneck(model).config.control_tokens:
+        raise CodeUnlearnError(
+            "The first token of a causal model passes the bottleneck, in the basis that it has; give new_basis: false "
+            "(--no-new-basis)."
         )
     kind: str = model.config.model_type
     if not architecture_of(kind).rms_norm:
@@ -95,6 +101,6 @@ def change_downstream_basis(model: Any, basis: SignedPermutation) -> None:
     """
     require_basis(model)
     bottleneck, architecture = require_bottleneck(model), architecture_of(model.config.model_type)
-    layer, _ = architecture.find(model.config, bottleneck.config.site)
+    layer, where = architecture.find(model.config, bottleneck.config.site)
     basis.rewrite_writer(bottleneck.decoder)
-    architecture.change_basis(model, layer, basis)
+    architecture.change_basis(model, layer, where, basis)

@@ -34,7 +34,7 @@ from codeunlearn.codebook.encoding import control_ids
 from codeunlearn.codebook.ledger import require_agreement, require_sound, settle
 from codeunlearn.codebook.probing import require_no_way_round
 from codeunlearn.codebook.sinks import runs
-from codeunlearn.codebook.sites import Residual, pass_sinks
+from codeunlearn.codebook.sites import Residual, change_class, pass_sinks
 from codeunlearn.codebook.untrusted import check_source, check_types, local_folder
 from codeunlearn.errors import CodeUnlearnError
 
@@ -275,7 +275,8 @@ def _copied(base: PreTrainedModel, config: BottleneckConfig) -> Any:
 def _converted(base: Any, config: BottleneckConfig) -> Any:
     """The base under another class, and so is its configuration, which its modules share."""
     bottleneck: Any = ConceptBottleneck(deepcopy(config)).train(base.training)
-    base.config.__class__, base.__class__ = with_bottleneck(base.config.model_type)
+    base.config.__class__, model_class = with_bottleneck(base.config.model_type)
+    change_class(base, model_class)
     base.config.bottleneck = bottleneck.config
     _install(base, bottleneck.to(dtype=base.dtype))
     return base

@@ -119,8 +119,8 @@ class Architecture(ABC):
             given |= {"position_ids": position_ids, "use_cache": False}
         part(**given)
 
-    def change_basis(self, model: Any, layer: int, basis: SignedPermutation) -> None:
-        """Rewrites what reads or writes states behind the site of ``layer``, so that they are in another basis.
+    def change_basis(self, model: Any, layer: int, where: str, basis: SignedPermutation) -> None:
+        """Rewrites what reads or writes states behind a place, so that they are in another basis.
 
         Called where ``rms_norm`` says that it can be done.
         """

@@ -55,7 +55,7 @@ class T5(Architecture):
 
     model_types = ("t5", "mt5")
     auto = AutoModelForSeq2SeqLM
-    places = ("attention",)
+    places = ("attention", "block")
     computes = (
         "d_kv",
         "num_heads",
@@ -69,13 +69,14 @@ class T5(Architecture):
     rms_norm = True
 
     def place(self, layer: int, where: str) -> Output:
-        return Output(f"encoder.block.{layer}.layer.0", element=0)
+        block = f"encoder.block.{layer}"
+        return Output(f"{block}.layer.0" if where == "attention" else block, element=0)
 
-    def change_basis(self, model: Any, layer: int, basis: SignedPermutation) -> None:
+    def change_basis(self, model: Any, layer: int, where: str, basis: SignedPermutation) -> None:
         for index, block in enumerate(model.encoder.block):
             if index > layer:
                 _rewrite_attention(block.layer[0], basis)
-            if index >= layer:
+            if index > layer or (index == layer and where == "attention"):
                 _rewrite_feed_forward(block.layer[1], basis)
         basis.rewrite_norm(model.encoder.final_layer_norm)
         for block in model.decoder.block:
