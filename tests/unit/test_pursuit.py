@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from codeunlearn.codebook import BottleneckConfig
 from codeunlearn.codebook.bottleneck import ConceptBottleneck
-from codeunlearn.codebook.codebook import DELETION_MODES, DeletionMode
+from codeunlearn.codebook.config import DELETION_MODES, DeletionMode
 from codeunlearn.codebook.selecting.pursuit import pursue_reference
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.training.lexical import set_lexical_and_residual
