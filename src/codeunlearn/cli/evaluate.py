@@ -139,7 +139,7 @@ def run(
         comet=comet,
     )
     with progress("Fitting the character model") as show:
-        fluency = fit_fluency(train, wanted, tests[0].words, seed=seed)
+        fluency = fit_fluency(train, wanted, tests[0].words, seed=seed, language=task.languages[1])
         show(1, 1)
     metrics = opened_metrics(chosen, fluency=fluency, device=device)
     own = ["skip", *(["fitted-map"] if sets else [])] if bypass else []
