@@ -60,7 +60,8 @@ def trained(words: Any, data: Path) -> Any:
     )  # fmt: skip
     model, draw = LlamaForCausalLM(config).train(), random.Random(0)
     # The first layer's attention adds nothing, so that no token before the site knows of another.
-    torch.nn.init.zeros_(model.model.layers[0].self_attn.o_proj.weight).requires_grad_(requires_grad=False)
+    seen: Any = model.get_submodule("model.layers.0.self_attn.o_proj").weight
+    torch.nn.init.zeros_(seen).requires_grad_(False)
     pairs = [Example(row["source"], (row["target"],)) for row in load_pairs(str(data)).dataset]  # pyright: ignore[reportArgumentType, reportCallIssue]
     optimizer = torch.optim.AdamW(model.parameters(), 4e-3)
     for _ in range(250):
