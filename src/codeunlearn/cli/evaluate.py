@@ -106,10 +106,10 @@ def run(
             raise CodeUnlearnError(
                 f"{option} says how {other} is done, which is not asked for; give both, or leave {option} out."
             )
+    if topic is None:
+        refuse_without_topic(about, neighbours)
     task = task_of(model)
     wanted = None if topic is None else read_topic(topic, about, task.languages[0])
-    if wanted is None:
-        refuse_without_topic(about, neighbours)
     pools = read_pools(text.config(), "train", "test", task=task)
     train = ParallelText.of(pools["train"])
     sets = None
