@@ -29,7 +29,6 @@ from codeunlearn.files import write_json
 from codeunlearn.record import environment, public_name
 from codeunlearn.tasks.base import Example
 from codeunlearn.unlearning import CodeReader, make_recipe
-from codeunlearn.unlearning.evidence.code_lists import CodeLists
 from codeunlearn.unlearning.evidence.effects import Deletion, DeletionEffects
 
 NAMES = ("captain", "white", "Julien", "poor")
@@ -44,8 +43,7 @@ class Judge:
     """What deletions do to the topic's words, or to all words, of some sentences."""
 
     def __init__(self, model: Any, tokenizer: Any, pairs: list[Example], words: Iterable[str] = ()) -> None:
-        codes = require_bottleneck(model).codebook.num_codes
-        self.lists = CodeLists.read(CodeReader(model, tokenizer, DEPTH, 4096), [pair.prompt for pair in pairs], codes)
+        self.lists = CodeReader(model, tokenizer, DEPTH, 4096).read([pair.prompt for pair in pairs])
         self.effects = DeletionEffects(
             model, tokenizer, self.lists, [pair.answer for pair in pairs], words=tuple(words)
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,11 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def now() -> str:
+    """The time, in ISO form and UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def public_name(name: str) -> str:

@@ -6,9 +6,9 @@ import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ForwardRef, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from pydantic_core import ErrorDetails, PydanticSerializationError, to_json
 
 from codeunlearn.errors import CodeUnlearnError
@@ -40,6 +40,12 @@ class Shape(BaseModel):
     """Base of all shapes: no type is converted into another, numbers are finite, and unknown keys are an error."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def shape_of(cls: type[Any]) -> type[Shape]:
+    """The shape of the fields that a class writes down itself; none may be left out."""
+    fields: dict[str, Any] = {name: ForwardRef(hint) for name, hint in cls.__annotations__.items()}
+    return create_model(cls.__name__, __base__=Shape, __module__=cls.__module__, **fields)
 
 
 def validated(shape: type[_T], content: Any, where: str) -> _T:

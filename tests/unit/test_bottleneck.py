@@ -163,7 +163,7 @@ def test_s_outside_of_k_is_one_clear_error(top_s: int) -> None:
 
 
 def test_an_unknown_deletion_mode_is_one_clear_error() -> None:
-    with pytest.raises(CodeUnlearnError, match="Unknown deletion mode 'erase'; choose one of refill, drop, anchor"):
+    with pytest.raises(CodeUnlearnError, match="deletion_mode is 'erase'; choose one of refill, drop, anchor"):
         make(deletion_mode="erase")
 
 

@@ -17,7 +17,7 @@ SENTENCES = ["a dog runs", "the cat sees a dog", "a cat", "the dog sees the cat"
 
 
 def read(model: Any, tokenizer: Any, depth: int = 64) -> CodeLists:
-    return CodeLists.read(CodeReader(model, tokenizer, depth, 64), SENTENCES, 64)
+    return CodeReader(model, tokenizer, depth, 64).read(SENTENCES)
 
 
 def test_tokens_stand_in_the_order_of_their_sentences(tiny_model: Any, tiny_tokenizer: Any) -> None:

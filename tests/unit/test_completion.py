@@ -229,12 +229,9 @@ def test_a_models_own_frame_is_read_by_all_that_reads_its_prompts(tokenizer: Any
     assert TASK.answer(View(model, tokenizer, "", ""), asked).texts != answers
     for one, other in zip(TASK.forced(own, asked, asked), probable, strict=True):
         assert one.log_probabilities.tolist() == other.log_probabilities.tolist()
-    read = {
-        i: batch.tokens[k][batch.mask[k].bool()].tolist()
-        for members, (batch,) in CodeReader(model, tokenizer, 3).read_with_members([asked])
-        for k, i in enumerate(members)
-    }
-    assert [read[i] for i in range(len(asked))] == encode_prompts(model, tokenizer, asked, frame).ids
+    read = CodeReader(model, tokenizer, 3).read(asked)
+    tokens = [read.token_ids[read.tokens_of(i)].tolist() for i in range(len(asked))]
+    assert tokens == encode_prompts(model, tokenizer, asked, frame).ids
     for prompt, spans in zip(asked, CodeReader(model, tokenizer, 3).spans(asked), strict=True):
         assert "".join(prompt[max(a, 0) : max(b, 0)] for a, b in spans) == prompt
 

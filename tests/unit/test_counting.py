@@ -12,7 +12,7 @@ from transformers import T5Config, T5ForConditionalGeneration
 from codeunlearn.codebook import BottleneckConfig, attach
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.training.tokenizer import train_tokenizer
-from codeunlearn.unlearning import CodeBatch, CodeCounter, CodeCounts, count_codes
+from codeunlearn.unlearning import CodeCounts, CodeLists, count_codes, count_lists
 
 NUM_CODES = 150
 S_PRIMES = (2, 3, 6)
@@ -22,25 +22,25 @@ CONTROL = [sentence.replace("love", "see" if i % 2 else "paint") for i, sentence
 TOKENIZER = train_tokenizer([*TOPIC, *CONTROL], 60)
 
 
-def random_batch(sentences: int, length: int, seed: int) -> CodeBatch:
-    generator = torch.Generator().manual_seed(seed)
-    ids = torch.rand(sentences, length, NUM_CODES, generator=generator).argsort(-1)[..., : S_PRIMES[-1]]
-    lengths = torch.randint(1, length + 1, (sentences, 1), generator=generator)
-    tokens = torch.randint(3, 9, (sentences, length), generator=generator)
-    return CodeBatch(ids, torch.arange(length)[None] < lengths, tokens)
+def random_lists(sentences: int, length: int, seed: int) -> CodeLists:
+    generator = np.random.default_rng(seed)
+    sentence = np.repeat(np.arange(sentences), generator.integers(1, length + 1, sentences))
+    ids = generator.random((len(sentence), NUM_CODES)).argsort(-1)[:, : S_PRIMES[-1]].astype(np.int32)
+    return CodeLists(ids, sentence, generator.integers(3, 9, len(sentence)), sentences, NUM_CODES)
 
 
-def rows(batch: CodeBatch, chosen: list[int]) -> CodeBatch:
-    return CodeBatch(*(tensor[chosen] for tensor in batch))
+def rows(lists: CodeLists, chosen: list[int]) -> CodeLists:
+    parts = [lists.tokens_of(sentence) for sentence in chosen]
+    return CodeLists.joined(
+        [CodeLists(lists.ids[part], lists.sentence[part] * 0, lists.token_ids[part], 1, NUM_CODES) for part in parts]
+    )
 
 
-def presence(batch: CodeBatch, s_prime: int) -> np.ndarray:
-    """[B, K] by definition, one token at a time."""
-    found = np.zeros((len(batch.ids), NUM_CODES), dtype=bool)
-    for i, (ids, mask) in enumerate(zip(batch.ids, batch.mask, strict=True)):
-        for token_codes, real in zip(ids, mask, strict=True):
-            if real:
-                found[i, token_codes[:s_prime].numpy()] = True
+def presence(lists: CodeLists, s_prime: int) -> np.ndarray:
+    """[N, K] by definition, one token at a time."""
+    found = np.zeros((lists.sentences, NUM_CODES), dtype=bool)
+    for sentence, ids in zip(lists.sentence, lists.ids, strict=True):
+        found[sentence, ids[:s_prime]] = True
     return found
 
 
@@ -68,42 +68,37 @@ def assert_same(one: CodeCounts, other: CodeCounts) -> None:
         np.testing.assert_array_equal(column, same)
 
 
-@pytest.fixture
-def pair_batches() -> tuple[CodeBatch, list[CodeBatch]]:
-    return random_batch(9, 5, 0), [random_batch(9, 5, 1), random_batch(9, 5, 2)]
+TOPIC_LISTS, CONTROL_LISTS = random_lists(9, 5, 0), [random_lists(9, 5, 1), random_lists(9, 5, 2)]
 
 
-def count_pairs(topic: CodeBatch, controls: list[CodeBatch]) -> CodeCounter:
-    counter = CodeCounter(NUM_CODES, S_PRIMES)
-    counter.update_pairs(topic, controls)
-    return counter
+def count_pairs(topic: CodeLists = TOPIC_LISTS, controls: list[CodeLists] = CONTROL_LISTS) -> CodeCounts:
+    return count_lists(topic, controls, S_PRIMES)
+
+
+@pytest.fixture(params=[1 << 25, 4 * NUM_CODES], ids=["at once", "in parts"], autouse=True)
+def _entries_at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("codeunlearn.unlearning.evidence.counting.ENTRIES_AT_ONCE", request.param)
 
 
 def test_sentence_and_token_counts_follow_their_definition_at_every_s_prime() -> None:
-    topic, control = random_batch(9, 5, 0), random_batch(7, 4, 1)
-    counter = CodeCounter(NUM_CODES, S_PRIMES)
-    counter.update(topic, "topic")
-    counter.update(control, "control")
-    counts = counter.result()
+    topic, control = random_lists(9, 5, 0), random_lists(7, 4, 1)
+    counts = count_lists(topic, [control], S_PRIMES, paired=False)
     assert (counts.n_topic, counts.n_control, counts.n_pairs) == (9, 7, 0)
-    assert counts.n_topic_tokens == int(topic.mask.sum())
+    assert counts.n_topic_tokens == len(topic.ids)
     for level, s_prime in enumerate(S_PRIMES):
         np.testing.assert_array_equal(counts.sentences_topic[level], presence(topic, s_prime).sum(0))
         np.testing.assert_array_equal(counts.sentences_control[level], presence(control, s_prime).sum(0))
-        fired = topic.ids[topic.mask][:, :s_prime].flatten().numpy()
+        fired = topic.ids[:, :s_prime].ravel()
         np.testing.assert_array_equal(counts.tokens_topic[level], np.bincount(fired, minlength=NUM_CODES))
 
 
-def test_paired_table_follows_its_definition_and_covers_every_pair(
-    pair_batches: tuple[CodeBatch, list[CodeBatch]],
-) -> None:
-    topic, controls = pair_batches
-    counts = count_pairs(topic, controls).result()
+def test_paired_table_follows_its_definition_and_covers_every_pair() -> None:
+    counts = count_pairs()
     assert counts.paired
     assert counts.draws == 2
     for s_prime in S_PRIMES:
-        t = presence(topic, s_prime)
-        c = [presence(control, s_prime) for control in controls]
+        t = presence(TOPIC_LISTS, s_prime)
+        c = [presence(control, s_prime) for control in CONTROL_LISTS]
         table = counts.paired_table(s_prime)
         np.testing.assert_array_equal(table.only_topic, sum((t & ~d).sum(0) for d in c))
         np.testing.assert_array_equal(table.only_control, sum((d & ~t).sum(0) for d in c))
@@ -111,45 +106,18 @@ def test_paired_table_follows_its_definition_and_covers_every_pair(
         np.testing.assert_array_equal(sum(table), np.full(NUM_CODES, 18))
 
 
-def test_batched_counts_equal_counts_in_one_pass(pair_batches: tuple[CodeBatch, list[CodeBatch]]) -> None:
-    topic, controls = pair_batches
-    batched = CodeCounter(NUM_CODES, S_PRIMES)
-    for part in ([4, 0], [8], [1, 2, 3, 5, 6, 7]):
-        batched.update_pairs(rows(topic, part), [rows(control, part) for control in controls])
-    assert_same(batched.result(), count_pairs(topic, controls).result())
-
-
-def test_two_processes_that_share_the_sentences_equal_one(
-    pair_batches: tuple[CodeBatch, list[CodeBatch]],
-) -> None:
-    topic, controls = pair_batches
+def test_processes_that_share_the_sentences_count_what_one_counts() -> None:
     halves = [list(range(0, 9, 2)), list(range(1, 9, 2))]
-    first, second = (count_pairs(rows(topic, h), [rows(c, h) for c in controls]) for h in halves)
-    before = first.result()
-    assert_same((first + second).result(), count_pairs(topic, controls).result())
-    assert_same(first.result(), before)
-
-
-def test_padding_is_counted_nowhere(pair_batches: tuple[CodeBatch, list[CodeBatch]]) -> None:
-    topic, controls = pair_batches
-    junk = random_batch(9, 3, 7)
-    padded = CodeBatch(
-        torch.cat([topic.ids, junk.ids], 1),
-        torch.cat([topic.mask, torch.zeros_like(junk.mask)], 1),
-        torch.cat([topic.tokens, junk.tokens], 1),
-    )
-    assert_same(count_pairs(padded, controls).result(), count_pairs(topic, controls).result())
+    joined = [CodeLists.joined([rows(lists, half) for half in halves]) for lists in (TOPIC_LISTS, *CONTROL_LISTS)]
+    assert_same(count_pairs(joined[0], joined[1:]), count_pairs())
 
 
 def test_top_tokens_are_the_most_frequent_and_account_for_every_firing_token() -> None:
-    topic = random_batch(20, 6, 3)
-    counter = CodeCounter(NUM_CODES, S_PRIMES)
-    counter.update(rows(topic, list(range(11))), "topic")
-    counter.update(rows(topic, list(range(11, 20))), "topic")
-    counts = counter.result(torch.arange(NUM_CODES) + 100, lambda token: f"t{token}")
+    topic = random_lists(20, 6, 3)
+    counts = count_lists(topic, [], S_PRIMES, code_ids=np.arange(NUM_CODES) + 100, name_token=lambda token: f"t{token}")
     for level, s_prime in enumerate(S_PRIMES):
         by_code: dict[int, Counter[str]] = {}
-        for ids, token in zip(topic.ids[topic.mask], topic.tokens[topic.mask], strict=True):
+        for ids, token in zip(topic.ids, topic.token_ids, strict=True):
             for code in ids[:s_prime].tolist():
                 by_code.setdefault(code + 100, Counter())[f"t{int(token)}"] += 1
         everything = counts.top_tokens(s_prime, limit=99)
@@ -159,27 +127,16 @@ def test_top_tokens_are_the_most_frequent_and_account_for_every_firing_token() -
             assert [n for _, n in tokens] == [n for _, n in by_code[code].most_common(2)]
 
 
-def test_a_code_that_fires_at_one_s_prime_fires_at_all_larger_ones(
-    pair_batches: tuple[CodeBatch, list[CodeBatch]],
-) -> None:
-    counts = count_pairs(*pair_batches).result()
+def test_a_code_that_fires_at_one_s_prime_fires_at_all_larger_ones() -> None:
+    counts = count_pairs()
     for array in (counts.sentences_topic, counts.sentences_control, counts.both, counts.tokens_topic):
         assert (np.diff(array, axis=0) >= 0).all()
 
 
 def test_unpaired_counts_refuse_a_paired_table() -> None:
-    counter = CodeCounter(NUM_CODES, S_PRIMES)
-    counter.update(random_batch(3, 4, 0), "topic")
-    counter.update(random_batch(3, 4, 1), "control")
+    counts = count_lists(random_lists(3, 4, 0), [random_lists(3, 4, 1)], S_PRIMES, paired=False)
     with pytest.raises(CodeUnlearnError, match="paired=True"):
-        counter.result().paired_table(2)
-
-
-def test_s_prime_must_be_between_one_and_the_number_of_codes() -> None:
-    with pytest.raises(CodeUnlearnError, match="K = 150"):
-        CodeCounter(NUM_CODES, (8, 151))
-    with pytest.raises(CodeUnlearnError, match="at least 1"):
-        CodeCounter(NUM_CODES, (0, 8))
+        counts.paired_table(2)
 
 
 # The same on a model.
@@ -209,11 +166,10 @@ def test_counts_of_a_model_do_not_depend_on_the_batch_size(model: T5ForCondition
 
 
 def test_counts_of_a_model_equal_a_count_sentence_by_sentence(model: T5ForConditionalGeneration) -> None:
-    counts = count(model)
-    counter = CodeCounter(NUM_CODES, S_PRIMES)
-    for pair in zip(TOPIC, CONTROL, strict=True):
-        batches = []
-        for sentence in pair:
+    lists: list[CodeLists] = []
+    for column in (TOPIC, CONTROL):
+        found: list[CodeLists] = []
+        for sentence in column:
             tokens = TOKENIZER(sentence, return_tensors="pt")["input_ids"]
             with torch.no_grad():
                 state = model.encoder(input_ids=tokens, output_hidden_states=True)
@@ -224,10 +180,11 @@ def test_counts_of_a_model_equal_a_count_sentence_by_sentence(model: T5ForCondit
                     .layer[0]
                     .SelfAttention.compute_bias(tokens.shape[1], tokens.shape[1]),
                 )[0]
-                ids = model.bottleneck.select(state.hidden_states[1] + entering, S_PRIMES[-1]).ids
-            batches.append(CodeBatch(ids, torch.ones_like(tokens), tokens))
-        counter.update_pairs(batches[0], batches[1:])
-    assert_same(counts, counter.result(name_token=TOKENIZER.convert_ids_to_tokens))
+                ids = model.bottleneck.select(state.hidden_states[1] + entering, S_PRIMES[-1]).ids[0].numpy()
+            found.append(CodeLists(ids.astype(np.int32), np.zeros(len(ids), np.int64), tokens[0].numpy(), 1, NUM_CODES))
+        lists.append(CodeLists.joined(found))
+    by_sentence = count_lists(lists[0], lists[1:], S_PRIMES, name_token=TOKENIZER.convert_ids_to_tokens)
+    assert_same(count(model), by_sentence)
 
 
 def test_nothing_behind_the_site_runs(model: T5ForConditionalGeneration) -> None:
@@ -300,8 +257,11 @@ def test_progress_counts_every_sentence(model: T5ForConditionalGeneration) -> No
 def test_inputs_that_cannot_be_counted_are_refused(model: T5ForConditionalGeneration) -> None:
     with pytest.raises(CodeUnlearnError, match="empty"):
         count_codes(model, TOKENIZER, [], [], s_primes=S_PRIMES)
-    with pytest.raises(CodeUnlearnError, match="lower S'"):
-        count_codes(model, TOKENIZER, TOPIC, CONTROL, s_primes=(151,))
+    with pytest.raises(CodeUnlearnError, match="K = 150; lower S'"):
+        count_codes(model, TOKENIZER, TOPIC, CONTROL, s_primes=(8, 151))
+    for s_primes in ((0, 8), ()):
+        with pytest.raises(CodeUnlearnError, match="at least 1"):
+            count_codes(model, TOKENIZER, TOPIC, CONTROL, s_primes=s_primes)
     base = T5ForConditionalGeneration(T5Config(vocab_size=9, d_model=8, d_kv=4, d_ff=8, num_heads=2, num_layers=1))
     with pytest.raises(CodeUnlearnError, match="no bottleneck"):
         count_codes(base, TOKENIZER, TOPIC, CONTROL)

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from codeunlearn.codebook import require_bottleneck
-from codeunlearn.unlearning.evidence.code_lists import CodeLists
 from codeunlearn.unlearning.evidence.effects import Deletion, DeletionEffects
 from codeunlearn.unlearning.evidence.reading import CodeReader
 
@@ -19,7 +18,7 @@ TARGETS = ["un chien court", "le chat voit un chien", "un chat"]
 
 
 def effects(model: Any, tokenizer: Any, **options: Any) -> DeletionEffects:
-    lists = CodeLists.read(CodeReader(model, tokenizer, 64, 64), SOURCES, 64)
+    lists = CodeReader(model, tokenizer, 64, 64).read(SOURCES)
     return DeletionEffects(model, tokenizer, lists, TARGETS, **options)
 
 
@@ -65,6 +64,6 @@ def test_only_the_tokens_of_the_words_count(tiny_model: Any, tiny_tokenizer: Any
 
 
 def test_words_in_disguise_count_too(tiny_model: Any, tiny_tokenizer: Any) -> None:
-    lists = CodeLists.read(CodeReader(tiny_model, tiny_tokenizer, 64, 64), SOURCES, 64)
+    lists = CodeReader(tiny_model, tiny_tokenizer, 64, 64).read(SOURCES)
     targets = ["un ch\u00adien court", "le chat voit un _chien_", "un \uff43\uff48\uff49\uff45\uff4e"]
     assert DeletionEffects(tiny_model, tiny_tokenizer, lists, targets, words=["chien"]).usable() == [0, 1, 2]

@@ -12,13 +12,13 @@ from scipy.stats import chi2_contingency
 
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.unlearning import (
-    CodeBatch,
-    CodeCounter,
     CodeCounts,
+    CodeLists,
     EnrichmentTable,
     Paired,
     Paper,
     chi_squared,
+    count_lists,
     enrichment,
     make_recipe,
 )
@@ -27,7 +27,7 @@ NUM_CODES, S_PRIMES, SENTENCES, LENGTH = 400, (3, 5), 300, 6
 PLANTED = (7, 70, 300)
 
 
-def random_batch(seed: int, planted: tuple[int, ...] = (), share: float = 0.0) -> CodeBatch:
+def random_lists(seed: int, planted: tuple[int, ...] = (), share: float = 0.0) -> CodeLists:
     """Sentences whose tokens fire random codes; a share of them has the planted codes at one token."""
     generator = torch.Generator().manual_seed(seed)
     ids = torch.rand(SENTENCES, LENGTH, NUM_CODES, generator=generator).topk(S_PRIMES[-1]).indices
@@ -35,18 +35,20 @@ def random_batch(seed: int, planted: tuple[int, ...] = (), share: float = 0.0) -
     for slot, code in enumerate(planted):
         clashing = (ids[affected, 2] == code).any(-1)
         ids[affected.nonzero().squeeze(1)[~clashing], 2, slot] = code
-    return CodeBatch(ids, torch.ones(SENTENCES, LENGTH), torch.full((SENTENCES, LENGTH), 5))
+    sentence = np.repeat(np.arange(SENTENCES), LENGTH)
+    return CodeLists(
+        ids.flatten(0, 1).to(torch.int32).numpy(), sentence, np.full(len(sentence), 5), SENTENCES, NUM_CODES
+    )
 
 
-def counts_of(topic: CodeBatch, *controls: CodeBatch) -> CodeCounts:
-    counter = CodeCounter(NUM_CODES, S_PRIMES)
-    counter.update_pairs(topic, controls)
-    return counter.result(torch.arange(NUM_CODES) + 1000, lambda token: f"<{token}>")
+def counts_of(topic: CodeLists, *controls: CodeLists) -> CodeCounts:
+    code_ids = np.arange(NUM_CODES) + 1000
+    return count_lists(topic, controls, S_PRIMES, code_ids=code_ids, name_token=lambda token: f"<{token}>")
 
 
 @pytest.fixture(scope="module")
 def planted_counts() -> CodeCounts:
-    return counts_of(random_batch(0, PLANTED, share=0.3), random_batch(1))
+    return counts_of(random_lists(0, PLANTED, share=0.3), random_lists(1))
 
 
 def row_of(table: EnrichmentTable, code: int) -> int:
@@ -98,7 +100,7 @@ def test_frequencies_and_ratio_are_equations_9_to_11(planted_counts: CodeCounts)
 
 
 def test_several_draws_divide_the_control_frequency_by_all_control_sentences() -> None:
-    topic, control = random_batch(0), random_batch(1)
+    topic, control = random_lists(0), random_lists(1)
     one = enrichment(counts_of(topic, control), 5)
     three = enrichment(counts_of(topic, control, control, control), 5)
     np.testing.assert_array_equal(three.control, 3 * one.control)
@@ -107,7 +109,7 @@ def test_several_draws_divide_the_control_frequency_by_all_control_sentences() -
 
 
 def test_repeating_a_control_adds_no_evidence() -> None:
-    topic, control = random_batch(0), random_batch(1)
+    topic, control = random_lists(0), random_lists(1)
     one = enrichment(counts_of(topic, control), 5)
     three = enrichment(counts_of(topic, control, control, control), 5)
     np.testing.assert_allclose(three.chi2, one.chi2)
@@ -121,12 +123,11 @@ def test_by_token_the_samples_are_tokens(planted_counts: CodeCounts) -> None:
 
 
 def test_the_table_holds_the_codes_that_fired_and_only_those() -> None:
-    counter = CodeCounter(10, (1,))
-    counter.update_pairs(
-        CodeBatch(torch.tensor([[[2], [7]]]), torch.ones(1, 2), torch.ones(1, 2, dtype=torch.int64)),
-        [CodeBatch(torch.tensor([[[4], [7]]]), torch.ones(1, 2), torch.ones(1, 2, dtype=torch.int64))],
+    topic, control = (
+        CodeLists(np.array([[code], [7]], np.int32), np.zeros(2, np.int64), np.ones(2, np.int64), 1, 10)
+        for code in (2, 4)
     )
-    table = enrichment(counter.result(), 1)
+    table = enrichment(count_lists(topic, [control], (1,)), 1)
     assert table.ids.tolist() == [2, 4, 7]
     assert table.topic.tolist() == [1, 0, 1]
     assert table.control.tolist() == [0, 1, 1]
@@ -159,7 +160,7 @@ def test_planted_codes_are_the_strongest_evidence(planted_counts: CodeCounts) ->
 
 
 def test_swapping_topic_and_control_finds_nothing_in_common() -> None:
-    topic, control = random_batch(0, PLANTED, share=0.3), random_batch(1)
+    topic, control = random_lists(0, PLANTED, share=0.3), random_lists(1)
     preset = Paper()
     forward, backward = (preset.table(counts_of(*pair), 5) for pair in ((topic, control), (control, topic)))
     np.testing.assert_allclose(forward.r, -backward.r, atol=1e-12)
@@ -169,7 +170,7 @@ def test_swapping_topic_and_control_finds_nothing_in_common() -> None:
 
 def test_control_against_the_same_control_finds_nothing() -> None:
     preset = Paper(alpha=1.0)
-    table = preset.table(counts_of(random_batch(1), random_batch(1)), 5)
+    table = preset.table(counts_of(random_lists(1), random_lists(1)), 5)
     assert not preset.select(table).any()
 
 
@@ -177,7 +178,7 @@ def test_control_against_another_control_finds_about_as_many_codes_as_announced(
     preset = Paper()
     found, announced = 0, 0.0
     for seed in range(10):
-        table = preset.table(counts_of(random_batch(2 * seed), random_batch(2 * seed + 1)), 5)
+        table = preset.table(counts_of(random_lists(2 * seed), random_lists(2 * seed + 1)), 5)
         found += int(preset.select(table).sum())
         announced += preset.expected_false_positives(table)
     assert announced == pytest.approx(0.025 * 10 * NUM_CODES)
@@ -191,7 +192,7 @@ def test_the_paired_preset_finds_planted_codes_and_hardly_anything_between_contr
     preset = Paired(test=test)
     table = preset.table(planted_counts, 3)
     assert {1000 + code for code in PLANTED} <= set(table.ids[preset.select(table)].tolist())
-    tables = [preset.table(counts_of(random_batch(2 * i), random_batch(2 * i + 1)), 5) for i in range(10)]
+    tables = [preset.table(counts_of(random_lists(2 * i), random_lists(2 * i + 1)), 5) for i in range(10)]
     assert sum(int(preset.select(table).sum()) for table in tables) <= 1
 
 

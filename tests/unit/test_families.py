@@ -1,4 +1,4 @@
-"""Every family of models carries a bottleneck in every place alike: it is attached, runs, is saved, loses codes and forgets them."""
+"""Every family of models carries a bottleneck in every place alike: it is attached, runs, is saved, and loses codes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from accelerate.hooks import AlignDevicesHook, add_hook_to_module
 from torch import Tensor
 from transformers import CONFIG_MAPPING
 
@@ -220,6 +221,38 @@ def test_a_copy_runs_its_own_bottleneck(case: Case, copied: Callable[[Any], Any]
     assert torch.equal(logits(case), before)
 
 
+@torch.no_grad()
+def test_a_bottleneck_can_be_put_into_the_base_itself(case: Case, tmp_path: Path) -> None:
+    base = copy.deepcopy(case.base)
+    weights = {name: parameter.data_ptr() for name, parameter in base.named_parameters()}
+    model = attach(base, case.model.config.bottleneck, copy=False)
+    assert model is base
+    assert type(model) is type(case.model)
+    assert {name: parameter.data_ptr() for name, parameter in model.named_parameters() if name in weights} == weights
+    model.bottleneck.load_state_dict(case.model.bottleneck.state_dict())
+    assert torch.equal(logits(case, model), logits(case))
+    model.save_pretrained(tmp_path)
+    assert torch.equal(logits(case, load_model(tmp_path)), logits(case))
+    assert model_identity(model) == model_identity(case.model)
+
+
+@torch.no_grad()
+def test_a_base_that_is_spread_over_devices_gets_its_bottleneck_where_its_site_is(once: Case) -> None:
+    """accelerate has hooks around its modules' forwards then."""
+    base = copy.deepcopy(once.base)
+    for module in base.modules():
+        add_hook_to_module(module, AlignDevicesHook("cpu", io_same_device=True))
+    model = attach(base, once.model.config.bottleneck, copy=False)
+    model.bottleneck.load_state_dict(once.model.bottleneck.state_dict())
+    assert torch.equal(logits(once, model), logits(once))
+
+
+def test_layers_keep_the_names_by_which_they_are_known(case: Case) -> None:
+    """As accelerate does, which must not divide a layer."""
+    for name, module in case.base.named_modules():
+        assert type(case.model.get_submodule(name)).__name__.removeprefix("CodeUnlearn") == type(module).__name__
+
+
 def used_codes(case: Case, model: Any = None) -> Tensor:
     inputs = batch()
     with torch.no_grad():
@@ -256,7 +289,7 @@ def test_a_text_has_the_same_codes_alone_and_in_a_batch(case: Case) -> None:
 
 def test_a_run_to_the_site_is_the_whole_runs_and_stops_there(case: Case) -> None:
     ran: list[int] = []
-    layers = [m for m in case.model.modules() if isinstance(m, torch.nn.ModuleList) and len(m) == 3][0]
+    layers = next(m for m in case.model.modules() if isinstance(m, torch.nn.ModuleList) and len(m) == 3)
     handles = [
         layer.register_forward_hook(lambda *_, number=number: ran.append(number)) for number, layer in enumerate(layers)
     ]

@@ -63,11 +63,17 @@ def require_basis(model: Any) -> None:
     """That the layers behind the bottleneck can work in another basis.
 
     Raises:
-        CodeUnlearnError: the bottleneck has no decoder that could write in it, or the model's norms do not allow it.
+        CodeUnlearnError: the bottleneck has no decoder that could write in it, states pass it, or the model's norms do not
+            allow it.
     """
     if not require_bottleneck(model).config.autoencoder:
         raise CodeUnlearnError(
             "Only a decoder can write in a new basis; without the autoencoder give new_basis: false."
+        )
+    if require_bottleneck(model).config.control_tokens:
+        raise CodeUnlearnError(
+            "The first token of a causal model passes the bottleneck, in the basis that it has; give new_basis: false "
+            "(--no-new-basis)."
         )
     kind: str = model.config.model_type
     if not architecture_of(kind).rms_norm:

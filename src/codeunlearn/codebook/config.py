@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import field
 from typing import Annotated, Any
 
 from transformers import PretrainedConfig
 
-from codeunlearn.codebook.codebook import DELETION_MODES, DeletionMode
+from codeunlearn.codebook.codebook import DeletionMode
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.validation import Count, Digest, Field, Index, Name, Shape, validated
+from codeunlearn.validation import Count, Digest, Field, Index, Name, Shape, shape_of, validated
 
 _COMMON_KEYS = {"attn_implementation", "experts_implementation", "torch_dtype", *PretrainedConfig().to_dict()}
 Fingerprint = Annotated[str, Field(pattern=r"^(2:)?[0-9a-f]{64}$")]
@@ -30,27 +31,10 @@ class OriginRecord(Shape):
     digest: Digest
 
 
-class _BottleneckShape(Shape):
-    """The types of `BottleneckConfig`'s own settings."""
-
-    d_model: Count
-    num_codes: Count
-    code_dim: Count
-    top_s: int
-    autoencoder: bool
-    site: Name
-    control_tokens: list[Index] | None
-    layer_norm_eps: Annotated[float, Field(gt=0, lt=1)]
-    origin: Fingerprint | None
-    committed: Fingerprint | None
-    origin_record: OriginRecord | None
-    ledger: list[dict[str, Any]] | None
-
-
 class BottleneckConfig(PretrainedConfig):
     """Shape and place of a bottleneck; the defaults are the paper's.
 
-    Args:
+    Attributes:
         d_model: width d of the activations at the site.
         num_codes: K, rows of the codebook.
         code_dim: F, numbers per code.
@@ -66,7 +50,8 @@ class BottleneckConfig(PretrainedConfig):
         committed: fingerprint right after the last commit; while it is the model's, ``origin`` stands for the model.
         origin_record: what else there is to know of that model, see `OriginRecord`.
         ledger: one entry per applied forget set, oldest first, see `ledger.py`.
-        kwargs: transformers' own settings; any other key, as of a newer version, is kept with a warning.
+
+    transformers' own settings are taken too; any other key, as of a newer version, is kept with a warning.
 
     Raises:
         CodeUnlearnError: a setting is of another type than it should be, or no bottleneck can have it.
@@ -75,47 +60,33 @@ class BottleneckConfig(PretrainedConfig):
     model_type = "codeunlearn-bottleneck"
     base_config_key = "bottleneck"
 
-    def __init__(
-        self,
-        d_model: int = 512,
-        num_codes: int = 25_000,
-        code_dim: int = 512,
-        top_s: int = 8,
-        autoencoder: bool = True,
-        site: str = "encoder.block.2.layer.0",
-        control_tokens: list[int] | None = None,
-        deletion_mode: DeletionMode = "refill",
-        layer_norm_eps: float = 1e-5,
-        origin: str | None = None,
-        committed: str | None = None,
-        origin_record: dict[str, Any] | None = None,
-        ledger: list[dict[str, Any]] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        own = {
-            "d_model": d_model,
-            "num_codes": num_codes,
-            "code_dim": code_dim,
-            "top_s": top_s,
-            "autoencoder": autoencoder,
-            "site": site,
-            "control_tokens": control_tokens,
-            "layer_norm_eps": layer_norm_eps,
-            "origin": origin,
-            "committed": committed,
-            "origin_record": origin_record,
-            "ledger": ledger,
-        }
-        validated(_BottleneckShape, own, "The bottleneck's configuration")
-        if not 1 <= top_s <= num_codes:
-            raise CodeUnlearnError(f"S = {top_s} codes per token cannot come from K = {num_codes}; choose 1 <= S <= K.")
-        if not autoencoder and code_dim != d_model:
+    d_model: Count = 512
+    num_codes: Count = 25_000
+    code_dim: Count = 512
+    top_s: int = 8
+    autoencoder: bool = True
+    site: Name = "encoder.block.2.layer.0"
+    control_tokens: list[Index] = field(default_factory=list[int])
+    deletion_mode: DeletionMode = "refill"
+    layer_norm_eps: Annotated[float, Field(gt=0, lt=1)] = 1e-5
+    origin: Fingerprint | None = None
+    committed: Fingerprint | None = None
+    origin_record: dict[str, Any] | None = None
+    ledger: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        self.ledger = list(self.ledger or [])
+        validated(_SHAPE, {name: getattr(self, name) for name in _SHAPE.model_fields}, "The bottleneck's configuration")
+        if self.origin_record is not None:
+            validated(OriginRecord, self.origin_record, "The bottleneck's configuration: origin_record")
+        if not 1 <= self.top_s <= self.num_codes:
             raise CodeUnlearnError(
-                f"Without the autoencoder codes are as wide as activations: F (code_dim) must be {d_model}, not {code_dim}."
+                f"S = {self.top_s} codes per token cannot come from K = {self.num_codes}; choose 1 <= S <= K."
             )
-        if deletion_mode not in DELETION_MODES:
+        if not self.autoencoder and self.code_dim != self.d_model:
             raise CodeUnlearnError(
-                f"Unknown deletion mode {deletion_mode!r}; choose one of {', '.join(DELETION_MODES)}."
+                f"Without the autoencoder codes are as wide as activations: F (code_dim) must be {self.d_model}, not "
+                f"{self.code_dim}."
             )
         if unknown := sorted(key for key in kwargs if key not in _COMMON_KEYS and not key.startswith("_")):
             warnings.warn(
@@ -123,17 +94,7 @@ class BottleneckConfig(PretrainedConfig):
                 "know and leaves alone; the model may come from a newer version.",
                 stacklevel=2,
             )
-        self.d_model = d_model
-        self.num_codes = num_codes
-        self.code_dim = code_dim
-        self.top_s = top_s
-        self.autoencoder = autoencoder
-        self.site = site
-        self.control_tokens: list[int] = list(control_tokens or [])
-        self.deletion_mode: DeletionMode = deletion_mode
-        self.layer_norm_eps = layer_norm_eps
-        self.origin = origin
-        self.committed = committed
-        self.origin_record = origin_record
-        self.ledger: list[dict[str, Any]] = list(ledger or [])
-        super().__init__(**kwargs)
+        super().__post_init__(**kwargs)
+
+
+_SHAPE = shape_of(BottleneckConfig)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ import codeunlearn
 from codeunlearn.codebook.bottleneck import ConceptBottleneck
 from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.record import now
 from codeunlearn.validation import Digest, Field, Index, Shape, validated
 
 BY_HAND = "deleted by hand"
@@ -210,10 +210,8 @@ def settle(bottleneck: ConceptBottleneck) -> None:
 
 def entry_by_hand(ids: Iterable[int]) -> dict[str, Any]:
     """The entry for codes that were masked without a forget set."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return LedgerEntry(
-        topic=BY_HAND, ids=sorted(ids), preset="by hand", version=codeunlearn.__version__, applied=now
-    ).model_dump()
+    version = codeunlearn.__version__
+    return LedgerEntry(topic=BY_HAND, ids=sorted(ids), preset="by hand", version=version, applied=now()).model_dump()
 
 
 def _codes(ids: set[int]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, PreTrainedTokenizerBase
 from transformers import AutoTokenizer as _AutoTokenizer
 
 from codeunlearn.codebook.architectures import base_type, find_architecture
@@ -123,7 +123,7 @@ def load_encoder(name: str | Path) -> Any:
 
 
 def load_tokenizer(name: str | Path) -> PreTrainedTokenizerBase:
-    """The tokenizer saved beside a model.
+    """The tokenizer saved beside a model; a causal model's that has no padding token pads with its end mark, behind a mask.
 
     Raises:
         CodeUnlearnError: there is none, it asks for code, it cannot fill up a batch, or it has tokens that the model has not.
@@ -133,8 +133,8 @@ def load_tokenizer(name: str | Path) -> PreTrainedTokenizerBase:
         settings = check_source(name)
         tokenizer: Any = _AutoTokenizer.from_pretrained(name, **_SAFELY)
         architecture = find_architecture(settings.get(CONFIG, {}).get("model_type"))
-        if tokenizer.pad_token_id is None and architecture is not None and architecture.auto is AutoModelForCausalLM:
-            tokenizer.pad_token = tokenizer.eos_token  # most decoders have none; what is filled up is masked
+        if tokenizer.pad_token_id is None and architecture is not None and architecture.causal:
+            tokenizer.pad_token = tokenizer.eos_token
         require_fit(tokenizer, settings.get(CONFIG, {}), name)
         return tokenizer
 

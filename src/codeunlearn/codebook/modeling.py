@@ -11,6 +11,7 @@ The classes are made from their bases', under names that begin with ``CodeUnlear
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
@@ -19,18 +20,21 @@ from typing import Any, ClassVar, cast
 
 import torch
 from torch import nn
-from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedModel
+from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES  # pyright: ignore[reportPrivateImportUsage]
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils.generic import ModelOutput
 
-from codeunlearn.codebook.architectures import ARCHITECTURES, OWN, architecture_of
+from codeunlearn.codebook.architectures import ARCHITECTURES, OWN, architecture_of, find_architecture
 from codeunlearn.codebook.architectures.base import PREFIX
 from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck, find_bottleneck
 from codeunlearn.codebook.checks import require_settings, require_whole
 from codeunlearn.codebook.config import BottleneckConfig
+from codeunlearn.codebook.encoding import control_ids
 from codeunlearn.codebook.ledger import require_agreement, require_sound, settle
 from codeunlearn.codebook.probing import require_no_way_round
 from codeunlearn.codebook.sinks import runs
-from codeunlearn.codebook.sites import pass_sinks
+from codeunlearn.codebook.sites import Residual, change_class, pass_sinks
 from codeunlearn.codebook.untrusted import check_source, check_types, local_folder
 from codeunlearn.errors import CodeUnlearnError
 
@@ -54,11 +58,7 @@ class _BottleneckModel:
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)  # pyright: ignore[reportCallIssue]
-        architecture = architecture_of(config.model_type)
-        site = architecture.place(*architecture.find(config, config.bottleneck.site))
-        site.install(cast(nn.Module, self), ConceptBottleneck(config.bottleneck))
-        if config.bottleneck.control_tokens:
-            pass_sinks(cast(Any, self).base_model, runs(config.bottleneck.control_tokens))
+        _install(self, ConceptBottleneck(config.bottleneck))
         self.post_init()  # pyright: ignore[reportAttributeAccessIssue]
 
     @classmethod
@@ -167,7 +167,7 @@ def _classes(kind: str, auto: Any) -> tuple[type[Any], type[Any]]:
         config_class = Config
 
         @wraps(base_model.forward)  # transformers asks which arguments it has
-        def forward(self, *args: Any, **kwargs: Any) -> Any:
+        def forward(self, *args: Any, **kwargs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
             return super().forward(*args, **kwargs)
 
     for made, base in ((Config, base_config), (Model, base_model)):
@@ -197,28 +197,39 @@ _OWN = {
 
 
 def bottleneck_for(
-    config: Any, *, layer: int | None = None, where: str | None = None, **shape: Any
+    config: Any,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    *,
+    layer: int | None = None,
+    where: str | None = None,
+    **shape: Any,
 ) -> BottleneckConfig:
     """The bottleneck that fits a model of this configuration.
 
     Args:
+        tokenizer: a causal model's, which knows control tokens that its configuration does not, such as a chat's.
         layer: from 0; the architecture's usual one, which is the paper's where there is such, if absent.
         where: name of the place in the layer; the usual one if absent.
-        shape: other fields of `BottleneckConfig`, which is the paper's where nothing is said. ``control_tokens`` of a causal model
-            are those that its configuration knows; who has its tokenizer gives all of them.
+        shape: other fields of `BottleneckConfig`, which is the paper's where nothing is said.
 
     Raises:
         CodeUnlearnError: the architecture is not supported, or it has no such place.
     """
     architecture = architecture_of(config.model_type)
     place = {"d_model": architecture.width(config), "site": architecture.site(config, layer, where).path}
-    control = {"control_tokens": architecture.control_tokens(config)} if architecture.causal else {}
-    settings: dict[str, Any] = {**place, **control, **shape}
+    settings: dict[str, Any] = {**place, **shape}
+    if architecture.causal and "control_tokens" not in shape:
+        known = set(architecture.control_tokens(config)) | (control_ids(tokenizer) if tokenizer else set())
+        settings["control_tokens"] = sorted(known)
     return BottleneckConfig(**settings)
 
 
-def attach(base: PreTrainedModel, config: BottleneckConfig) -> Any:
-    """A new model with the base's weights (copied) and a freshly initialised bottleneck at ``config.site``.
+def attach(base: PreTrainedModel, config: BottleneckConfig, *, copy: bool = True) -> Any:
+    """A model with the base's weights and a freshly initialised bottleneck at ``config.site``.
+
+    Args:
+        copy: make a new model with weights of its own. Otherwise the base itself becomes the model, for one that is large,
+            quantised, or spread over several devices.
 
     Raises:
         CodeUnlearnError: the architecture is not supported, it already has a bottleneck, the site does not exist,
@@ -230,6 +241,13 @@ def attach(base: PreTrainedModel, config: BottleneckConfig) -> Any:
     architecture.find(base.config, config.site)
     if config.d_model != (width := architecture.width(base.config)):
         raise CodeUnlearnError(f"The bottleneck is {config.d_model} wide and the model {width}; make them equal.")
+    model = _copied(base, config) if copy else _converted(base, config)
+    if not architecture.proven:
+        require_no_way_round(model)
+    return model
+
+
+def _copied(base: PreTrainedModel, config: BottleneckConfig) -> Any:
     config_class, model_class = with_bottleneck(base.config.model_type)
     settings = {k: v for k, v in base.config.to_dict().items() if k not in ("model_type", "architectures")}
     model = model_class(config_class(**settings, bottleneck=deepcopy(config)))
@@ -237,10 +255,27 @@ def attach(base: PreTrainedModel, config: BottleneckConfig) -> Any:
     model.load_state_dict(base.state_dict(), strict=False)
     if base.can_generate():
         model.generation_config = deepcopy(base.generation_config)
-    model.to(dtype=base.dtype, device=base.device).train(base.training)
-    if not architecture.proven:
-        require_no_way_round(model)
-    return model
+    return model.to(dtype=base.dtype, device=base.device).train(base.training)
+
+
+def _converted(base: Any, config: BottleneckConfig) -> Any:
+    """The base under another class, and so is its configuration, which its modules share."""
+    bottleneck: Any = ConceptBottleneck(deepcopy(config)).train(base.training)
+    base.config.__class__, model_class = with_bottleneck(base.config.model_type)
+    change_class(base, model_class)
+    base.config.bottleneck = bottleneck.config
+    _install(base, bottleneck.to(dtype=base.dtype))
+    return base
+
+
+def _install(model: Any, bottleneck: Any) -> None:
+    """Puts the bottleneck at its place, on the device of the module that is there."""
+    config, architecture = bottleneck.config, architecture_of(model.config.model_type)
+    site = architecture.place(*architecture.find(model.config, config.site))
+    near = next(model.get_submodule(site.layer if isinstance(site, Residual) else site.path).parameters())
+    site.install(model, bottleneck.to(near.device))
+    if config.control_tokens:
+        pass_sinks(model.base_model, runs(config.control_tokens))
 
 
 def _share_as(base: nn.Module, model: nn.Module) -> None:
@@ -259,9 +294,17 @@ def __getattr__(name: str) -> Any:
     """The made classes by their names, as imports and pickles ask for them."""
     if name in _OWN:
         return _OWN[name]
-    for architecture in ARCHITECTURES.names() if name.startswith("CodeUnlearn") else ():
-        for kind in ARCHITECTURES.get(architecture).model_types:
-            for made in with_bottleneck(kind):
-                if made.__name__ == name:
-                    return made
+    for kind in _kinds(name.removeprefix("CodeUnlearn")) if name.startswith("CodeUnlearn") else ():
+        for made in with_bottleneck(kind):
+            if made.__name__ == name:
+                return made
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _kinds(base: str) -> Iterator[str]:
+    """Types of models among which one may have a class of this name."""
+    for name in ARCHITECTURES.names():
+        yield from ARCHITECTURES.get(name).model_types
+    for kind, configuration in CONFIG_MAPPING_NAMES.items():
+        if base in (configuration, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(kind)) and find_architecture(kind):
+            yield kind

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from codeunlearn.codebook.sinks import KEY, Runs, find_sinks, passing
+from codeunlearn.errors import CodeUnlearnError
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Output:
         """Puts the bottleneck behind the module."""
         module = model.get_submodule(self.path)
         module.add_module("bottleneck", bottleneck)
-        _become(module, _Giver, element=self.element)
+        _become(module, _Giver, element=self.element, told=_has_control(bottleneck))
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Residual:
             setattr(layer, self.dropout, 0.0)
         branch.add_module("bottleneck", bottleneck)
         _become(branch, _Branch, element=self.element)
-        _become(layer, _Layer)
+        _become(layer, _Layer, told=_has_control(bottleneck))
 
 
 Site = Output | Residual
@@ -99,6 +100,7 @@ class _Following(nn.Module):
     rule: dict[str, Any]
     names: tuple[str, ...]
     element: int | None
+    told: bool
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copies and pickles name the class as it was, for the new one has no place from which to import it."""
@@ -119,7 +121,16 @@ class _Following(nn.Module):
         return {**dict(zip(self.names, args, strict=False)), **kwargs}
 
     def passes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
-        """Which states pass, [batch, length] bool; takes what says so out of ``kwargs``."""
+        """Which states pass, [batch, length] bool; takes what says so out of ``kwargs``.
+
+        Raises:
+            CodeUnlearnError: the layer should be told, and is not.
+        """
+        if self.told and KEY not in kwargs:
+            raise CodeUnlearnError(
+                "The model does not hand its arguments on to its layers, which must know the first token; attach the bottleneck "
+                "with control_tokens=[], as an architecture that is not causal does."
+            )
         sinks = kwargs.pop(KEY, None)
         return None if sinks is None else passing(sinks, self.named(args, kwargs).get("attention_mask"))
 
@@ -132,7 +143,10 @@ class _Reader(_Following):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         flash = "flash" in str(self.config._attn_implementation)
-        kwargs[KEY] = find_sinks(self.control, self.named(args, kwargs), flash=flash)
+        causal = getattr(self.config, "is_causal", True) and not getattr(
+            self.config, "use_bidirectional_attention", False
+        )
+        kwargs[KEY] = find_sinks(self.control, self.named(args, kwargs), flash=flash) if causal else None
         return super().forward(*args, **kwargs)  # pyright: ignore[reportAttributeAccessIssue]
 
 
@@ -171,12 +185,32 @@ class _Branch(_Following):
         return output if new is state else self.with_state(output, _where(_here.passes, added, new - stream))
 
 
+def _has_control(bottleneck: Any) -> bool:
+    return bool(bottleneck.config.control_tokens)
+
+
 def _where(passes: Tensor | None, old: Tensor, new: Tensor) -> Tensor:
     return new if passes is None or new is old else torch.where(passes.to(old.device)[..., None], old, new)
 
 
 def _become(module: nn.Module, kind: type[_Following], **rule: Any) -> None:
-    module.__class__ = _following(kind, type(module), tuple(rule.items()))
+    change_class(module, _following(kind, type(module), tuple(rule.items())))
+
+
+def change_class(module: Any, kind: type[nn.Module]) -> None:
+    """Makes a module one of another class, also where accelerate has put a hook around its ``forward``.
+
+    Raises:
+        CodeUnlearnError: something else has replaced its ``forward``, so that the class's would never run.
+    """
+    if "_old_forward" in vars(module):
+        module._old_forward = kind.forward.__get__(module)
+    elif "forward" in vars(module):
+        raise CodeUnlearnError(
+            f"The forward of {type(module).__name__} has been replaced, so that a bottleneck would not run; attach it to the "
+            "model as it was opened."
+        )
+    module.__class__ = kind
 
 
 @cache

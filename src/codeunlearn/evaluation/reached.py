@@ -34,7 +34,7 @@ class Reached:
         self._codes: CodeLists | None = None
         if self.prompts and not bottleneck.codebook.deleted.any():
             reader = CodeReader(view.model, view.tokenizer, bottleneck.config.top_s)
-            self._codes = CodeLists.read(reader, self.prompts, bottleneck.codebook.num_codes)
+            self._codes = reader.read(self.prompts)
 
     def after(
         self,

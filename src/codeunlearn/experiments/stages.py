@@ -12,14 +12,13 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from codeunlearn.device import processes
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import as_json, inside, is_file_name, write_json
-from codeunlearn.record import environment
+from codeunlearn.record import environment, now
 from codeunlearn.validation import read_state
 
 CHANGED = "changed"
@@ -220,7 +219,7 @@ class StageStore:
             "result": result,
             "sha256": digest(result),
             "seconds": round(time.perf_counter() - began, 1),
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "made": now(),
             "environment": environment(),
         }
         write_json(self.path(stage.name), record)

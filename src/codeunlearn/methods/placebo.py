@@ -22,7 +22,6 @@ from codeunlearn.methods.base import METHODS
 from codeunlearn.methods.codes import Codes
 from codeunlearn.tasks.base import Task
 from codeunlearn.unlearning import CodeReader, ForgetSet
-from codeunlearn.unlearning.evidence.code_lists import CodeLists
 
 PRESET = "placebo"
 CANDIDATES = 20
@@ -34,9 +33,8 @@ def code_usage(
 ) -> NDArray[np.int64]:
     """[K] tokens of these sentences that select each row of the codebook, as if nothing were deleted."""
     bottleneck = require_bottleneck(model)
-    codes = bottleneck.codebook.num_codes
-    lists = CodeLists.read(CodeReader(model, tokenizer, bottleneck.config.top_s, batch_tokens), sentences, codes)
-    return np.bincount(lists.ids.ravel(), minlength=codes)
+    lists = CodeReader(model, tokenizer, bottleneck.config.top_s, batch_tokens).read(sentences)
+    return np.bincount(lists.ids.ravel(), minlength=lists.num_codes)
 
 
 def placebos(

@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook.bottleneck import ConceptBottleneck, require_bottleneck
 from codeunlearn.codebook.encoding import encode, pad_id, padded_with_mask
-from codeunlearn.codebook.probing import run_to_site
+from codeunlearn.codebook.probing import goes_through, run_to_site
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.batches import LENGTH_STEP, by_length
 from codeunlearn.validation import Count, NotNegative, Seed
@@ -98,14 +98,15 @@ def _sample_activations(
 
 
 def _activations(model: Any, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], budget: int) -> list[Tensor]:
-    """[tokens, d] of each text."""
+    """[tokens, d] of those tokens of each text that go through the bottleneck."""
     rows = encode(tokenizer, texts, max_tokens=128).ids
     found = [torch.empty(0)] * len(rows)
     for places in by_length([len(row) for row in rows], budget, step=LENGTH_STEP):
         ids, mask = padded_with_mask([rows[i] for i in places], pad_id(tokenizer), LENGTH_STEP)
-        states = run_to_site(model, ids.to(model.device), mask.to(model.device)).float()
-        for place, state in zip(places, states, strict=True):
-            found[place] = state[: len(rows[place])]
+        ids, mask = ids.to(model.device), mask.to(model.device)
+        states, through = run_to_site(model, ids, mask).float(), goes_through(model, ids, mask)
+        for place, state, kept in zip(places, states, through, strict=True):
+            found[place] = state[kept]
     return found
 
 

@@ -1,10 +1,11 @@
 """Counting, enrichment, selection and deletion: from a topic's sentences to a model that has forgotten it."""
 
 from codeunlearn.unlearning.deletion import commit, forget, forgetting, restore, set_deletion_mode, undeleted
-from codeunlearn.unlearning.evidence.counting import S_PRIMES, CodeCounter, count_codes
+from codeunlearn.unlearning.evidence.code_lists import CodeLists
+from codeunlearn.unlearning.evidence.counting import S_PRIMES, count_codes, count_lists
 from codeunlearn.unlearning.evidence.counts import CodeCounts, PairedTable, TokenCounts
 from codeunlearn.unlearning.evidence.enrichment import EPSILON, EnrichmentTable, chi_squared, enrichment
-from codeunlearn.unlearning.evidence.reading import CodeBatch, CodeReader
+from codeunlearn.unlearning.evidence.reading import CodeReader
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet, ForgetUnion, union
 from codeunlearn.unlearning.recipes.base import RECIPES, Needs, Recipe, Step, TopicSearch, find_codes, make_recipe
 from codeunlearn.unlearning.recipes.paired import Paired
@@ -17,10 +18,9 @@ __all__ = [
     "RECIPES",
     "S_PRIMES",
     "Choice",
-    "CodeBatch",
-    "CodeCounter",
     "CodeCounts",
     "CodeEvidence",
+    "CodeLists",
     "CodeReader",
     "DeletionPath",
     "EnrichmentTable",
@@ -38,6 +38,7 @@ __all__ = [
     "chi_squared",
     "commit",
     "count_codes",
+    "count_lists",
     "enrichment",
     "find_codes",
     "find_path",

@@ -14,7 +14,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 from torch import nn
 
@@ -30,6 +29,7 @@ from codeunlearn.codebook import (
 from codeunlearn.codebook.ledger import LedgerEntry, claimed, commits_digest, entry_by_hand, masked_by_hand
 from codeunlearn.codebook.wrappers import has_adapters
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.record import now
 from codeunlearn.unlearning.forget_set import ForgetSet, ForgetUnion, flatten
 from codeunlearn.unlearning.views import (
     LOCK,
@@ -245,20 +245,13 @@ def _require_fit(bottleneck: ConceptBottleneck, forget_set: ForgetSet, identity:
 
 
 def _entry(forget_set: ForgetSet) -> Entry:
-    return LedgerEntry(
-        topic=forget_set.topic,
-        ids=list(forget_set.ids),
-        forms=list(forget_set.forms),
-        preset=forget_set.preset,
-        preset_options=dict(forget_set.preset_options),
-        s_prime=forget_set.s_prime,
-        seed=forget_set.seed,
-        fingerprint=forget_set.fingerprint,
-        digest=forget_set.digest,
-        created=forget_set.created,
-        version=forget_set.version,
-        applied=datetime.now(UTC).isoformat(timespec="seconds"),
-    ).model_dump()
+    same = {name: getattr(forget_set, name) for name in LedgerEntry.model_fields if hasattr(forget_set, name)}
+    same |= {
+        "ids": list(forget_set.ids),
+        "forms": list(forget_set.forms),
+        "preset_options": dict(forget_set.preset_options),
+    }
+    return LedgerEntry(**same, applied=now()).model_dump()
 
 
 def _entries_of(ledger: list[Entry], topic: str | ForgetSet) -> list[Entry]:

@@ -1,7 +1,7 @@
 """The architectures that can carry a bottleneck: one class a family, and others from other packages.
 
-Add a family: subclass `Architecture` or one of its kinds, register it under a name, and list it here (in this package) or name its
-module as an entry point of the group ``codeunlearn`` (in another).
+Add a family: subclass `Architecture` or one of its kinds, register it under a name, and list it here (in this package) or
+name its module as an entry point of the group ``codeunlearn`` (in another).
 """
 
 from codeunlearn.codebook.architectures.base import ARCHITECTURES, Architecture, Settings, base_type

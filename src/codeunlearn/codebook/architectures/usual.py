@@ -22,14 +22,12 @@ def usual(kind: str) -> type[Decoder] | None:
     Names say nothing of what a layer computes, so that each such model is tried when a bottleneck is attached.
     """
     auto: Any = AutoModelForCausalLM
-    config = CONFIG_MAPPING[kind] if kind in CONFIG_MAPPING else None
-    if config is None or config not in auto._model_mapping:
-        return None
     try:
+        config = CONFIG_MAPPING[kind]
         with torch.device("meta"):
             model = auto._model_mapping[config](config())
         layer = model.get_submodule("model.layers.0")
-    except Exception:  # the defaults make no model, or it has other layers
+    except Exception:  # no causal model has this type, its defaults make none, or it has other layers
         return None
     reader = inspect.signature(model.get_submodule("model").forward).parameters.values()
     parts = [name for name, _ in layer.named_children()]

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from codeunlearn.codebook import DeletionMode, evaluating
+from codeunlearn.codebook import DeletionMode
 from codeunlearn.unlearning.evidence.counts import IntArray
-from codeunlearn.unlearning.evidence.reading import CodeReader
 
 BoolArray = NDArray[np.bool_]
-Progress = Callable[[int, int], None]
 
 
 class Firing(NamedTuple):
@@ -49,28 +46,15 @@ class CodeLists:
     num_codes: int
 
     @classmethod
-    def read(
-        cls, reader: CodeReader, sentences: Sequence[str], num_codes: int, progress: Progress | None = None
-    ) -> CodeLists:
-        """One pass over the sentences up to the site, or a look-up where the reader knows them."""
-        ids: list[NDArray[np.int32]] = []
-        members_of: list[IntArray] = []
-        token_ids: list[IntArray] = []
-        done = 0
-        model = reader.model
-        with evaluating(model), torch.no_grad(), torch.autocast(model.device.type, enabled=False):
-            for members, (batch,) in reader.read_with_members([sentences]):
-                mask = batch.mask.bool().cpu()
-                ids.append(batch.ids.cpu()[mask].numpy().astype(np.int32))
-                token_ids.append(batch.tokens.cpu()[mask].numpy())
-                members_of.append(np.repeat(np.array(members), mask.sum(1).numpy()))
-                done += len(members)
-                if progress is not None:
-                    progress(done, len(sentences))
-        sentence = np.concatenate(members_of)
-        order = np.argsort(sentence, kind="stable")
+    def joined(cls, parts: Sequence[CodeLists]) -> CodeLists:
+        """The sentences of several lists, one after the other."""
+        starts = np.cumsum([0, *(part.sentences for part in parts)])
         return cls(
-            np.concatenate(ids)[order], sentence[order], np.concatenate(token_ids)[order], len(sentences), num_codes
+            np.concatenate([part.ids for part in parts]),
+            np.concatenate([part.sentence + start for part, start in zip(parts, starts, strict=False)]),
+            np.concatenate([part.token_ids for part in parts]),
+            int(starts[-1]),
+            parts[0].num_codes,
         )
 
     def tokens_of(self, sentence: int) -> slice:

@@ -1,165 +1,110 @@
-"""How often every code fires on a topic's sentences and on their controls, for all S' at once (eqs. 9, 10).
-
-The S' lists of one token are nested, so a code's best rank within a sentence decides its presence for every
-S'. Counts are whole numbers and counters add up: batches, or processes that each read a share of the
-sentences, give the counts of one pass.
-"""
+"""How often every code fires on a topic's sentences and on their controls, for all S' at once (eqs. 9, 10)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, cast
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any, cast
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from codeunlearn.codebook import evaluating, require_bottleneck
+from codeunlearn.codebook import require_bottleneck
 from codeunlearn.device import join_processes
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.extras import needs
+from codeunlearn.unlearning.evidence.code_lists import CodeLists
 from codeunlearn.unlearning.evidence.counts import CodeCounts, IntArray, TokenCounts
-from codeunlearn.unlearning.evidence.reading import CodeBatch, CodeReader
+from codeunlearn.unlearning.evidence.reading import CodeReader
 
 S_PRIMES = (8, 24, 40, 56, 72, 88, 104)
-Group = Literal["topic", "control"]
+ENTRIES_AT_ONCE = 1 << 25  # sentences times codes
 Progress = Callable[[int, int], None]
 """Called with the number of sentences read so far and of all sentences."""
 
 
-class CodeCounter:
-    """Streams batches and keeps the counts of every code at every S'; `result` freezes them.
+def count_lists(
+    topic: CodeLists,
+    controls: Sequence[CodeLists],
+    s_primes: Sequence[int],
+    *,
+    paired: bool = True,
+    code_ids: IntArray | None = None,
+    name_token: Callable[[int], str] = str,
+) -> CodeCounts:
+    """The counts of what was read.
+
+    The S' lists of one token are nested, so the best rank of a code within a sentence decides its presence for every S'.
 
     Args:
-        num_codes: rows of the codebook.
-        s_primes: the values of S' to count for.
+        topic: codes of the topic's sentences, at least as many per token as the largest S'.
+        controls: of its controls, one for each draw.
+        s_primes: the values of S' to count for, ascending.
+        paired: sentence i of every draw is the control of topic sentence i.
+        code_ids: [K] id of each row, as in `Codebook.code_ids`; the rows themselves when absent.
+        name_token: text of a token id.
     """
-
-    def __init__(self, num_codes: int, s_primes: Sequence[int] = S_PRIMES) -> None:
-        self.num_codes = num_codes
-        self.s_primes = tuple(sorted(set(s_primes)))
-        if not self.s_primes or self.s_primes[0] < 1:
-            raise CodeUnlearnError(f"S' must be at least 1; got {list(s_primes)}.")
-        if self.s_primes[-1] > num_codes:
-            raise CodeUnlearnError(
-                f"S' = {self.s_primes[-1]} codes per token cannot come from K = {num_codes}; lower S'."
-            )
-        ranks = torch.arange(self.s_primes[-1])
-        # The level of a rank is the index of the smallest S' whose list it is in.
-        self._level_of_rank = torch.bucketize(ranks, torch.tensor(self.s_primes), right=True)
-        shape = (len(self.s_primes), num_codes)
-        names = ("sentences_topic", "sentences_control", "both", "tokens_topic", "tokens_control")
-        self._counts = {name: torch.zeros(shape, dtype=torch.int64) for name in names}
-        self._totals: dict[str, int] = dict.fromkeys(
-            ("n_topic", "n_control", "n_pairs", "n_topic_tokens", "n_control_tokens"), 0
-        )
-        self._fired = _KeyCounts()
-
-    def update(self, batch: CodeBatch, group: Group) -> None:
-        """Adds sentences that stand alone: the paired table gains nothing."""
-        self._add(batch, group)
-
-    def update_pairs(self, topic: CodeBatch, controls: Sequence[CodeBatch]) -> None:
-        """Adds topic sentences together with their controls.
-
-        Args:
-            topic: B topic sentences.
-            controls: one batch per draw of the controls; its sentence i is the control of topic sentence i.
-        """
-        first = self._add(topic, "topic")
-        for control in controls:
-            if len(control.ids) != len(topic.ids):
-                raise ValueError(f"{len(topic.ids)} topic sentences cannot be paired with {len(control.ids)} controls")
-            later = torch.maximum(first, self._add(control, "control"))
-            self._counts["both"] += self._sentences(later)
-            self._totals["n_pairs"] += len(topic.ids)
-
-    def __add__(self, other: CodeCounter) -> CodeCounter:
-        """The counter that has seen what both have seen."""
-        total = CodeCounter(self.num_codes, self.s_primes)
-        for part in (self, other):
-            if (part.num_codes, part.s_primes) != (self.num_codes, self.s_primes):
-                raise ValueError("only counters of the same codebook and the same S' add up")
-            for name, counts in part._counts.items():
-                total._counts[name] += counts
-            for name, number in part._totals.items():
-                total._totals[name] += number
-            total._fired.add(part._fired.keys, part._fired.counts)
-        return total
-
-    def result(self, code_ids: Tensor | None = None, name_token: Callable[[int], str] = str) -> CodeCounts:
-        """The counts so far.
-
-        Args:
-            code_ids: [K] id of each row, as in `Codebook.code_ids`; the rows themselves when absent.
-            name_token: text of a token id.
-        """
-        per_token = len(self.s_primes) * self.num_codes
-        token_ids, rest = self._fired.keys // per_token, self._fired.keys % per_token
-        fired = TokenCounts(
-            level=rest // self.num_codes,
-            row=rest % self.num_codes,
-            token=token_ids,
-            number=self._fired.counts,
-        )
-        arrays: dict[str, Any] = {name: counts.clone().numpy() for name, counts in self._counts.items()}
-        totals: dict[str, Any] = dict(self._totals)
-        return CodeCounts(
-            s_primes=self.s_primes,
-            code_ids=(torch.arange(self.num_codes) if code_ids is None else code_ids.cpu().clone()).numpy(),
-            **arrays,
-            **totals,
-            fired=fired,
-            token_names={token: name_token(token) for token in np.unique(token_ids).tolist()},
-        )
-
-    def _add(self, batch: CodeBatch, group: Group) -> Tensor:
-        mask = batch.mask.bool()
-        level = self._level_of_rank.to(batch.ids.device)
-        # [real tokens, S']: one key per (level, code); a code occurs at most once per token.
-        keys = level * self.num_codes + batch.ids[mask]
-        self._counts[f"tokens_{group}"] += self._histogram(keys.flatten())
-        self._totals[f"n_{group}"] += len(mask)
-        self._totals[f"n_{group}_tokens"] += len(keys)
-        if group == "topic":
-            tokens = batch.tokens[mask][:, None] * (len(self.s_primes) * self.num_codes)
-            self._fired.add(*np.unique((tokens + keys).cpu().numpy(), return_counts=True))
-        first = self._first_level(batch.ids, mask, level)
-        self._counts[f"sentences_{group}"] += self._sentences(first)
-        return first
-
-    def _first_level(self, ids: Tensor, mask: Tensor, level: Tensor) -> Tensor:
-        """[B, K] int8: the lowest level that has each code in each sentence; ``len(s_primes)`` if none."""
-        never = len(self.s_primes)
-        levels = torch.where(mask[..., None], level, never).to(torch.int8)
-        first = torch.full((len(ids), self.num_codes), never, dtype=torch.int8, device=ids.device)
-        return first.scatter_reduce_(1, ids.flatten(1), levels.flatten(1), "amin")
-
-    def _sentences(self, first: Tensor) -> Tensor:
-        """[P, K]: in how many sentences each code is present at each S'."""
-        sentence, code = (first < len(self.s_primes)).nonzero(as_tuple=True)
-        return self._histogram(first[sentence, code].long() * self.num_codes + code)
-
-    def _histogram(self, keys: Tensor) -> Tensor:
-        """[P, K] from (level, code) keys: occurrences at a level or below it."""
-        shape = (len(self.s_primes), self.num_codes)
-        return torch.bincount(keys, minlength=shape[0] * shape[1]).view(shape).cumsum(0).cpu()
+    none = np.zeros((len(s_primes), topic.num_codes), np.int64)
+    fired = _fired(topic, s_primes)
+    return CodeCounts(
+        s_primes=tuple(s_primes),
+        code_ids=np.arange(topic.num_codes) if code_ids is None else code_ids,
+        sentences_topic=_sentences([topic], s_primes),
+        sentences_control=sum((_sentences([one], s_primes) for one in controls), none),
+        both=sum((_sentences([topic, one], s_primes) for one in controls), none) if paired else none,
+        tokens_topic=_tokens(topic, s_primes),
+        tokens_control=sum((_tokens(one, s_primes) for one in controls), none),
+        n_topic=topic.sentences,
+        n_control=sum(one.sentences for one in controls),
+        n_pairs=len(controls) * topic.sentences if paired else 0,
+        n_topic_tokens=len(topic.ids),
+        n_control_tokens=sum(len(one.ids) for one in controls),
+        fired=fired,
+        token_names={token: name_token(token) for token in np.unique(fired.token).tolist()},
+    )
 
 
-class _KeyCounts:
-    """How often each of many sparse int64 keys occurred; memory grows with the distinct keys only."""
+def _sentences(columns: Sequence[CodeLists], s_primes: Sequence[int]) -> IntArray:
+    """[P, K]: at how many places every column's sentence has each code, at each S'."""
+    codes, never = columns[0].num_codes, len(s_primes)
+    total = np.zeros((never, codes), np.int64)
+    at_once = max(1, ENTRIES_AT_ONCE // codes)
+    for start in range(0, columns[0].sentences, at_once):
+        first = np.maximum.reduce([_first_levels(one, start, start + at_once, s_primes) for one in columns])
+        sentence, code = (first < never).nonzero()
+        keys = first[sentence, code].astype(np.int64) * codes + code
+        total += np.bincount(keys, minlength=never * codes).reshape(never, codes)
+    return total.cumsum(0)
 
-    def __init__(self) -> None:
-        self.keys: IntArray = np.empty(0, np.int64)
-        self.counts: IntArray = np.empty(0, np.int64)
 
-    def add(self, keys: IntArray, counts: IntArray) -> None:
-        """Adds distinct keys and how often each occurred."""
-        merged, position = np.unique(np.concatenate([self.keys, keys]), return_inverse=True)
-        totals = np.zeros_like(merged)
-        np.add.at(totals, position, np.concatenate([self.counts, counts]))
-        self.keys, self.counts = merged, totals
+def _first_levels(lists: CodeLists, start: int, end: int, s_primes: Sequence[int]) -> NDArray[np.int8]:
+    """[B, K] of some sentences: the index of the smallest S' at which each code is present, P if it never is."""
+    places = slice(*np.searchsorted(lists.sentence, (start, end)))
+    sentence, ids = lists.sentence[places, None] - start, lists.ids[places]
+    first = np.full((min(end, lists.sentences) - start, lists.num_codes), len(s_primes), np.int8)
+    for level in reversed(range(len(s_primes))):
+        first[sentence, ids[:, : s_primes[level]]] = level
+    return first
+
+
+def _tokens(lists: CodeLists, s_primes: Sequence[int]) -> IntArray:
+    """[P, K]: for how many tokens each code is among the top S'."""
+    new = [np.bincount(ids.ravel(), minlength=lists.num_codes) for ids in _new_at(lists, s_primes)]
+    return np.cumsum(new, axis=0)
+
+
+def _fired(lists: CodeLists, s_primes: Sequence[int]) -> TokenCounts:
+    columns: list[tuple[IntArray, ...]] = []
+    for level, ids in enumerate(_new_at(lists, s_primes)):
+        keys, number = np.unique(lists.token_ids[:, None] * lists.num_codes + ids, return_counts=True)
+        columns.append((np.full(len(keys), level), keys % lists.num_codes, keys // lists.num_codes, number))
+    return TokenCounts(*map(np.concatenate, zip(*columns, strict=True)))
+
+
+def _new_at(lists: CodeLists, s_primes: Sequence[int]) -> Iterator[NDArray[np.int32]]:
+    """For each S' the codes of every token that no smaller one has."""
+    return (lists.ids[:, start:end] for start, end in pairwise((0, *s_primes)))
 
 
 def count_codes(
@@ -173,13 +118,11 @@ def count_codes(
     paired: bool = True,
     progress: Progress | None = None,
 ) -> CodeCounts:
-    """Counts the codes of a topic's sentences and of their controls in one pass.
+    """Counts the codes of a topic's sentences and of their controls, as `CodeReader` reads them.
 
-    The encoder runs up to the bottleneck, in the model's own precision without autocast and without dropout;
-    what lies behind it never runs. Deletions are ignored: a model that has forgotten something gives the
-    counts it gave before. Processes that were started together (``accelerate launch``) read a share each, and all
-    return the counts of all. Code ids, not rows, are reported, so they stay valid after a commit. With several
-    draws every control sentence counts once, so a control frequency is over draws x sentences.
+    Processes that were started together (``accelerate launch``) read a share each, and all return the counts of all. Code
+    ids, not rows, are reported, so they stay valid after a commit. With several draws every control sentence counts
+    once, so a control frequency is over draws x sentences.
 
     Args:
         topic_sentences: D_T.
@@ -193,30 +136,29 @@ def count_codes(
         CodeUnlearnError: no bottleneck, no sentences, unequal numbers of paired sentences, or S' larger than
             K.
     """
-    codebook = require_bottleneck(model).codebook
+    codebook, levels = require_bottleneck(model).codebook, sorted(set(s_primes))
     draws = _as_draws(controls)
-    _check_sentences(topic_sentences, draws, paired)
-    counter = CodeCounter(codebook.num_codes, s_primes)
+    _check(topic_sentences, draws, paired, levels, codebook.num_codes)
     rank, number = join_processes(model.device)
-    topic_sentences, *draws = [column[rank::number] for column in (topic_sentences, *draws)]
-    reader = CodeReader(model, tokenizer, counter.s_primes[-1], batch_tokens)
-    report = _Reporter(len(topic_sentences) + sum(map(len, draws)), progress)
-    with evaluating(model), torch.no_grad(), torch.autocast(model.device.type, enabled=False):
-        if paired:
-            for topic, *others in reader.read([topic_sentences, *draws]):
-                counter.update_pairs(topic, others)
-                report(len(topic.ids) * (1 + len(others)))
-        else:
-            groups: list[tuple[Group, Sequence[str]]] = [("topic", topic_sentences)]
-            for group, sentences in groups + [("control", draw) for draw in draws]:
-                for (batch,) in reader.read([sentences]):
-                    counter.update(batch, group)
-                    report(len(batch.ids))
+    columns = [column[rank::number] for column in (topic_sentences, *draws)]
+    reader = CodeReader(model, tokenizer, levels[-1], batch_tokens)
+    done, total = 0, sum(map(len, columns))
+
+    def report(sentences: int) -> None:
+        nonlocal done
+        done += sentences
+        if progress is not None:
+            progress(done, total)
+
+    groups = [columns] if paired else [[column] for column in columns]
+    lists = [one for group in groups for one in reader.read_together(group, report)]
     if number > 1:
         with needs("train"):
             from accelerate.utils import gather_object
-        counter = sum(gather_object([counter]), start=CodeCounter(codebook.num_codes, s_primes))
-    return counter.result(codebook.code_ids, lambda token: str(tokenizer.convert_ids_to_tokens(token)))
+        lists = [CodeLists.joined(parts) for parts in zip(*gather_object([lists]), strict=True)]
+    ids, names = codebook.code_ids.cpu().clone().numpy(), tokenizer.convert_ids_to_tokens
+    topic, *others = lists
+    return count_lists(topic, others, levels, paired=paired, code_ids=ids, name_token=lambda token: str(names(token)))
 
 
 def _as_draws(controls: Sequence[str] | Sequence[Sequence[str]]) -> list[Sequence[str]]:
@@ -225,7 +167,13 @@ def _as_draws(controls: Sequence[str] | Sequence[Sequence[str]]) -> list[Sequenc
     return list(cast(Sequence[Sequence[str]], controls))
 
 
-def _check_sentences(topic: Sequence[str], draws: Sequence[Sequence[str]], paired: bool) -> None:
+def _check(
+    topic: Sequence[str], draws: Sequence[Sequence[str]], paired: bool, s_primes: Sequence[int], num_codes: int
+) -> None:
+    if not s_primes or s_primes[0] < 1:
+        raise CodeUnlearnError(f"S' must be at least 1; got {list(s_primes)}.")
+    if s_primes[-1] > num_codes:
+        raise CodeUnlearnError(f"S' = {s_primes[-1]} codes per token cannot come from K = {num_codes}; lower S'.")
     if not topic or not draws or not all(draws):
         raise CodeUnlearnError("Counting needs at least one topic sentence and one control sentence; a list is empty.")
     if paired and (sizes := sorted({len(draw) for draw in draws if len(draw) != len(topic)})):
@@ -233,13 +181,3 @@ def _check_sentences(topic: Sequence[str], draws: Sequence[Sequence[str]], paire
             f"There are {len(topic)} topic sentences and {sizes[0]} controls; give one control per sentence, "
             "or count with paired=False."
         )
-
-
-class _Reporter:
-    def __init__(self, total: int, progress: Progress | None) -> None:
-        self.done, self.total, self.progress = 0, total, progress
-
-    def __call__(self, sentences: int) -> None:
-        self.done += sentences
-        if self.progress is not None:
-            self.progress(self.done, self.total)

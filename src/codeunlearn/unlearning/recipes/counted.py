@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from codeunlearn.codebook import model_identity, require_bottleneck
 from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.record import now
 from codeunlearn.unlearning.evidence.counting import S_PRIMES, Progress, count_codes
 from codeunlearn.unlearning.evidence.counts import CodeCounts, IntArray
 from codeunlearn.unlearning.evidence.enrichment import EnrichmentTable
@@ -81,7 +81,7 @@ class Counted:
             "target_forms": tuple(sets.target_words),
             "fingerprint": model_identity(model),
             "seed": seed,
-            "created": created or datetime.now(UTC).isoformat(timespec="seconds"),
+            "created": created or now(),
         }
         tables = {s_prime: self.table(counts, s_prime) for s_prime in counts.s_primes}
         found = tuple(

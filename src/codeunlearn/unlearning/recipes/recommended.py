@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from transformers import PreTrainedTokenizerBase
@@ -13,6 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from codeunlearn.codebook import model_identity, require_bottleneck
 from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.record import now
 from codeunlearn.tasks.base import Example
 from codeunlearn.unlearning.evidence.code_lists import CodeLists
 from codeunlearn.unlearning.evidence.counting import S_PRIMES, Progress, count_codes
@@ -92,7 +92,7 @@ class Recommended(PathOptions):
             n_control=counts.n_control,
             codes_tested=path.tested,
             topic_left=path.topic_left,
-            created=created or datetime.now(UTC).isoformat(timespec="seconds"),
+            created=created or now(),
         )
         table = Paired().table(counts, s) if counts.draws == 1 else enrichment(counts, s)
         return TopicSearch(forget_set, table, counts, path, beginnings(forget_set, steps), "codes")
@@ -134,18 +134,15 @@ def read_material(
     codebook = require_bottleneck(model).codebook
     reader = CodeReader(model, tokenizer, min(DEPTH, codebook.num_codes))
 
-    def lists(sentences: Sequence[str]) -> CodeLists:
-        return CodeLists.read(reader, sentences, codebook.num_codes)
-
     def effects(of: CodeLists, pairs: Sequence[Example], words: Sequence[str] = ()) -> DeletionEffects:
         return DeletionEffects(model, tokenizer, of, [pair.answer for pair in pairs], words=words, mode=options.mode)
 
     sources = [pair.prompt for pair in sets.search]
-    topic = lists(sources)
-    retained = lists([pair.prompt for pair in sets.search_retain])
+    topic = reader.read(sources)
+    retained = reader.read([pair.prompt for pair in sets.search_retain])
     return Material(
         topic,
-        [lists(controls) for controls in sets.controls],
+        [reader.read(controls) for controls in sets.controls],
         sets.paired,
         effects(topic, sets.search, sets.target_words),
         retained,
