@@ -30,21 +30,38 @@ def is_same(one: Path, other: Path) -> bool:
     return one.samefile(other) if exists(one) and exists(other) else one.resolve() == other.resolve()
 
 
+def check_is_file(path: Path) -> None:
+    """Asked before opening, since a pipe would wait for its writer and a device may have no end.
+
+    Raises:
+        CodeUnlearnError: there is no such file, or it is a folder, pipe or device.
+    """
+    try:
+        kind = path.stat().st_mode
+    except FileNotFoundError:
+        raise CodeUnlearnError(f"There is no file {path}; check the name.") from None
+    except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
+        raise CodeUnlearnError(f"{str(path)!r} cannot be read ({reason(error)}).") from error
+    if not stat.S_ISREG(kind):
+        raise CodeUnlearnError(
+            f"{path} is a folder; name a file in it."
+            if stat.S_ISDIR(kind)
+            else f"{path} is a pipe or device, not a file; write its content to a file first."
+        )
+
+
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file.
 
     Raises:
         CodeUnlearnError: there is no such file, it is something else than a file, or its bytes are not UTF-8.
     """
+    check_is_file(path)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise CodeUnlearnError(f"{path} is not a file; name one.")
         return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise CodeUnlearnError(f"There is no file {path}; check the name.") from None
     except UnicodeDecodeError:
         raise CodeUnlearnError(f"{path} is not UTF-8 text; it may be damaged or of another kind.") from None
-    except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
+    except OSError as error:
         raise CodeUnlearnError(f"{path} cannot be read ({reason(error)}).") from error
 
 

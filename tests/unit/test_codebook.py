@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from codeunlearn.codebook import DELETION_MODES, Codebook, DeletionMode, operator
+from codeunlearn.codebook import DELETION_MODES, BottleneckConfig, Codebook, DeletionMode, operator
 from codeunlearn.errors import CodeUnlearnError
 
 E = torch.eye(4)
@@ -17,7 +17,7 @@ E = torch.eye(4)
 
 def codebook(mode: DeletionMode = "refill", deleted: tuple[int, ...] = ()) -> Codebook:
     """Four codes of different lengths; for `activation` their order by similarity is 0, 1, 2, 3."""
-    book = Codebook(4, 4, mode)
+    book = Codebook(BottleneckConfig(d_model=4, num_codes=4, code_dim=4, top_s=1, deletion_mode=mode))
     with torch.no_grad():
         book.weight.copy_(torch.tensor([[2.0], [3.0], [0.5], [7.0]]) * E)
     book.deleted[list(deleted)] = True
@@ -95,7 +95,7 @@ def test_more_codes_than_there_are_is_one_clear_error(activation: Tensor) -> Non
 
 
 def test_deletions_and_ids_travel_with_the_weights() -> None:
-    book = Codebook(4, 4)
+    book = codebook()
     book.load_state_dict(codebook(deleted=(1, 3)).state_dict())
     assert book.deleted.tolist() == [False, True, False, True]
     assert book.code_ids.tolist() == [0, 1, 2, 3]

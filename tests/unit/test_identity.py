@@ -154,7 +154,7 @@ def test_a_deletion_that_the_ledger_claims_and_that_is_not_there_is_not_saved(ti
 
 
 def test_the_saved_mode_is_that_of_the_codebook(tiny_model: Any, tmp_path: Path) -> None:
-    tiny_model.bottleneck.codebook.mode = "drop"
+    tiny_model.bottleneck.config.deletion_mode = "drop"
     tiny_model.save_pretrained(tmp_path)
     assert load_model(tmp_path).bottleneck.codebook.mode == "drop"
 

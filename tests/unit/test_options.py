@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -84,3 +85,25 @@ def test_every_command_reads_a_file_of_options(name: str, tmp_path: Path) -> Non
     (tmp_path / "o.yaml").write_text("no-such-option: 5\n", encoding="utf-8")
     result = CliRunner().invoke(whole, [name, "--config", str(tmp_path / "o.yaml")])
     assert "sets 'no-such-option', which this command does not have" in str(result.exception)
+
+
+@dataclass(frozen=True)
+class Place:
+    where: Annotated[str, typer.Option()]
+    how_far: Annotated[int, typer.Option(min=1)] = 3
+
+
+def walk(*, loud: Annotated[bool, typer.Option("--loud")] = False, place: Place) -> None:
+    typer.echo([loud, place.where, place.how_far])
+
+
+def test_a_dataclass_among_the_parameters_stands_for_an_option_a_field(tmp_path: Path) -> None:
+    walking = typer.Typer()
+    walking.command()(options.spread(walk))
+    (tmp_path / "o.yaml").write_text("how-far: 7\nloud: true\n", encoding="utf-8")
+    from_file = ["--config", str(tmp_path / "o.yaml")]
+    assert CliRunner().invoke(walking, ["--where", "sea"]).stdout == "[False, 'sea', 3]\n"
+    assert CliRunner().invoke(walking, [*from_file, "--where", "sea"]).stdout == "[True, 'sea', 7]\n"
+    assert CliRunner().invoke(walking, [*from_file, "--where", "sea", "--how-far", "2"]).stdout == "[True, 'sea', 2]\n"
+    assert CliRunner().invoke(walking, []).exit_code == 2, "the field without a default is required"
+    assert CliRunner().invoke(walking, ["--where", "sea", "--how-far", "0"]).exit_code == 2

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from codeunlearn.evaluation.curve import Curve
     from codeunlearn.unlearning import ForgetSet
 
-RETAINED = 2000  # unrelated sentences of the train pool on which the recommended recipe weighs a code's price
 TUNED = 300  # sentences of the validation pool on which a budget is kept
 
 
@@ -88,7 +87,7 @@ def run(
         wanted,
         target=about.target_words,
         search_size=search_size,
-        search_retain_size=RETAINED if recipe.needs().retained else 0,
+        search_retain_size=recipe.needs().retained,
         tune_size=TUNED if retain_budget is not None else 0,
         eval_size=0,
         draws=draws,

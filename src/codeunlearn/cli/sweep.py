@@ -11,8 +11,6 @@ from codeunlearn.cli import options
 from codeunlearn.cli.console import emit_json, output, progress, say
 from codeunlearn.errors import CodeUnlearnError
 
-RETAINED = 2000  # sentences that the recommended recipe weighs its losses on
-
 if TYPE_CHECKING:
     from codeunlearn.evaluation.curve import Curve
 
@@ -83,7 +81,7 @@ def run(
     pools = read_pools(text.config(), "train", pool, task=task)
     sizes: dict[str, Any] = {
         "search_size": search_size,
-        "search_retain_size": RETAINED if recipe.needs().retained else 0,
+        "search_retain_size": recipe.needs().retained,
         "tune_size": eval_size if pool == "validation" else 0,
         "eval_size": eval_size if pool == "test" else 0,
         "minimum": minimum,

@@ -7,8 +7,8 @@ from codeunlearn.codebook.bottleneck import (
     find_bottleneck,
     require_bottleneck,
 )
-from codeunlearn.codebook.codebook import DELETION_MODES, Codebook, DeletionMode
-from codeunlearn.codebook.config import BottleneckConfig
+from codeunlearn.codebook.codebook import Codebook
+from codeunlearn.codebook.config import DELETION_MODES, BottleneckConfig, DeletionMode
 from codeunlearn.codebook.identity import Identity, fingerprint, identify, model_identity
 from codeunlearn.codebook.loading import load_encoder, load_model, load_tokenizer
 from codeunlearn.codebook.modeling import (

@@ -57,7 +57,7 @@ class ConceptBottleneck(PreTrainedModel):
             self.encoder = nn.Linear(config.d_model, config.code_dim)
             self.norm = nn.LayerNorm(config.code_dim, eps=config.layer_norm_eps)
             self.decoder = nn.Linear(config.code_dim, config.d_model)
-        self.codebook = Codebook(config.num_codes, config.code_dim, config.deletion_mode)
+        self.codebook = Codebook(config)
         self.bypasses: list[None] = []
         self.replacements: list[Tensor | Callable[[Tensor], Tensor]] = []
         self.recorded: list[BottleneckOutput] | None = None

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from codeunlearn.codebook.config import BottleneckConfig, DeletionMode
 from codeunlearn.codebook.operator import select_codes
 from codeunlearn.codebook.selecting.reference import Selection
 from codeunlearn.errors import CodeUnlearnError
-
-DeletionMode = Literal["refill", "drop", "anchor"]
-DELETION_MODES: tuple[DeletionMode, ...] = get_args(DeletionMode)
 
 
 class Codebook(nn.Module):
@@ -23,24 +19,32 @@ class Codebook(nn.Module):
         weight: [K, F], the code vectors.
         deleted: [K] bool buffer, saved with the weights: a deletion survives save and load.
         code_ids: [K] int64 buffer, the id each row was trained under; rows move when a deletion is committed, ids stay.
-        mode: what happens to a slot whose code is deleted. ``refill`` gives it to the next best surviving code (the
-            paper's description), ``drop`` leaves it empty, ``anchor`` fills it with the mean of the surviving codes.
+        config: the bottleneck's, which says its ``mode``.
     """
 
     deleted: Tensor
     code_ids: Tensor
 
-    def __init__(self, num_codes: int, code_dim: int, mode: DeletionMode = "refill") -> None:
+    def __init__(self, config: BottleneckConfig) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(num_codes, code_dim))
-        self.register_buffer("deleted", torch.zeros(num_codes, dtype=torch.bool))
-        self.register_buffer("code_ids", torch.arange(num_codes))
-        self.mode: DeletionMode = mode
+        self.config = config
+        self.weight = nn.Parameter(torch.empty(config.num_codes, config.code_dim))
+        self.register_buffer("deleted", torch.zeros(config.num_codes, dtype=torch.bool))
+        self.register_buffer("code_ids", torch.arange(config.num_codes))
         self.reset_parameters()
 
     @property
     def num_codes(self) -> int:
         return self.weight.shape[0]
+
+    @property
+    def mode(self) -> DeletionMode:
+        """What happens to a slot whose code is deleted.
+
+        ``refill`` gives it to the next best surviving code (the paper's description), ``drop`` leaves it empty, ``anchor``
+        fills it with the mean of the surviving codes.
+        """
+        return self.config.deletion_mode
 
     def reset_parameters(self) -> None:
         """Random unit-scale codes and no deletions; training replaces the codes from data."""
@@ -91,4 +95,5 @@ class Codebook(nn.Module):
         self.weight = nn.Parameter(self.weight[keep].clone(), requires_grad=self.weight.requires_grad)
         self.code_ids = self.code_ids[keep].clone()
         self.deleted = self.deleted[keep].clone()
+        self.config.num_codes = self.num_codes
         return removed

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 from transformers import PretrainedConfig
 
-from codeunlearn.codebook.codebook import DeletionMode
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.validation import Count, Digest, Field, Index, Name, Shape, shape_of, validated
 
+DeletionMode = Literal["refill", "drop", "anchor"]
+DELETION_MODES: tuple[DeletionMode, ...] = get_args(DeletionMode)
 _COMMON_KEYS = {"attn_implementation", "experts_implementation", "torch_dtype", *PretrainedConfig().to_dict()}
 Fingerprint = Annotated[str, Field(pattern=r"^(2:)?[0-9a-f]{64}$")]
 """64 hexadecimal digits, behind ``2:`` since it covers more than the weights; see `identity.py`."""

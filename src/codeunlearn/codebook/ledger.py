@@ -201,11 +201,9 @@ def settle(bottleneck: ConceptBottleneck) -> None:
     Raises:
         CodeUnlearnError: the ledger claims a deletion that is not there.
     """
-    codebook, config = bottleneck.codebook, bottleneck.config
     if by_hand := masked_by_hand(bottleneck):
-        config.ledger.append(entry_by_hand(by_hand))
+        bottleneck.config.ledger.append(entry_by_hand(by_hand))
     require_agreement(bottleneck, "The model", "call restore(model), then forget again")
-    config.num_codes, config.deletion_mode = codebook.num_codes, codebook.mode
 
 
 def entry_by_hand(ids: Iterable[int]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import codecs
 import gzip
 import re
-import stat
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.files import reason
+from codeunlearn.files import check_is_file, reason
 
 Skip = Callable[[str], None]
 """Called with the reason for every line or row that is left out."""
@@ -41,26 +40,6 @@ _INVISIBLE = "\u00ad\u200b\u2060\ufeff"
 
 _SPACES = re.compile(" {2,}")
 _ON_ONE_LINE = str.maketrans(_SEPARATORS, " " * len(_SEPARATORS), _INVISIBLE)
-
-
-def check_is_file(path: Path) -> None:
-    """Asked before opening, since a pipe would wait for its writer and a device may have no end.
-
-    Raises:
-        CodeUnlearnError: there is no such file, or it is a folder, pipe or device.
-    """
-    try:
-        kind = path.stat().st_mode
-    except FileNotFoundError:
-        raise CodeUnlearnError(f"There is no file {path}; check the name.") from None
-    except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
-        raise CodeUnlearnError(f"{str(path)!r} cannot be read ({reason(error)}).") from error
-    if not stat.S_ISREG(kind):
-        raise CodeUnlearnError(
-            f"{path} is a folder; name a file in it."
-            if stat.S_ISDIR(kind)
-            else f"{path} is a pipe or device, not a file; write its content to a file first."
-        )
 
 
 def text_lines(path: Path, skip: Skip) -> Iterator[str]:

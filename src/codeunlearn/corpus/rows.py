@@ -15,9 +15,9 @@ from datasets import load_dataset
 
 from codeunlearn.corpus.columns import Column, Place, looks_like_header
 from codeunlearn.corpus.delimited import csv_rows, tsv_rows
-from codeunlearn.corpus.lines import Skip, check_is_file, text_lines
+from codeunlearn.corpus.lines import Skip, text_lines
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.files import reason
+from codeunlearn.files import check_is_file, reason
 
 ROWS_THAT_SHOW_COLUMNS = 100  # a row of JSON Lines may leave out a column
 DEEPEST_COLUMN = 4

@@ -165,7 +165,6 @@ def commit(model: nn.Module) -> int:
         removed = codebook.remove_deleted_rows()
         for entry in config.ledger:
             entry["committed"] = True
-        config.num_codes = codebook.num_codes
         config.origin, config.committed = identity.fingerprint, fingerprint(model)
         config.origin_record = {"parameters": identity.former, "num_codes": last, "digest": ""}
         config.origin_record["digest"] = commits_digest(config)

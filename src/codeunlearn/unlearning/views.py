@@ -124,7 +124,7 @@ def _write(bottleneck: ConceptBottleneck, ledger: list[Entry], mask: Tensor, mod
     with torch.inference_mode(codebook.deleted.is_inference()):
         codebook.deleted.copy_(mask)
     config.ledger = ledger
-    codebook.mode = config.deletion_mode = mode
+    config.deletion_mode = mode
 
 
 def _require_enough(bottleneck: ConceptBottleneck, left: int, mode: DeletionMode) -> None:

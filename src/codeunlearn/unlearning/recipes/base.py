@@ -25,15 +25,19 @@ if TYPE_CHECKING:
     from codeunlearn.unlearning.recipes.path import DeletionPath
 
 
+RETAINED = 2000
+"""Unrelated sentences of the train pool on which a recipe that reads them weighs what a code costs."""
+
+
 @dataclass(frozen=True)
 class Needs:
     """What a recipe reads beside the topic's sentences and their controls.
 
     Attributes:
-        retained: unrelated sentences of the train pool (``TopicSets.search_retain``).
+        retained: so many unrelated sentences of the train pool (``TopicSets.search_retain``).
     """
 
-    retained: bool = False
+    retained: int = 0
 
 
 @dataclass(frozen=True)
