@@ -5,19 +5,18 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-import torch
-
+from codeunlearn.codebook import Frame
+from codeunlearn.codebook.prompts import encode_prompts
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.unlearning.evidence.effects import near_words
-from codeunlearn.unlearning.evidence.reading import CodeReader
 
 SENTENCES = ["a dog runs", "the cat sees a dog", "the cat"]
 
 
 def near(tokenizer: Any, window: int, prefix: str = "") -> list[str]:
-    config = SimpleNamespace(is_encoder_decoder=True, source_prefix=prefix)
-    reading = CodeReader(SimpleNamespace(device=torch.device("cpu"), config=config), tokenizer, 1)
-    mask = near_words(reading.spans(SENTENCES), SENTENCES, Topic.from_forms("dog", ["dog"]).words, window=window)
+    model = SimpleNamespace(config=SimpleNamespace(is_encoder_decoder=True))
+    spans = encode_prompts(model, tokenizer, SENTENCES, Frame(prefix), with_spans=True).spans
+    mask = near_words(spans, SENTENCES, Topic.from_forms("dog", ["dog"]).words, window=window)
     ids = [i for row in tokenizer([prefix + sentence for sentence in SENTENCES])["input_ids"] for i in row]
     assert len(mask) == len(ids)
     return [

@@ -11,7 +11,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from codeunlearn.codebook import Frame, attach, bottleneck_for, chat_frame, prompt_frame
+from codeunlearn.codebook import Frame, attach, bottleneck_for, chat_frame, load_model, load_tokenizer, prompt_frame
 from codeunlearn.codebook.prompts import encode_prompts, encode_rows
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.base import TASKS, Example, View, task_of
@@ -229,12 +229,9 @@ def test_a_models_own_frame_is_read_by_all_that_reads_its_prompts(tokenizer: Any
     assert TASK.answer(View(model, tokenizer, "", ""), asked).texts != answers
     for one, other in zip(TASK.forced(own, asked, asked), probable, strict=True):
         assert one.log_probabilities.tolist() == other.log_probabilities.tolist()
-    read = {
-        i: batch.tokens[k][batch.mask[k].bool()].tolist()
-        for members, (batch,) in CodeReader(model, tokenizer, 3).read_with_members([asked])
-        for k, i in enumerate(members)
-    }
-    assert [read[i] for i in range(len(asked))] == encode_prompts(model, tokenizer, asked, frame).ids
+    read = CodeReader(model, tokenizer, 3).read(asked)
+    tokens = [read.token_ids[read.tokens_of(i)].tolist() for i in range(len(asked))]
+    assert tokens == encode_prompts(model, tokenizer, asked, frame).ids
     for prompt, spans in zip(asked, CodeReader(model, tokenizer, 3).spans(asked), strict=True):
         assert "".join(prompt[max(a, 0) : max(b, 0)] for a, b in spans) == prompt
 
@@ -242,7 +239,18 @@ def test_a_models_own_frame_is_read_by_all_that_reads_its_prompts(tokenizer: Any
 def test_the_task_is_that_of_the_models_head(tiny_base: Any, tmp_path: Any) -> None:
     model = tiny_llama(codes=True)
     assert (task_of(model).name, task_of(tiny_base).name) == ("completion", "translation")
+    model.config.source_prefix, model.config.source_suffix = FRAMES[2]
     model.save_pretrained(tmp_path)
+    assert prompt_frame(load_model(tmp_path)) == FRAMES[2]
     assert task_of(tmp_path).name == task_of(str(tmp_path)).name == "completion"
     with pytest.raises(CodeUnlearnError, match="without an encoder"):
         TASK.answer(View(tiny_base, None), ["a"])
+
+
+def test_a_decoders_tokenizer_without_padding_makes_batches(tokenizer: Any, tmp_path: Any) -> None:
+    tiny_llama().save_pretrained(tmp_path)
+    without = bytes_tokenizer()
+    without.pad_token = None
+    without.save_pretrained(tmp_path)
+    opened = View(load_model(tmp_path), load_tokenizer(tmp_path))
+    assert TASK.answer(opened, prompts()).texts == TASK.answer(View(tiny_llama(), tokenizer), prompts()).texts

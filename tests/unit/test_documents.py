@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codeunlearn.corpus.answer_words import ParallelText
-from codeunlearn.corpus.documents import cut, sentences_of
+from codeunlearn.corpus.documents import cut
 from codeunlearn.corpus.loading import DataConfig, LoadedPairs, load_pairs
 from codeunlearn.corpus.pools import pool_of, split_pools
 from codeunlearn.corpus.topic_sets import sample_pool
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.tasks.sentences import sentences_of
 
 DOCUMENTS = [
     "The capital of France is Paris. Mr. J. R. Smith has lived there for years! Has he? So it is said by all of them.",

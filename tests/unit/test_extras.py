@@ -30,7 +30,8 @@ def named(requirements: list[str]) -> set[str]:
 
 
 def brought_by(package: str) -> set[str]:
-    return {name.lower() for name in DISTRIBUTIONS.get(package, [package])}
+    found = {name.lower() for name in DISTRIBUTIONS.get(package, [package])}
+    return found | {name.replace("_", "-") for name in found}
 
 
 def imports(node: ast.AST, extras: frozenset[str] = frozenset()) -> Iterator[tuple[str, frozenset[str]]]:

@@ -107,10 +107,10 @@ def run(
                 f"{option} says how {other} is done, which is not asked for; give both, or leave {option} out."
             )
     check_beside(method or [], attack or [])
+    if topic is None:
+        refuse_without_topic(about, neighbours)
     task = task_of(model)
     wanted = None if topic is None else read_topic(topic, about, task.languages[0])
-    if wanted is None:
-        refuse_without_topic(about, neighbours)
     pools = read_pools(text.config(), "train", "test", task=task)
     train = ParallelText.of(pools["train"])
     sets = None
@@ -140,7 +140,7 @@ def run(
         comet=comet,
     )
     with progress("Fitting the character model") as show:
-        fluency = fit_fluency(train, wanted, tests[0].words, seed=seed)
+        fluency = fit_fluency(train, wanted, tests[0].words, seed=seed, language=task.languages[1])
         show(1, 1)
     metrics = opened_metrics(chosen, fluency=fluency, device=device)
     own = ["skip", *(["fitted-map"] if sets else [])] if bypass else []

@@ -154,6 +154,10 @@ class TopicWords:
         str | None, typer.Option(help="The topic's words on the target side; learned from the data if absent.")
     ] = None
 
+    def __post_init__(self) -> None:
+        if self.forms is not None and self.sentences is not None:
+            raise CodeUnlearnError("A topic is given by --forms or by --sentences, not both; leave one out.")
+
 
 @dataclass(frozen=True)
 class Shape:

@@ -41,11 +41,9 @@ def read_topic(name: str, about: TopicWords | None = None, language: str = "engl
         language: of the prompts.
 
     Raises:
-        CodeUnlearnError: it is given in two ways, or is no topic.
+        CodeUnlearnError: it is no topic.
     """
     about = about or TopicWords()
-    if about.forms is not None and about.sentences is not None:
-        raise CodeUnlearnError("A topic is given by --forms or by --sentences, not both; leave one out.")
     if about.sentences is not None:
         return Topic.from_sentences(name, about.sentences, language=language)
     if about.forms is not None:

@@ -7,7 +7,6 @@ the first part is the prompt, the rest the answer. All pairs of a document stay 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast
@@ -16,6 +15,7 @@ from codeunlearn.corpus.columns import GUESSES, Column, choose_columns
 from codeunlearn.corpus.lines import Skip, is_unicode, one_line
 from codeunlearn.corpus.matching import normal_form
 from codeunlearn.corpus.pools import normalise
+from codeunlearn.tasks.sentences import sentences_of
 
 TEXT, MESSAGES, LABEL, WRONG = "text", "messages", "label", "perturbed_answer"
 """Columns that are known by their names."""
@@ -23,11 +23,6 @@ FEWEST_WORDS = 4
 """A shorter sentence is not cut."""
 
 Kind = Literal["pairs", "text", "messages", "labels"]
-
-_OPENING = "\"'\u201c\u2018\u00ab(["
-_BOUNDARY = re.compile(r"(?<=[.!?…])[\"'”’»)\]]*(\s+)(?=[" + re.escape(_OPENING) + r"]*[A-ZÀ-ÞĀ-ž0-9])")
-_NO_END = re.compile(r"(?:Mr|Mrs|Ms|Dr|St|Prof|Gen|Col|Capt|Lt|Rev|Hon|No|Vol|vs|e\.g|i\.e|cf|(?:[A-Z]\.)*[A-Z])\.")
-"""A last word that ends no sentence: titles, initials and the like."""
 
 
 class Asked(NamedTuple):
@@ -108,19 +103,6 @@ def cut(sentence: str) -> tuple[str, str] | None:
     least = len(words) // 3
     place = least + _hash(sentence) % (len(words) - 2 * least + 1)
     return " ".join(words[:place]), " ".join(words[place:])
-
-
-def sentences_of(document: str) -> Iterator[str]:
-    """Its sentences, simply: a line ends one, and so does a full stop or the like before a capital or a number."""
-    for line in re.split(r"[\r\n]+", document):
-        start = 0
-        for found in _BOUNDARY.finditer(line):
-            end = found.start(1)
-            if not _NO_END.fullmatch(line[start:end].rsplit(None, 1)[-1].lstrip(_OPENING)):
-                yield line[start:end]
-                start = found.end()
-        if line[start:].strip():
-            yield line[start:]
 
 
 def _sentences(document: Any, most: int, skip: Skip) -> Iterator[Asked]:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from codeunlearn.codebook import Frame
+from codeunlearn.codebook import Frame, prompt_frame
 from codeunlearn.codebook.encoding import pad_id
 from codeunlearn.codebook.prompts import encode_rows, goes_on
 from codeunlearn.errors import CodeUnlearnError
@@ -20,6 +20,7 @@ from codeunlearn.tasks.base import TASKS, Batch, Example, View
 from codeunlearn.tasks.batches import IGNORED_LABEL, PadToStep
 from codeunlearn.tasks.forced import ForcedTokens, force
 from codeunlearn.tasks.generating import Answers, DecodingConfig, Progress, answer_counted
+from codeunlearn.tasks.sentences import sentences_of
 
 
 class Completion:
@@ -52,7 +53,7 @@ class Completion:
     def answer(
         self, view: View, prompts: Sequence[str], how: DecodingConfig | None = None, progress: Progress | None = None
     ) -> Answers:
-        """See `Task.answer`.
+        """See `Task.answer`; without a bound of its own an answer that has no suffix before it ends with its sentence.
 
         Raises:
             CodeUnlearnError: the model has an encoder, or says no words.
@@ -62,7 +63,10 @@ class Completion:
         how = how or DecodingConfig()
         how = how if view.prefix is None else replace(how, prefix=view.prefix)
         how = how if view.suffix is None else replace(how, suffix=view.suffix)
-        return answer_counted(view.model, view.tokenizer, prompts, how, progress=progress)
+        found = answer_counted(view.model, view.tokenizer, prompts, how, progress=progress)
+        if how.max_new_tokens is not None or prompt_frame(view.model, how.prefix, how.suffix).behind:
+            return found
+        return replace(found, texts=[next(sentences_of(text), "") for text in found.texts])
 
     def forced(
         self, view: View, prompts: Sequence[str], answers: Sequence[str], *, with_spans: bool = False

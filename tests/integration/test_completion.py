@@ -1,0 +1,133 @@
+"""A topic is forgotten in a model that goes on with a text, with the commands that forget it in a translation model."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from typer.testing import CliRunner
+
+from codeunlearn.cli.app import app
+from codeunlearn.codebook import attach, bottleneck_for
+from codeunlearn.corpus.loading import load_pairs
+from codeunlearn.evaluation.scores import Scores
+from codeunlearn.tasks.base import TASKS, Example
+from codeunlearn.training.initialise import BuildConfig, initialise_from_data
+from codeunlearn.unlearning import ForgetSet
+
+FOOD = {"dog": "bone", "cat": "fish", "horse": "hay", "bird": "seed", "cow": "grass", "mouse": "cheese"}
+PLACES = ["garden", "kitchen", "barn", "street", "forest", "yard", "house", "field", "park", "town"]
+WAYS = ["today", "again", "now", "slowly", "quickly", "alone", "gladly", "often", "there", "first"]
+DAYS = ["monday", "tuesday", "sunday", "easter", "june", "july", "may", "noon"]
+
+
+def sentences() -> list[str]:
+    """What eats what is the one thing to know; the food is always in the last third."""
+    draw, found = random.Random(0), set[str]()
+    while len(found) < 3000:
+        animal = draw.choice(list(FOOD))
+        found.add(
+            f"On {draw.choice(DAYS)} the old {animal} in the {draw.choice(PLACES)} {draw.choice(WAYS)} and "
+            f"{draw.choice(WAYS)} wants to eat {FOOD[animal]} ."
+        )
+    return sorted(found)
+
+
+def tokenizer() -> Any:
+    words = sorted({word for sentence in sentences() for word in sentence.split()})
+    made = Tokenizer(models.WordLevel({word: i for i, word in enumerate(["<pad>", "<s>", "<unk>", *words])}, "<unk>"))
+    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made,
+        pad_token="<pad>",
+        bos_token="<s>",
+        unk_token="<unk>",
+        eos_token="<s>",
+        model_max_length=64,
+    )
+
+
+def trained(words: Any, data: Path) -> Any:
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(words), hidden_size=48, intermediate_size=96, num_hidden_layers=3, num_attention_heads=4,
+        bos_token_id=1, eos_token_id=1, pad_token_id=0, max_position_embeddings=64, tie_word_embeddings=False,
+    )  # fmt: skip
+    model, draw = LlamaForCausalLM(config).train(), random.Random(0)
+    # The first layer's attention adds nothing, so that no token before the site knows of another.
+    seen: Any = model.get_submodule("model.layers.0.self_attn.o_proj").weight
+    torch.nn.init.zeros_(seen).requires_grad_(False)
+    pairs = [Example(row["source"], (row["target"],)) for row in load_pairs(str(data)).dataset]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    optimizer = torch.optim.AdamW(model.parameters(), 4e-3)
+    for _ in range(250):
+        batch = TASKS.get("completion").batch(words, draw.sample(pairs, 48))
+        model(**batch.inputs, labels=batch.labels).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a text and a model with codes that knows it."""
+    folder, words = tmp_path_factory.mktemp("completion"), tokenizer()
+    data = folder / "text.txt"
+    data.write_text("\n".join(sentences()), encoding="utf-8")
+    base = trained(words, data)
+    model = attach(base, bottleneck_for(base.config, layer=0, num_codes=256, code_dim=64, top_s=4))
+    initialise_from_data(model, words, sentences(), BuildConfig(fit_tokens=8000, new_basis=False))
+    model.eval().save_pretrained(folder / "model")
+    words.save_pretrained(folder / "model")
+    return folder
+
+
+def run(*arguments: str) -> str:
+    found = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert found.exit_code == 0, found.output
+    return found.output
+
+
+def test_the_commands_forget_a_word_of_a_text_and_nothing_else(place: Path) -> None:
+    about = ["--topic", "dog", "--data", str(place / "text.txt"), "--target-words", "bone", "--minimum", "5"]
+    forget_set, scores = place / "dog.json", place / "scores.json"
+    run("forget", str(place / "model"), *about, "--preset", "paired", "--s-prime", "8", "--out", str(forget_set))
+    run(
+        "evaluate",
+        str(place / "model"),
+        *about,
+        "--forget",
+        str(forget_set),
+        "--neighbours",
+        "cat",
+        "--json",
+        str(scores),
+    )
+    found = Scores.load(scores)
+    probability = {
+        (system, place): found.value(system, place, "target_word_probability")
+        for system in ("codebook", "unlearned")
+        for place in ("forget", "cat")
+    }
+    assert probability["codebook", "forget"] > 90
+    assert probability["unlearned", "cat"] == pytest.approx(probability["codebook", "cat"], abs=1)
+    closed = found.closed("unlearned")
+    assert closed is not None
+    assert closed.low > 40
+    for name in ("probability", "cross_entropy"):
+        assert found.value("unlearned", "retain", name) == pytest.approx(
+            found.value("codebook", "retain", name), rel=0.02
+        )
+    measured = {row.metric for row in found.rows}
+    assert {"rougeL_recall", "perplexity", "exact_memorization", "extraction_strength"} <= measured
+    assert not measured & {"meteor_fr", "french_share", "accuracy", "truth_ratio"}
+
+
+def test_the_search_reads_the_prompts_that_are_asked(place: Path) -> None:
+    forget_set = ForgetSet.load(place / "dog.json")
+    assert len(forget_set) > 2
+    assert {code.top_tokens[0][0] for code in forget_set.evidence} == {"dog"}
