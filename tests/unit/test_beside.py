@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pytest
+from typer.testing import CliRunner
 
 from codeunlearn.audit.base import ATTACKS
 from codeunlearn.audit.beside import beside
+from codeunlearn.cli.app import app
 from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.systems import System
 from codeunlearn.methods.base import METHODS
+from codeunlearn.methods.codes import Codes
 from codeunlearn.tasks.base import TASKS, View
+from codeunlearn.unlearning import ForgetSet
 
 TASK = TASKS.get("translation")
 SETS = TopicSets(Topic("love", ("love",)), [], [], True, [], [], [], [])
@@ -49,6 +53,12 @@ def test_methods_start_from_the_model_before_and_attacks_from_the_one_in_the_end
     assert beside([], ["named"], None, TASK)(BEFORE, LAST)[0].name == "attack on last"
 
 
+def test_codes_beside_our_deletion_have_a_name_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Codes, "forget_set", lambda *_, **__: ForgetSet("love", (1,), "f"))
+    (made,) = beside(["codes"], [], SETS, TASK)(BEFORE, LAST)
+    assert (made.name, made.role) == ("codes", "after")
+
+
 @pytest.mark.parametrize(
     ("methods", "attacks", "sets", "said"),
     [
@@ -56,8 +66,16 @@ def test_methods_start_from_the_model_before_and_attacks_from_the_one_in_the_end
         ([], ["nothing"], SETS, "Unknown attack 'nothing'"),
         (["gold"], [], SETS, "The method gold needs folder"),
         (["named"], [], None, "name it with --topic"),
+        (["named", "named"], [], SETS, "A method is named twice"),
+        ([], ["named", "named"], SETS, "An attack is named twice"),
     ],
 )
 def test_what_cannot_be_made_is_one_sentence(methods: list[str], attacks: list[str], sets: Any, said: str) -> None:
     with pytest.raises(CodeUnlearnError, match=said):
         beside(methods, attacks, sets, TASK)
+
+
+def test_the_command_looks_at_names_before_it_reads_text() -> None:
+    given = ["evaluate", "no-model", "--topic", "love", "--data", "no-text.tsv", "--method", "nothing"]
+    done = CliRunner().invoke(app, given)
+    assert "Unknown method 'nothing'" in str(done.exception)

@@ -14,7 +14,6 @@ from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.bootstrap import (
     Resampled,
     SentenceSums,
-    bootstrap_interval,
     interval,
     quotient,
     ratio,
@@ -37,8 +36,7 @@ def test_the_vectorised_samples_are_those_of_the_naive_loop() -> None:
     slow = resample_statistic(lambda i: rows[i, 0].sum() / rows[i, 1].sum(), 30, draws=150, seed=3)
     np.testing.assert_allclose(fast.draws, slow.draws, rtol=1e-12)
     assert fast.value == pytest.approx(slow.value)
-    naive = bootstrap_interval(lambda i: rows[i, 0].sum() / rows[i, 1].sum(), 30, draws=150, seed=3)
-    assert interval(fast).low == pytest.approx(naive.low)
+    assert interval(fast).low == pytest.approx(interval(slow).low)
 
 
 def test_the_interval_of_a_mean_is_that_of_the_normal_approximation() -> None:
@@ -54,7 +52,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
     intervals = [
         interval(resample(sentence_mean(normal(0, 40, seed)), draws=400, seed=0), level=0.8) for seed in range(200)
     ]
-    assert 0.7 < np.mean([found.contains(0) for found in intervals]) < 0.9
+    assert 0.7 < np.mean([found.low <= 0 <= found.high for found in intervals]) < 0.9
 
 
 def test_a_higher_level_makes_a_wider_interval() -> None:
@@ -117,7 +115,7 @@ def test_a_ratio_over_noise_is_flagged_and_unbounded() -> None:
     full, after, zero = (sentence_mean(normal(mean, 60, seed)) for mean, seed in ((0.0, 1), (-1.0, 2), (0.0, 3)))
     drop = ratio(resample(full) - resample(after), resample(full) - resample(zero))
     assert drop.denominator_within_noise
-    assert drop.denominator.contains(0)
+    assert drop.denominator.low <= 0 <= drop.denominator.high
     assert drop.interval.low == -math.inf
     assert drop.interval.high == math.inf
     assert math.isfinite(drop.interval.value)
@@ -155,7 +153,7 @@ def test_samples_without_a_counted_sentence_are_left_out() -> None:
 def test_an_undefined_metric_has_an_undefined_interval() -> None:
     found = interval(resample(SentenceSums(np.zeros((3, 2)), quotient)))
     assert math.isnan(found.low)
-    assert found.contains(0)
+    assert math.isnan(found.high)
     assert found.to_dict()["value"] is None
 
 

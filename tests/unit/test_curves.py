@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +135,12 @@ def test_a_number_without_its_interval_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "sweep.json").write_text(json.dumps(content))
     with pytest.raises(CodeUnlearnError, match="closed and its interval stand together"):
         Curves.load(tmp_path)
+
+
+def test_a_topic_with_fewer_codes_than_were_asked_for_is_finished(tmp_path: Path) -> None:
+    """Steps in numbers of codes end with the whole."""
+    few, over = replace(CURVES[0], step_name="codes"), replace(CURVES[1], step_name="codes")
+    few = replace(few, points=[replace(few.points[0], size=8), replace(few.points[1], size=11)])
+    over = replace(over, points=[replace(over.points[0], size=30)])
+    Curves([few, over, replace(few, topic="cat", step_name="S'")], DETAILS).save(tmp_path)
+    assert finished_curves(tmp_path, DETAILS) == [few]

@@ -14,19 +14,25 @@ from typing import Any
 import pytest
 import torch
 from transformers import GPTNeoConfig, GPTNeoForCausalLM
+from typer.testing import CliRunner
 
 from codeunlearn.audit.base import ATTACKS
+from codeunlearn.cli.app import app
+from codeunlearn.codebook import load_model, model_identity, require_bottleneck
 from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.evaluation.evaluate import evaluate
 from codeunlearn.evaluation.metrics.base import METRICS, Outputs
+from codeunlearn.evaluation.scores import RECALL, Scores
 from codeunlearn.evaluation.systems import System, system_of
 from codeunlearn.evaluation.test_sets import TestSet
 from codeunlearn.methods.base import METHODS
 from codeunlearn.registry import Registry
 from codeunlearn.tasks.base import TASKS, Example, View
+from codeunlearn.unlearning import ForgetSet
 
-FOLDER = Path(__file__).parents[2] / "examples" / "extending"
+ROOT = Path(__file__).parents[2]
+FOLDER, MODEL = ROOT / "examples" / "extending", ROOT / "models" / "en-fr-mini"
 REGISTRIES: tuple[Registry[Any], ...] = (TASKS, METHODS, ATTACKS, METRICS)
 LOVE = Example("I love", ("J'aime",))
 SETS = TopicSets(Topic("love", ("love",)), [LOVE], [["I hate"]], True, [], [], [LOVE], [LOVE], target_words=("aime",))
@@ -101,3 +107,34 @@ def test_evaluate_is_one_call(tiny_model: Any, tiny_tokenizer: Any) -> None:
     scores = evaluate(tiny_model, tiny_tokenizer, SETS)
     assert scores.topic == "love"
     assert scores.sizes == {"forget": 1, "retain": 1}
+
+
+def test_the_command_scores_a_method_and_an_attack_from_outside(load: Any, tmp_path: Path) -> None:
+    load("method")
+    load("attack")
+    ids = [int(i) for i in require_bottleneck(load_model(str(MODEL))).codebook.code_ids[:4]]
+    ForgetSet("dog", tuple(ids), model_identity(load_model(str(MODEL)))).save(tmp_path / "dog.json")
+    asked = (
+        "--data",
+        "tatoeba",
+        "--topic",
+        "dog",
+        "--eval-size",
+        "5",
+        "--minimum",
+        "5",
+        "--device",
+        "cpu",
+        "--neighbours",
+        "",
+    )
+    beside = ("--method", "silence", "--attack", "hint")
+    told = ("--forget", str(tmp_path / "dog.json"), "--json", str(tmp_path / "scores.json"))
+    done = CliRunner().invoke(app, ["evaluate", str(MODEL), *asked, *beside, *told])
+    assert done.exit_code == 0, done.output
+    scores = Scores.load(tmp_path / "scores.json")
+    assert scores.systems == {"codebook": "before", "unlearned": "after", "silence": "after", "hint": "attack"}
+    recall = {name: scores.value(name, "forget", RECALL) for name in scores.systems}
+    assert recall["silence"] < recall["codebook"], "its rows are its own"
+    assert scores.value("hint", "retain", "chrf") != scores.value("unlearned", "retain", "chrf")
+    assert all(name in done.output for name in ("Silence", "Hint"))

@@ -7,8 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from codeunlearn.codebook import require_bottleneck
+from codeunlearn.corpus.topic_sets import TopicSets
+from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.methods.placebo import code_usage, placebos
+from codeunlearn.evaluation.systems import system_of
+from codeunlearn.methods.codes import Codes
+from codeunlearn.methods.placebo import Placebo, code_usage, draw_placebos, placebos, stand_in
+from codeunlearn.tasks.base import TASKS, Example, View
 from codeunlearn.unlearning import ForgetSet
 
 CODES = 400
@@ -46,10 +52,32 @@ def test_codes_without_use_are_replaced_by_codes_without_use() -> None:
         assert usage[np.isin(IDS, one.ids)].sum() == 0
 
 
-def test_a_topic_that_takes_most_codes_has_no_placebo() -> None:
-    most = ForgetSet(topic="love", ids=tuple(int(i) for i in IDS[:300]), fingerprint="f")
-    with pytest.raises(CodeUnlearnError, match="too few are left for a placebo"):
-        placebos(most, USAGE, IDS)
+def test_a_topic_that_takes_no_code_or_most_codes_has_no_placebo() -> None:
+    for ids in ((), IDS[:201]):
+        assert placebos(ForgetSet("love", tuple(int(i) for i in ids), "f"), USAGE, IDS) == []
+    assert len(placebos(ForgetSet("love", tuple(int(i) for i in IDS[:200]), "f"), USAGE, IDS, draws=2)) == 2
+
+
+def test_placebos_of_a_model_come_with_the_use_of_its_codes(tiny_model: Any, tiny_tokenizer: Any) -> None:
+    sentences = ["a dog runs", "the cat sees a dog"]
+    ids = require_bottleneck(tiny_model).codebook.code_ids.tolist()
+    chosen = ForgetSet("dog", tuple(ids[:3]), "f")
+    drawn = draw_placebos(View(tiny_model, tiny_tokenizer), chosen, sentences, draws=2, seed=4)
+    assert list(drawn.usage) == ids
+    assert list(drawn.usage.values()) == code_usage(tiny_model, tiny_tokenizer, sentences).tolist()
+    usage, rows = code_usage(tiny_model, tiny_tokenizer, sentences), np.array(ids)
+    assert drawn.sets == placebos(chosen, usage, rows, draws=2, seed=4)
+    assert [stand_in(chosen, one.ids) for one in drawn.sets] == drawn.sets, "ids say all of a placebo"
+
+
+def test_the_method_says_where_it_has_none(
+    tiny_model: Any, tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Codes, "forget_set", lambda *_, **__: ForgetSet("dog", (), "f", num_codes=CODES))
+    sets = TopicSets(Topic("dog", ("dog",)), [Example("a dog runs", ("",))], [], True, [], [], [], [])
+    base = system_of("codebook", "before", tiny_model, tiny_tokenizer)
+    with pytest.raises(CodeUnlearnError, match=r"'dog' takes 0 of 400 codes, .*leave the placebo out"):
+        Placebo().forget(base, sets, TASKS.get("translation"))
 
 
 def test_use_is_counted_in_tokens(tiny_model: Any, tiny_tokenizer: Any) -> None:

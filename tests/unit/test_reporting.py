@@ -22,7 +22,8 @@ from matplotlib.text import Text
 from rich.console import Console
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.evaluation.scores import Comparison, Row, Sample, Scores
+from codeunlearn.evaluation.metrics.knowledge import PROBABILITY
+from codeunlearn.evaluation.scores import CLOSED, Comparison, Row, Sample, Scores
 from codeunlearn.evaluation.systems import Role
 from codeunlearn.reporting import (
     before_after,
@@ -302,6 +303,40 @@ def test_a_normalised_drop_over_noise_is_marked_and_explained() -> None:
     assert "(\N{MINUS SIGN}900%) †" in rendered(scores_table(noisy))
     assert "† Before and zero point cannot be told apart" in rendered(scores_table(noisy))
     assert "†" not in rendered(scores_table(clean))
+
+
+def beside_our_deletion() -> Scores:
+    """Our deletion, another method, a control and an attack, on how far the topic is closed."""
+    closed: dict[str, tuple[float, Role]] = {
+        "codebook": (0.0, "before"),
+        "unlearned": (90.0, "after"),
+        "silence": (40.0, "after"),
+        "placebo": (2.0, "control"),
+        "hint": (75.0, "attack"),
+    }
+    scores = evaluation_of([delta("forget", PROBABILITY, 80.0, 8.0, 4.0)], ("codebook", "unlearned"))
+    rows = [Row(name, "forget", CLOSED, value, value - 1, value + 1, 9, "") for name, (value, _) in closed.items()]
+    left = [
+        Row(name, "forget", PROBABILITY, value, value, value, 9, "")
+        for name, (value, _) in closed.items()
+        if name not in ("codebook", "unlearned")
+    ]
+    return replace(scores, systems={n: role for n, (_, role) in closed.items()}, rows=[*scores.rows, *rows, *left])
+
+
+def test_everything_that_is_compared_stands_beside_the_deletion() -> None:
+    table = rendered(scores_table(beside_our_deletion()), 110)
+    lines = [re.sub(r" +", " ", line).strip() for line in table.splitlines()]
+    (head,) = (line for line in lines if line.startswith("Metric"))
+    assert head.endswith("Norm. Hint Placebo Silence"), "each once, the deletion in its own column"
+    assert any(line.endswith("75.0 2.0 40.0") for line in lines)
+
+
+def test_the_summary_tells_methods_from_attacks() -> None:
+    said = summary([], beside_our_deletion())
+    assert any(s.startswith("With another method (silence)") and s.endswith("closed to 40%.") for s in said)
+    assert any(s.startswith("Attacked (hint)") and s.endswith("closed to 75%.") for s in said)
+    assert not any("(unlearned)" in s for s in said)
 
 
 def test_one_system_alone_is_shown_with_its_intervals() -> None:

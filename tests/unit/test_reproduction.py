@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from codeunlearn.corpus.loading import DataConfig
+from codeunlearn.corpus.topic_sets import TopicSets
+from codeunlearn.corpus.topics import Topic
 from codeunlearn.evaluation.curve import Curve, Point
 from codeunlearn.evaluation.metrics.base import on_answers, standard_metrics
 from codeunlearn.evaluation.metrics.knowledge import EXTRACTION, PROBABILITY, RANK
@@ -23,6 +25,7 @@ from codeunlearn.evaluation.scores import RECALL, Scores
 from codeunlearn.evaluation.scoring import score
 from codeunlearn.evaluation.systems import Role, System
 from codeunlearn.evaluation.test_sets import FORGET, RETAIN, WHOLE, TestSet
+from codeunlearn.experiments import ablations
 from codeunlearn.experiments.ablations import result_name
 from codeunlearn.experiments.answers import UnitAnswers
 from codeunlearn.experiments.config import (
@@ -40,8 +43,10 @@ from codeunlearn.experiments.results import Results
 from codeunlearn.experiments.run import Reproduction
 from codeunlearn.experiments.searches import deletion_name
 from codeunlearn.experiments.stages import Stage, StageStore
+from codeunlearn.experiments.units import units
+from codeunlearn.reporting.labels import MINUS
 from codeunlearn.tasks.base import TASKS, Example, View
-from codeunlearn.unlearning import ForgetSet
+from codeunlearn.unlearning import ForgetSet, TopicSearch
 
 LEVELS = (8, 24, 72)
 TASK = TASKS.get("translation")
@@ -86,6 +91,7 @@ def answers() -> UnitAnswers:
         codes={deletion_name(8): 3, deletion_name(24): 9, deletion_name(72): 30},
         placebos=[slight, good],
         placebo_use={"topic": 50, "placebo": 48.0},
+        placebo_ids=[[100], [101]],
     )
 
 
@@ -173,6 +179,8 @@ def test_answers_and_scores_survive_their_files() -> None:
     kept = answers().to_dict()
     assert kept["deleted"][deletion_name(8)] == {}, "of a deletion only what it changed is kept"
     assert UnitAnswers.from_dict(json.loads(json.dumps(kept))) == answers()
+    older = {name: value for name, value in kept.items() if name != "placebo_ids"}
+    assert UnitAnswers.from_dict(older) == replace(answers(), placebo_ids=[])
     assert Scores.from_dict(json.loads(json.dumps(scored().to_dict()))) == scored()
 
 
@@ -321,3 +329,44 @@ def test_ablations_are_means_over_topics_and_count_those_that_are_gone(tmp_path:
     assert record["retain_chrf_delta"] == pytest.approx(-4 / 3)
     assert record["topics_gone"] == 1
     assert record["chrf"] == pytest.approx(100)
+
+
+def test_a_variant_for_which_no_code_is_found_is_a_row_without_numbers(tmp_path: Path) -> None:
+    config = replace(CONFIG, ablations=AblationConfig(variants=(Variant("drop", mode="drop"),)))
+    store = StageStore(tmp_path)
+    finish(store, result_name("drop"), {"quality": quality("codebook").to_dict(), "curves": []})
+    (table,) = (a for a in make_artefacts(Results.load(config, store)) if a.name == "ablations")
+    assert math.isnan(table.records[0]["recall_after"])
+    assert table.records[0]["topics_gone"] == 0
+
+
+def test_a_topic_for_which_no_code_is_found_has_no_curve(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Nothing:
+        def search(self, *_: Any, **__: Any) -> TopicSearch:
+            return TopicSearch(ForgetSet("love", (), "f"))
+
+    class Ready:
+        """Models and sentences that are there already."""
+
+        def open(self, _: str) -> tuple[None, None]:
+            return None, None
+
+        def read_sets(self, _: Any) -> TopicSets:
+            return TopicSets(Topic("love", ("love",)), [], [], True, [], [], [], [])
+
+    monkeypatch.setattr(ablations, "make_recipe", lambda _: Nothing())
+    ready: Any = Ready()
+    made: Any = ablations.Ablations(CONFIG, ready, ready)
+    assert made._curve(units(CONFIG)[0], "joint-0", None) is None
+
+
+def test_a_page_names_the_zero_point_that_its_scores_have(tmp_path: Path, store: StageStore) -> None:
+    (table,) = (a for a in make_artefacts(Results.load(CONFIG, store)) if a.name == "table2")
+    assert "better than the zero-shot model" in table.caption
+    alone = StageStore(tmp_path)
+    finish(alone, "love/0/scores", score_of(replace(answers(), systems={})).to_dict())
+    results = Results.load(CONFIG, alone)
+    (table,) = (a for a in make_artefacts(results) if a.name == "table2")
+    assert f"{MINUS}100 % empty translations (no zero-shot model was given)" in table.caption
+    assert table.figure is not None
+    assert table.figure.get_supxlabel().endswith(f"{MINUS}100 empty translations (no zero-shot model was given)")

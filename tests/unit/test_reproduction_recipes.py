@@ -10,17 +10,21 @@ from typing import Any
 
 import pytest
 
+from codeunlearn import save_model
+from codeunlearn.codebook import model_identity
 from codeunlearn.corpus.loading import DataConfig
+from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.curve import Curve, Point
 from codeunlearn.experiments.config import JointConfig, ReproductionConfig, ScoreConfig, TopicConfig
 from codeunlearn.experiments.paper.artefacts import make_artefacts, write_artefacts
-from codeunlearn.experiments.recipes import NullControl, RecipeStudy, Studied
+from codeunlearn.experiments.recipes import NullControl, RecipeStudy, Studied, told_apart
 from codeunlearn.experiments.recipes_config import ComparedRecipe, RecipesConfig
 from codeunlearn.experiments.results import Results
 from codeunlearn.experiments.run import Reproduction
 from codeunlearn.experiments.stages import Stage, StageStore
 from codeunlearn.reporting.artefact import Artefact
 from codeunlearn.reporting.labels import MINUS
+from codeunlearn.unlearning import ForgetSet, forget
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ReproductionConfig(
@@ -159,3 +163,59 @@ def test_the_tables_in_the_docs_are_those_of_their_files() -> None:
     assert sum(len(re.findall("<!-- table: ", text)) for text in texts) > 30
     for text in texts:
         assert script["MARKED"].sub(script["filled"], text) == text
+
+
+def test_a_seed_in_which_a_recipe_finds_nothing_counts_as_not_reached(tmp_path: Path) -> None:
+    config, store = replace(CONFIG, seeds=(5, 3)), StageStore(tmp_path)
+    finish(store, "love/5/recipes", RecipeStudy({"whole": WEAK}))
+    finish(store, "love/3/recipes", RecipeStudy({"whole": WEAK, "recommended": STRONG}))
+    made = {artefact.name: artefact for artefact in make_artefacts(Results.load(config, store))}
+    table = made["loss-90"]
+    assert [(record["seed"], record["recipe"]) for record in table.records] == [
+        (5, "whole"), (3, "whole"), (3, "recommended"),
+    ]  # fmt: skip
+    assert rows(table)[0][4] == "none, 8"
+    assert "love with recommended, seed 5 (it found no code)" in table.grids[0].caption
+    assert rows(made["cost"]) == [["love", "90% missed by 2 of 2", "90% missed by 1 of 2"]]
+
+
+def test_a_topic_without_codes_is_left_out_and_named(store: StageStore, tmp_path: Path) -> None:
+    for seed in CONFIG.seeds:
+        finish(store, f"captain/{seed}/recipes", RecipeStudy({}))
+    assert [row[0] for row in rows(artefacts(store)["loss-50"])] == ["love (20)"]
+    page = write_artefacts(CONFIG, store, tmp_path / "out").read_text(encoding="utf-8")
+    assert "No recipe found a code for “captain”, which the tables leave out." in page
+    alone = StageStore(tmp_path / "alone")
+    finish(alone, "love/0/recipes", RecipeStudy({}))
+    assert not artefacts(alone), "where nothing was found there are no tables"
+
+
+def test_the_null_control_tells_recipes_apart_that_search_differently(tmp_path: Path) -> None:
+    drop = ComparedRecipe("drop", "recommended", mode="drop")
+    whole, cut = ComparedRecipe("whole", "paper", cut=False), ComparedRecipe("paper", mode="drop")
+
+    def compared(*recipes: ComparedRecipe) -> list[dict[str, Any]]:
+        config = replace(CONFIG, recipes=replace(CONFIG.recipes, compared=recipes))
+        stages = {stage.name: stage for stage in Reproduction(config, tmp_path).stages()}
+        return stages["love/0/null-control"].settings["compared"]
+
+    recommended = ComparedRecipe("recommended")
+    assert compared(whole, cut, recommended) == [
+        {"recipe": "paper", "options": {}}, {"recipe": "recommended", "options": {}},
+    ]  # fmt: skip
+    assert list(told_apart((whole, cut, recommended))) == ["paper", "recommended"], "the paper's searches are one"
+    assert compared(recommended, drop)[1] == {"recipe": "recommended", "options": {}, "mode": "drop"}
+    assert list(told_apart((recommended, drop))) == ["recommended", "drop"]
+    assert list(told_apart((ComparedRecipe("a", "paper"), ComparedRecipe("paper", "recommended")))) == [
+        "a",
+        "recommended",
+    ]
+
+
+def test_a_saved_model_that_has_forgotten_is_refused(tmp_path: Path, tiny: Any, tiny_tokenizer: Any) -> None:
+    model, folder = tiny(), tmp_path / "model"
+    forget(model, ForgetSet("love", (1, 2), model_identity(model)))
+    save_model(model, tiny_tokenizer, folder)
+    config = replace(CONFIG, joint=JointConfig(model=str(folder)))
+    with pytest.raises(CodeUnlearnError, match=r"has forgotten something already, .*restore it first"):
+        Reproduction(config, tmp_path / "out", device="cpu").run()

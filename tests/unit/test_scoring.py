@@ -210,3 +210,9 @@ def test_another_file_is_not_taken_for_scores(tmp_path: Path) -> None:
         (tmp_path / "other.json").write_text(content)
         with pytest.raises(CodeUnlearnError, match=r"other\.json.*; score the topic again"):
             Scores.load(tmp_path / "other.json")
+
+
+def test_two_systems_of_one_name_are_refused() -> None:
+    systems = [system_of(BEFORE, "before", perfect, None), *(system_of("codes", "after", perfect, None) for _ in "ab")]
+    with pytest.raises(CodeUnlearnError, match="Two systems are called 'codes'; name each method and attack once"):
+        score(Canned(), [TestSet("retain", RETAIN)], systems)

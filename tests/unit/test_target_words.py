@@ -7,6 +7,7 @@ import math
 import pytest
 from datasets import Dataset
 
+from codeunlearn.corpus import answer_words
 from codeunlearn.corpus.answer_words import (
     ParallelText,
     associate,
@@ -138,3 +139,15 @@ def test_association_is_the_log_likelihood_ratio() -> None:
     assert associate(8, 10, 10, 90).g2 == pytest.approx(21.4809, abs=1e-3)
     assert associate(8, 10, 10, 90).share == 0.8
     assert associate(3, 10, 0, 90).lift == math.inf
+
+
+def test_neighbours_share_the_translation_in_the_language_of_the_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def words(topic: Topic, pairs: ParallelText, language: str) -> tuple[str, ...]:
+        asked.append(language)
+        return ("aime",)
+
+    monkeypatch.setattr(answer_words, "target_words", words)
+    assert list(propose_neighbours(Topic.from_word("love"), pairs(), k=1, language="klingon")) == ["like"]
+    assert asked == ["klingon"]

@@ -16,23 +16,37 @@ Beside = Callable[[System, System], list[System]]
 """From the model before and the model in the end to further systems."""
 
 
+def check_beside(methods: Sequence[str], attacks: Sequence[str]) -> None:
+    """Whether these can be made by their names.
+
+    Raises:
+        CodeUnlearnError: there is no such method or attack, one is named twice, or a method has options without a default.
+    """
+    for kind, names, registry in (("A method", methods, METHODS), ("An attack", attacks, ATTACKS)):
+        for name in names:
+            registry.get(name)
+        if len(set(names)) < len(names):
+            raise CodeUnlearnError(f"{kind} is named twice in {', '.join(names)}; name each once.")
+    for name in methods:
+        method = METHODS.get(name)
+        known = fields(method) if is_dataclass(method) else ()
+        if needed := [f.name for f in known if f.default is MISSING and f.default_factory is MISSING]:
+            raise CodeUnlearnError(
+                f"The method {name} needs {needed[0]}, which its name does not say; use it from Python."
+            )
+
+
 def beside(
     methods: Sequence[str], attacks: Sequence[str], sets: TopicSets | None, task: Task, *, seed: int = 0
 ) -> Beside:
     """The systems of these methods, which start from the model before, and of these attacks on the model in the end.
 
     Raises:
-        CodeUnlearnError: there is no such method or attack, a method has options without a default, or there are no sets for
-            it.
+        CodeUnlearnError: as `check_beside`, or there are no sets for a method.
     """
+    check_beside(methods, attacks)
     mounted = [ATTACKS.get(name) for name in attacks]
     made = [METHODS.get(name) for name in methods]
-    for name, method in zip(methods, made, strict=True):
-        known = fields(method) if is_dataclass(method) else ()
-        if needed := [f.name for f in known if f.default is MISSING and f.default_factory is MISSING]:
-            raise CodeUnlearnError(
-                f"The method {name} needs {needed[0]}, which its name does not say; use it from Python."
-            )
     if methods and sets is None:
         raise CodeUnlearnError("A method forgets a topic, and there is none; name it with --topic.")
 

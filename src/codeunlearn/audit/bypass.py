@@ -69,8 +69,8 @@ class FittedMap:
         prompts = [example.prompt for example in sets.search_retain] if sets else []
         if not prompts:
             raise CodeUnlearnError(
-                "A map in the bottleneck's place is fitted on sentences without the topic, and there are none; build the "
-                "sets with search_retain_size."
+                "A map in the bottleneck's place is fitted on sentences without the topic, and there are none; name a topic "
+                "(--topic on the command line), or build the sets with search_retain_size."
             )
 
         @contextmanager

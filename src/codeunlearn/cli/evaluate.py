@@ -82,7 +82,7 @@ def run(
 
     docs/metrics.md says what each metric is and what it needs.
     """
-    from codeunlearn.audit.beside import beside
+    from codeunlearn.audit.beside import beside, check_beside
     from codeunlearn.audit.bypass import RETAINED
     from codeunlearn.cli.topic_options import read_pools, read_topic, refuse_without_topic, topic_sets
     from codeunlearn.corpus.answer_words import ParallelText
@@ -106,6 +106,7 @@ def run(
             raise CodeUnlearnError(
                 f"{option} says how {other} is done, which is not asked for; give both, or leave {option} out."
             )
+    check_beside(method or [], attack or [])
     wanted = None if topic is None else read_topic(topic, about)
     if wanted is None:
         refuse_without_topic(about, neighbours)

@@ -72,7 +72,6 @@ def run(
     from codeunlearn.evaluation.test_sets import TestSet
     from codeunlearn.reporting.tables import forget_set_table
     from codeunlearn.unlearning import make_recipe
-    from codeunlearn.unlearning.recipes.base import RETAINED
 
     curve_path = named_after(out, ".curve.json")
     if retain_budget is not None:
@@ -86,7 +85,7 @@ def run(
         wanted,
         target=about.target_words,
         search_size=search_size,
-        search_retain_size=RETAINED if recipe.needs().retained else 0,
+        search_retain_size=recipe.needs().retained,
         tune_size=TUNED if retain_budget is not None else 0,
         eval_size=0,
         draws=draws,

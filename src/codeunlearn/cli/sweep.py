@@ -68,7 +68,6 @@ def run(
     from codeunlearn.tasks.base import TASKS
     from codeunlearn.tasks.generating import DecodingConfig
     from codeunlearn.unlearning import make_recipe, undeleted
-    from codeunlearn.unlearning.recipes.base import RETAINED
 
     recipe, sizes_asked = make_recipe(preset), _whole_numbers(s_primes)
     if not options.words(topics):
@@ -81,7 +80,7 @@ def run(
     pools = read_pools(text.config(), "train", pool)
     sizes: dict[str, Any] = {
         "search_size": search_size,
-        "search_retain_size": RETAINED if recipe.needs().retained else 0,
+        "search_retain_size": recipe.needs().retained,
         "tune_size": eval_size if pool == "validation" else 0,
         "eval_size": eval_size if pool == "test" else 0,
         "minimum": minimum,

@@ -165,6 +165,7 @@ def propose_neighbours(
     *,
     vocabulary: Vocabulary | None = None,
     sharing: Sequence[str] | None = None,
+    language: str = "french",
 ) -> dict[str, Topic]:
     """Words that forgetting the topic may hurt: those that share its translation, then those used like it.
 
@@ -179,6 +180,7 @@ def propose_neighbours(
         k: how many to propose, at most.
         vocabulary: of the train pool, if it has been counted already.
         sharing: result of `sharing_words`, if it is known already.
+        language: of the answers, see `target_words`.
     """
     if topic.kind == "sentences":
         return {}
@@ -186,7 +188,7 @@ def propose_neighbours(
     vocabulary = vocabulary or Vocabulary.from_sentences(text.sources, language=topic.language)
     surface_forms = vocabulary.lexicon.surface_forms
     if sharing is None:
-        sharing = sharing_words(topic, text, target_words(topic, text))
+        sharing = sharing_words(topic, text, target_words(topic, text, language))
     counts = {w: sum(vocabulary.counts[form] for form in surface_forms(w)) for w in sharing}
     chosen = [w for w in sharing if counts[w] >= _FREQUENT][:k]
     candidates = _similar_kind(topic, vocabulary)

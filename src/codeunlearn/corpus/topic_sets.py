@@ -185,7 +185,9 @@ def build_topic_sets(
     words = target_words(topic, train, answer_language)
     sharing = sharing_words(topic, train, words)
     if neighbours is None:
-        proposed = propose_neighbours(topic, train, _PROPOSALS, vocabulary=vocabulary, sharing=sharing)
+        proposed = propose_neighbours(
+            topic, train, _PROPOSALS, vocabulary=vocabulary, sharing=sharing, language=answer_language
+        )
         near = _neighbour_pairs(topic, proposed, texts["test"])
         usable = sorted(near, key=lambda name: (len(near[name]) < minimum, not near[name]))  # else best first
         related = _Related(topic, {name: proposed[name] for name in usable[:_NEIGHBOURS] if near[name]})

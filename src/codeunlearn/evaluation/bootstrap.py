@@ -72,10 +72,6 @@ class Interval:
     level: float
     draws: int
 
-    def contains(self, number: float) -> bool:
-        """Whether `number` lies inside, bounds included; true where the bounds are unknown (nan)."""
-        return not (number < self.low or number > self.high)
-
     def to_dict(self) -> dict[str, float | int | None]:
         """Plain numbers for JSON; infinite and undefined ones become None."""
         return {key: number if math.isfinite(number) else None for key, number in asdict(self).items()}
@@ -179,13 +175,6 @@ def wilson_interval(share: float, n: int, *, level: float = LEVEL) -> tuple[floa
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n**2))) / (1 + z2 / n)
     return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def bootstrap_interval(
-    statistic: Callable[[Indices], float], n: int, *, draws: int = DRAWS, seed: int = 0, level: float = LEVEL
-) -> Interval:
-    """The percentile interval of any statistic of `n` sentences given by their indices."""
-    return interval(resample_statistic(statistic, n, draws=draws, seed=seed), level=level)
 
 
 def ratio(numerator: Resampled, denominator: Resampled, *, level: float = LEVEL) -> Ratio:

@@ -132,4 +132,10 @@ def finished_curves(directory: Path, details: dict[str, Any]) -> list[Curve]:
             what = _NAMES.get(name, name)
             raise CodeUnlearnError(f"{path} was made with another {what}; choose another --out or remove it.")
     wanted = set(details["s_primes"])
-    return [curve for curve in earlier.curves if not wanted or {point.size for point in curve.points} == wanted]
+    return [curve for curve in earlier.curves if not wanted or _is_whole(curve, wanted)]
+
+
+def _is_whole(curve: Curve, wanted: set[int]) -> bool:
+    """Whether it has every size; a recipe that cuts one list of codes has those up to its whole."""
+    sizes = {point.size for point in curve.points}
+    return sizes == wanted or (curve.step_name == "codes" and 0 < max(sizes, default=0) <= max(wanted))

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.comparing import closed_row, comparison_of, row_of
 from codeunlearn.evaluation.metrics.base import Metric, Outputs, Score, standard_metrics
 from codeunlearn.evaluation.metrics.knowledge import CONTROL_PROBABILITY, PROBABILITY, control_probability
@@ -52,7 +53,11 @@ def score(
         details: kept in the result, with what the answers cost.
         by_sentence: folder for the scores sentence by sentence, in the form of open-unlearning's evaluation logs.
         progress: called after each system with the number of those done and of all.
+
+    Raises:
+        CodeUnlearnError: two systems have one name.
     """
+    _require_names_of_their_own(systems)
     metrics = standard_metrics() if metrics is None else metrics
     found, said, costs = _Found(), dict[str, list[str]](), dict[str, Any]()
     for place, system in enumerate(systems, start=1):
@@ -82,6 +87,12 @@ def score(
         samples=[sample for test in tests for sample in _samples(test, said, tests, samples)],
         details={**(details or {}), "token_cost": costs},
     )
+
+
+def _require_names_of_their_own(systems: Sequence[System]) -> None:
+    names = [system.name for system in systems]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise CodeUnlearnError(f"Two systems are called {twice[0]!r}; name each method and attack once.")
 
 
 def _by_set(texts: Sequence[str], tests: Sequence[TestSet]) -> Iterator[tuple[TestSet, list[str]]]:

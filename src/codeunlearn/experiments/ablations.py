@@ -28,7 +28,7 @@ class AblationResult:
 
     Attributes:
         quality: how well it answers with nothing forgotten, on random prompts of the test pool.
-        curves: every topic at every size.
+        curves: every topic at every size; none of a topic for which no code is found.
     """
 
     name: str
@@ -108,7 +108,7 @@ class Ablations:
             quality = score(TASK, whole, [before], seed=seed, how=self.models.how, samples=0)
             return {
                 "quality": quality.to_dict(),
-                "curves": [asdict(self._curve(unit, model, variant.mode)) for unit in first],
+                "curves": [asdict(found) for unit in first if (found := self._curve(unit, model, variant.mode))],
             }
 
         settings = {
@@ -123,12 +123,14 @@ class Ablations:
         after = (model, *(f"{unit.name}/sets" for unit in first))
         return Stage(result_name(variant.name), settings, after, make, together=True)
 
-    def _curve(self, unit: Unit, model: str, mode: DeletionMode | None) -> Curve:
-        """A topic searched at every size, scored on the topic's sentences and unrelated ones."""
+    def _curve(self, unit: Unit, model: str, mode: DeletionMode | None) -> Curve | None:
+        """A topic searched at every size, scored on the topic's sentences and unrelated ones; None where no code is found."""
         sets, search = self.topics.read_sets(unit), self.config.search
         tests = topic_tests(replace(sets, neighbours={}))
         opened = self.models.open(model)
         found = make_recipe(search.preset).search(*opened, sets, seed=unit.seed, steps=search.s_primes)
+        if not found.steps:
+            return None
         return curve(
             TASK,
             tests,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from codeunlearn.errors import CodeUnlearnError
@@ -33,6 +33,7 @@ class UnitAnswers:
         codes: how many codes these are.
         placebos: with random codes deleted, one list for each draw.
         placebo_use: tokens that select the topic's codes (``topic``) and the random ones on average (``placebo``).
+        placebo_ids: the random codes, one list for each draw; older versions did not keep them.
     """
 
     tests: list[TestSet]
@@ -42,6 +43,7 @@ class UnitAnswers:
     codes: dict[str, int]
     placebos: list[list[str]]
     placebo_use: dict[str, float]
+    placebo_ids: list[list[int]] = field(default_factory=list[list[int]])
 
     def by_system(self, before: str) -> dict[str, list[str]]:
         """All of them by the names of their systems, the codebook model as ``before``."""
@@ -56,7 +58,7 @@ class UnitAnswers:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; of a deletion only the answers that it changed."""
         return {
-            **{name: getattr(self, name) for name in ("before", "systems", "codes", "placebo_use")},
+            **{name: getattr(self, name) for name in ("before", "systems", "codes", "placebo_use", "placebo_ids")},
             "tests": [asdict(test) for test in self.tests],
             "deleted": {name: self._changed(texts) for name, texts in self.deleted.items()},
             "placebos": [self._changed(texts) for texts in self.placebos],
@@ -88,6 +90,7 @@ class UnitAnswers:
             codes=saved.codes,
             placebos=[whole(changed) for changed in saved.placebos],
             placebo_use=saved.placebo_use,
+            placebo_ids=saved.placebo_ids,
         )
 
     def _changed(self, texts: Sequence[str]) -> dict[str, str]:
@@ -105,3 +108,4 @@ class _SavedAnswers:
     codes: dict[str, int]
     placebos: list[dict[int, str]]
     placebo_use: dict[str, float]
+    placebo_ids: list[list[int]] = field(default_factory=list[list[int]])

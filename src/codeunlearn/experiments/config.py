@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, cast, get_type_hints
 
+from codeunlearn.audit.beside import check_beside
 from codeunlearn.codebook import DeletionMode
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.errors import CodeUnlearnError
@@ -98,7 +99,7 @@ class SearchConfig:
     """How a topic's codes are found.
 
     Attributes:
-        preset: ``paper`` or ``paired``.
+        preset: the recipe, a name in `RECIPES`.
         s_primes: the values of S'.
         size: at most so many search sentences.
         draws: control sentences for each.
@@ -332,6 +333,11 @@ def _check(config: ReproductionConfig) -> None:
             "A study of recipes searches, chooses and scores on pools of its own and has no ablations beside it; leave "
             "search: pools and ablations out."
         )
+    if config.recipes.compared and (config.scores.methods or config.scores.attacks):
+        raise CodeUnlearnError(
+            "A study of recipes scores nothing but recipes; leave scores: methods and scores: attacks out."
+        )
+    check_beside(config.scores.methods, config.scores.attacks)
     _check_levels(config)
     _check_variants(config.ablations)
     for where, options, known in (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from codeunlearn.audit.bypass import Skip
-from codeunlearn.codebook import load_model, load_tokenizer
+from codeunlearn.codebook import load_model, load_tokenizer, require_bottleneck
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.corpus.texts import Text
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.device import pick_device, processes
+from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.metrics.base import METRICS
 from codeunlearn.evaluation.scoring import score
 from codeunlearn.evaluation.systems import BEFORE, PLAIN, ZERO_SHOT, Role, System
@@ -136,7 +137,7 @@ class Models:
     def _joint(self, seed: int) -> Stage:
         name, start = f"joint-{seed}", self._start(self.config.joint.start, seed)
         if self.config.joint.model is not None:
-            return _saved(name, self.config.joint.model)
+            return _saved(name, self.config.joint.model, lambda: self._require_nothing_forgotten(name))
         folder = Path(self.path(name))
 
         def make() -> dict[str, Any]:
@@ -144,6 +145,13 @@ class Models:
 
         settings = {"text": self._identity, **self._joint_settings(seed, self.config.joint)}
         return Stage(name, settings, (start,), make, folder, together=True)
+
+    def _require_nothing_forgotten(self, name: str) -> None:
+        model, _ = self.open(name)
+        if bool(require_bottleneck(model).codebook.deleted.any()):
+            raise CodeUnlearnError(
+                f"{self.path(name)} has forgotten something already, so it is no model from before; restore it first."
+            )
 
     def _golds(self) -> list[Stage]:
         """One for each topic that has one, or one without all of them."""
@@ -245,10 +253,15 @@ class Models:
         return text.write_without(topics, folder / f"{name}.jsonl")
 
 
-def _saved(name: str, model: str) -> Stage:
+def _saved(name: str, model: str, check: Callable[[], None] = lambda: None) -> Stage:
     """A model that is not made here."""
     known = {"model": public_name(model), "weights": weights_digest(model)}
-    return Stage(name, {**known, "other_files": other_files_digest(model)}, (), lambda: known)
+
+    def make() -> dict[str, Any]:
+        check()
+        return known
+
+    return Stage(name, {**known, "other_files": other_files_digest(model)}, (), make)
 
 
 def variant_name(name: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
-from codeunlearn.codebook import DeletionMode, require_bottleneck
+from codeunlearn.codebook import DeletionMode
 from codeunlearn.corpus.answer_words import ParallelText
 from codeunlearn.corpus.topic_sets import TopicSets, sample_pool
 from codeunlearn.corpus.topics import Topic
@@ -25,7 +25,7 @@ from codeunlearn.experiments.models import TASK, Models
 from codeunlearn.experiments.recipes_config import ComparedRecipe
 from codeunlearn.experiments.stages import Stage
 from codeunlearn.experiments.units import TopicStages, Unit, build_sets, units
-from codeunlearn.methods.placebo import code_usage, placebos
+from codeunlearn.methods.placebo import draw_placebos
 from codeunlearn.tasks.base import Example, View
 from codeunlearn.tasks.generating import DecodingConfig
 from codeunlearn.unlearning import ForgetSet
@@ -232,10 +232,8 @@ class RecipeStages:
         if name is None or name not in gone or not scores.placebo_draws:
             return []
         sentences = ParallelText.of(self.topics.text.pools["train"]).sources[: scores.usage_size]
-        usage = code_usage(view.model, view.tokenizer, sentences)
-        code_ids = require_bottleneck(view.model).codebook.code_ids.cpu().numpy()
         chosen, mode = gone[name]
-        drawn = placebos(chosen, usage, code_ids, draws=scores.placebo_draws, seed=seed)
+        drawn = draw_placebos(view, chosen, sentences, draws=scores.placebo_draws, seed=seed).sets
         return [_Deletion(one, mode) for one in drawn]
 
     def _null_control(self, unit: Unit, identity: dict[str, Any]) -> Stage:
@@ -243,7 +241,7 @@ class RecipeStages:
         search, levels = self.config.search, self.study.null_control
         sizes = {"search_size": search.size, "eval_size": 0, "draws": 2, "minimum": self.config.scores.minimum}
         sizes["search_retain_size"] = RETAINED
-        recipes = {(one.preset, str(one.options)): one for one in reversed(self.study.compared)}
+        recipes = told_apart(self.study.compared)
 
         def make() -> dict[str, Any]:
             sets = build_sets(unit, self.topics.text, sizes)
@@ -251,13 +249,16 @@ class RecipeStages:
             replaced = [replace(example, prompt=text) for example, text in zip(sets.search, first, strict=True)]
             null = replace(sets, search=replaced, controls=[second])
             codes: dict[str, int] = {}
-            for one in reversed(recipes.values()):
+            for label, one in recipes.items():
                 found = one.make().search(*self.models.open(self._model(unit)), null, seed=unit.seed, steps=levels)
-                by_step = {f"{one.preset}, {step.label}": len(step.forget_set) for step in found.steps}
-                codes |= by_step if found.step_name == "S'" else {one.preset: len(found.forget_set)}
+                by_step = {f"{label}, {step.label}": len(step.forget_set) for step in found.steps}
+                codes |= by_step if found.step_name == "S'" else {label: len(found.forget_set)}
             return asdict(NullControl(len(first), codes))
 
-        compared = [{"recipe": one.preset, "options": one.options} for one in recipes.values()]
+        compared = [
+            {"recipe": one.preset, "options": one.options, **({"mode": one.mode} if one.knows_mode else {})}
+            for one in recipes.values()
+        ]
         settings = {"text": identity, "topic": asdict(unit.topic), "seed": unit.seed, **sizes}
         return Stage(null_name(unit), {**settings, "compared": compared, "levels": levels}, (self._model(unit),), make)
 
@@ -269,6 +270,18 @@ def recipes_name(unit: Unit) -> str:
 
 def null_name(unit: Unit) -> str:
     return f"{unit.name}/null-control"
+
+
+def told_apart(compared: Sequence[ComparedRecipe]) -> dict[str, ComparedRecipe]:
+    """Those that search differently, by preset, or by name where the preset says nothing or could mislead."""
+    known: list[ComparedRecipe] = []
+    for one in compared:
+        if all((one.preset, one.make()) != (other.preset, other.make()) for other in known):
+            known.append(one)
+    presets = [one.preset for one in known]
+    named = {one.preset for one in known for other in known if other is not one and other.name == one.preset}
+    unclear = named | {preset for preset in presets if presets.count(preset) > 1}
+    return {one.name if one.preset in unclear else one.preset: one for one in known}
 
 
 class _Deletion(NamedTuple):

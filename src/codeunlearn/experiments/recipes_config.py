@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, cast
 
 from pydantic import Field
 
 from codeunlearn.codebook import DeletionMode
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.unlearning import Recipe, make_recipe
+from codeunlearn.unlearning import RECIPES, Recipe, make_recipe
 from codeunlearn.validation import Count
 
+RESERVED = ("prompt", "before")
+"""Columns beside those of the recipes, whose names no recipe can have."""
 SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 PerCent = Annotated[int, Field(gt=0, le=100)]
 
@@ -43,14 +45,19 @@ class ComparedRecipe:
     def preset(self) -> str:
         return self.recipe or self.name
 
+    @property
+    def knows_mode(self) -> bool:
+        """Whether there is a mode, and the recipe searches for it."""
+        known = {option.name for option in fields(cast(Any, RECIPES.get(self.preset)))}
+        return self.mode is not None and "mode" in known
+
     def make(self) -> Recipe:
         """The recipe.
 
         Raises:
             CodeUnlearnError: there is none of that name, or it has no such option.
         """
-        knows_mode = self.mode is not None and hasattr(make_recipe(self.preset), "mode")
-        return make_recipe(self.preset, **{**self.options, **({"mode": self.mode} if knows_mode else {})})
+        return make_recipe(self.preset, **{**self.options, **({"mode": self.mode} if self.knows_mode else {})})
 
 
 @dataclass(frozen=True)
@@ -79,9 +86,12 @@ class RecipesConfig:
 
 def check_recipes(recipes: RecipesConfig) -> None:
     """Raises:
-    CodeUnlearnError: a recipe does not exist, has no such option, or stands there twice; or a name is none of theirs.
+    CodeUnlearnError: a recipe does not exist, has no such option, has a reserved name or stands there twice; or a name is
+        none of theirs.
     """
     names = [one.name for one in recipes.compared]
+    if taken := [name for name in names if name in RESERVED]:
+        raise CodeUnlearnError(f"No recipe under `recipes: compared` can be called {taken[0]!r}; give it another name.")
     if len(set(names)) < len(names):
         raise CodeUnlearnError("Every recipe under `recipes: compared` needs a name of its own; two have the same.")
     for key, named in (("shown", recipes.shown), ("placebo", (recipes.placebo,) if recipes.placebo else ())):

@@ -21,7 +21,7 @@ from codeunlearn.experiments.recipes import NullControl, RecipeStudy, null_name,
 from codeunlearn.experiments.searches import TimedSearch, deletion_name, read_searches
 from codeunlearn.experiments.stages import StageStore
 from codeunlearn.experiments.units import Unit, units
-from codeunlearn.reporting.labels import metric_order
+from codeunlearn.reporting.labels import metric_order, zero_point_text
 from codeunlearn.validation import validated
 
 JUDGED_FROM = 20.0
@@ -148,6 +148,11 @@ class Results:
     def step(self, size: int) -> str:
         """A size in words, such as ``S' = 72``."""
         return f"{self.step_name} = {size}"
+
+    @property
+    def zero_point(self) -> str:
+        """What the zero of normalised drops is, as part of a sentence."""
+        return zero_point_text(next((scores.zero_point for scores in self.scores.values()), ZERO_SHOT))
 
     def of_topic(self, word: str, pools: str = "disjoint") -> list[Scores]:
         """The scores of a topic, one for each seed; with the paper's pools where there are no others."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from codeunlearn.audit.beside import Beside, beside
-from codeunlearn.codebook import require_bottleneck
 from codeunlearn.corpus.answer_words import ParallelText
 from codeunlearn.corpus.texts import Text
 from codeunlearn.corpus.topic_sets import TopicSets, build_topic_sets
@@ -25,7 +24,8 @@ from codeunlearn.experiments.extras import Extras
 from codeunlearn.experiments.models import BASE, TASK, Models, make_topic
 from codeunlearn.experiments.searches import TimedSearch, deletion_name, make_searches, read_searches
 from codeunlearn.experiments.stages import Stage, StageStore
-from codeunlearn.methods.placebo import code_usage, placebos
+from codeunlearn.methods.placebo import draw_placebos, stand_in
+from codeunlearn.tasks.base import View
 from codeunlearn.unlearning import ForgetSet, make_recipe
 from codeunlearn.unlearning.recipes.base import RETAINED
 
@@ -82,8 +82,8 @@ class TopicStages:
         if compared:
             sizes["tune_size"] = scores.size
         recipes = [one.make() for one in compared] or [make_recipe(search.preset)]
-        if scores.methods or scores.attacks or any(recipe.needs().retained for recipe in recipes):
-            sizes["search_retain_size"] = RETAINED
+        if retained := max(RETAINED if scores.methods or scores.attacks else 0, *(r.needs().retained for r in recipes)):
+            sizes["search_retain_size"] = retained
         folder = self.out / "topics" / unit.name
 
         def make() -> dict[str, Any]:
@@ -136,6 +136,7 @@ class TopicStages:
                     codes={one.system: len(one.forget_set) for one in found},
                     placebos=[after(one) for one in drawn],
                     placebo_use=used,
+                    placebo_ids=[list(one.ids) for one in drawn],
                 ).to_dict()
 
         settings = {
@@ -158,7 +159,7 @@ class TopicStages:
             return score(
                 TASK,
                 said.tests,
-                self._systems(unit),
+                self._systems(unit, said),
                 topic=unit.topic.word,
                 seed=unit.seed,
                 metrics=self.extras.without(make_topic(unit.topic), words),
@@ -179,12 +180,12 @@ class TopicStages:
         settings |= {name: listed for name, listed in compared.items() if listed}
         return Stage(f"{unit.name}/scores", settings, (f"{unit.name}/translations",), make, folder)
 
-    def _systems(self, unit: Unit) -> list[System]:
+    def _systems(self, unit: Unit, said: UnitAnswers) -> list[System]:
         """The codebook model before, the models beside it, it with every deletion, the placebos, and what else is compared."""
         before = self.models.system(BEFORE, "before", self._joint(unit))
         others = [self.models.system(row, "reference", name) for row, name in self._compared(unit).items()]
         found = [_with_deleted(before, one) for one in self._searches(unit)]
-        drawn = enumerate(self._placebos(unit)[0], start=1)
+        drawn = enumerate(self._drawn(unit, said), start=1)
         placebos = [unlearned(before, one, name=placebo_name(draw), role="control") for draw, one in drawn]
         chosen = deletion_name(self.config.scores.s_prime, self._searches(unit)[0].step_name)
         last = next(system for system in found if system.name == chosen)
@@ -221,21 +222,26 @@ class TopicStages:
             raise CodeUnlearnError(f"{path} is not what the stage {stage} wrote; make it again: --redo {stage}.")
         return TopicSets.load(path)
 
-    def _placebos(self, unit: Unit) -> tuple[list[ForgetSet], dict[str, float]]:
-        """Random sets of codes, and how often theirs and the topic's are used, in tokens of the train pool.
+    def _drawn(self, unit: Unit, said: UnitAnswers) -> list[ForgetSet]:
+        """The placebos that were translated; what older versions wrote does not name them, so they are drawn again."""
+        if said.placebos and not said.placebo_ids:
+            return self._placebos(unit)[0]
+        return [stand_in(self._chosen(unit), ids) for ids in said.placebo_ids]
 
-        There is none where no code is chosen, or too few are left to stand in for the chosen ones.
-        """
-        scores = self.config.scores
-        chosen = next(one.forget_set for one in self._searches(unit) if one.size == scores.s_prime)
-        if not scores.placebo_draws or not 0 < len(chosen) <= chosen.num_codes // 2:
+    def _chosen(self, unit: Unit) -> ForgetSet:
+        """The codes that placebos stand in for."""
+        return next(one.forget_set for one in self._searches(unit) if one.size == self.config.scores.s_prime)
+
+    def _placebos(self, unit: Unit) -> tuple[list[ForgetSet], dict[str, float]]:
+        """Random sets of codes, and how often theirs and the topic's are used, in tokens of the train pool."""
+        scores, chosen = self.config.scores, self._chosen(unit)
+        if not scores.placebo_draws:
             return [], {}
-        model, tokenizer = self.models.open(self._joint(unit))
+        view = View(*self.models.open(self._joint(unit)))
         sentences = ParallelText.of(self.text.pools["train"]).sources[: scores.usage_size]
-        usage = code_usage(model, tokenizer, sentences)
-        ids = require_bottleneck(model).codebook.code_ids.cpu().numpy()
-        drawn = placebos(chosen, usage, ids, draws=scores.placebo_draws, seed=unit.seed)
-        used = dict(zip(ids.tolist(), usage.tolist(), strict=True))
+        drawn, used = draw_placebos(view, chosen, sentences, draws=scores.placebo_draws, seed=unit.seed)
+        if not drawn:
+            return [], {}
         theirs = [sum(used[code] for code in one.ids) for one in drawn]
         return drawn, {"topic": sum(used[code] for code in chosen.ids), "placebo": sum(theirs) / len(theirs)}
 

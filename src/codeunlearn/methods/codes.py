@@ -30,7 +30,7 @@ class Codes:
 
     def forget(self, base: System, sets: TopicSets, task: Task, *, seed: int = 0) -> System:
         """See `Method.forget`; what was found is not kept: `forget_set` gives it."""
-        return unlearned(base, self.forget_set(base, sets, seed=seed), mode=self.mode)
+        return unlearned(base, self.forget_set(base, sets, seed=seed), name=self.name, mode=self.mode)
 
     def forget_set(self, base: System, sets: TopicSets, *, seed: int = 0) -> ForgetSet:
         """The codes that the recipe chooses."""

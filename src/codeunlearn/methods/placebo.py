@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.systems import System, unlearned
 from codeunlearn.methods.base import METHODS
 from codeunlearn.methods.codes import Codes
-from codeunlearn.tasks.base import Task
+from codeunlearn.tasks.base import Task, View
 from codeunlearn.unlearning import CodeReader, ForgetSet
 
 PRESET = "placebo"
@@ -42,22 +42,18 @@ def placebos(
 ) -> list[ForgetSet]:
     """Random stand-ins for a forget set; no code of the set is in any of them, and no code twice in one.
 
+    There is none where no code is chosen, or too few are left to stand in for the chosen ones.
+
     Args:
         chosen: the set to match in number and, code by code, in use.
         usage: [K] how often each row of the codebook is used (`code_usage`).
         code_ids: [K] id of each row.
         draws: how many.
         seed: decides the draws.
-
-    Raises:
-        CodeUnlearnError: more codes are chosen than are left to stand in for them.
     """
-    taken = np.isin(code_ids, chosen.ids)
-    if 2 * int(taken.sum()) > len(code_ids):
-        raise CodeUnlearnError(
-            f"{chosen.topic!r} takes {int(taken.sum()):,} of {len(code_ids):,} codes, so too few are left for a placebo."
-        )
-    rows = np.flatnonzero(taken)
+    rows = np.flatnonzero(np.isin(code_ids, chosen.ids))
+    if not 0 < 2 * len(rows) <= len(code_ids):
+        return []
     rows = rows[np.argsort(-usage[rows], kind="stable")]  # the most used first, for which fewest can stand in
     generator = np.random.default_rng(seed)
     return [_placebo(chosen, rows, usage, code_ids, generator) for _ in range(draws)]
@@ -81,7 +77,27 @@ def _placebo(
         code = int(left[generator.choice(order[:CANDIDATES])])
         free[code] = False
         drawn.append(int(code_ids[code]))
-    return replace(chosen, ids=tuple(drawn), evidence=(), preset=PRESET, expected_false_positives=None)
+    return stand_in(chosen, drawn)
+
+
+def stand_in(chosen: ForgetSet, ids: Sequence[int]) -> ForgetSet:
+    """A forget set of random codes in the place of the chosen ones."""
+    return replace(chosen, ids=tuple(ids), evidence=(), preset=PRESET, expected_false_positives=None)
+
+
+class Drawn(NamedTuple):
+    """Placebos, and how many tokens select each code by its id."""
+
+    sets: list[ForgetSet]
+    usage: dict[int, int]
+
+
+def draw_placebos(view: View, chosen: ForgetSet, sentences: Sequence[str], *, draws: int, seed: int) -> Drawn:
+    """As `placebos`, with the use of codes counted on these sentences."""
+    usage = code_usage(view.model, view.tokenizer, sentences)
+    code_ids = require_bottleneck(view.model).codebook.code_ids.cpu().numpy()
+    sets = placebos(chosen, usage, code_ids, draws=draws, seed=seed)
+    return Drawn(sets, dict(zip(code_ids.tolist(), usage.tolist(), strict=True)))
 
 
 @METHODS.register("placebo")
@@ -102,12 +118,16 @@ class Placebo:
         """One draw, as a system of role ``control``.
 
         Raises:
-            CodeUnlearnError: as `placebos`, or there are no sentences on which use can be counted.
+            CodeUnlearnError: no code is chosen, or too many to be stood in for, or there are no sentences on which use can be
+                counted.
         """
         sentences = [example.prompt for example in (*sets.search_retain, *sets.search)][: self.usage_size]
         chosen = self.of.forget_set(base, sets, seed=seed)
         with base.open() as view:
-            usage = code_usage(view.model, view.tokenizer, sentences)
-            code_ids = require_bottleneck(view.model).codebook.code_ids.cpu().numpy()
-        (drawn,) = placebos(chosen, usage, code_ids, draws=1, seed=seed)
-        return unlearned(base, drawn, name=PRESET, role="control", mode=self.of.mode)
+            drawn = draw_placebos(view, chosen, sentences, draws=1, seed=seed).sets
+        if not drawn:
+            raise CodeUnlearnError(
+                f"{chosen.topic!r} takes {len(chosen):,} of {chosen.num_codes:,} codes, for which no random ones can "
+                "stand in; leave the placebo out."
+            )
+        return unlearned(base, *drawn, name=PRESET, role="control", mode=self.of.mode)

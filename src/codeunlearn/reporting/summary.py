@@ -80,7 +80,7 @@ def _floor(evaluation: Scores) -> str:
 
 
 def _closed(evaluation: Scores) -> list[str]:
-    """How far the topic is closed, and how far each attack opens it again."""
+    """How far the topic is closed, how far other methods close it, and how far each attack opens it again."""
     row, change = evaluation.closed(AFTER), _find(evaluation, FORGET, PROBABILITY)
     if row is None or change is None:
         return []
@@ -95,6 +95,13 @@ def _closed(evaluation: Scores) -> list[str]:
         f"forced decoding, {known} before and {number(change.after)}% after; {_floor(evaluation)}% is what a model says that was "
         "never told the topic, its words being replaced in the prompt."
     ]
+    for method in evaluation.of_role("after", "control"):
+        other, left = evaluation.closed(method), evaluation.value(method, FORGET, PROBABILITY)
+        if method != AFTER and other is not None and is_defined(left):
+            sentences.append(
+                f"With another method ({system_label(method).lower()}), the probability of the topic's words is {number(left)}%, "
+                f"so that the topic is closed to {number(other.value, 0)}%."
+            )
     for attack in evaluation.of_role("attack"):
         opened = evaluation.closed(attack)
         back = evaluation.value(attack, FORGET, PROBABILITY)

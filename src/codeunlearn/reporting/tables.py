@@ -57,13 +57,13 @@ def forget_set_table(forget_set: ForgetSet, limit: int = 15) -> Table:
 
 
 def scores_table(evaluation: Scores) -> Table:
-    """Before, after, their paired difference and the plain model, per set and metric; or each system's score alone."""
+    """Before, after, their paired difference and what stands beside it, per set and metric; or each system's score alone."""
     table = _table(f"Scores: forgetting {quoted(evaluation.topic)}" if compares(evaluation) else "Scores")
     groups = score_groups(evaluation)
     table.add_column("Metric", max_width=21)
     systems = [system for system in systems_of(evaluation) if not compares(evaluation) or system in (BEFORE, AFTER)]
-    others = [PLAIN, *evaluation.of_role("attack")] if compares(evaluation) else []
-    others = [system for system in systems_of(evaluation) if system in others]
+    others = [PLAIN, *evaluation.of_role("after", "control", "attack")] if compares(evaluation) else []
+    others = [system for system in systems_of(evaluation) if system in others and system != AFTER]
     for system in systems:
         table.add_column(system_label(system), justify="right", no_wrap=compares(evaluation))
     if compares(evaluation):

@@ -48,7 +48,7 @@ def composed(text: str) -> str:
 
 def straight(text: str) -> str:
     """A text with straight quotes and apostrophes, ASCII dashes, ligatures as letters, and single plain spaces."""
-    return " ".join(composed(text).translate(_CHARACTERS).split())
+    return _one_spaced(composed(text).translate(_CHARACTERS))
 
 
 def _one_spaced(text: str) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -171,13 +171,6 @@ METRICS: Registry[Metric] = Registry("metric", _load)
 def standard_metrics() -> dict[str, Metric]:
     """All of them by name."""
     return {name: METRICS.get(name) for name in METRICS.names()}
-
-
-def score_all(
-    hypotheses: Sequence[str], references: References, metrics: Mapping[str, AnswerMetric]
-) -> dict[str, Score]:
-    """The scores of metrics of answers."""
-    return {name: metric(hypotheses, references) for name, metric in metrics.items()}
 
 
 def check_texts(hypotheses: Sequence[str], references: References) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import statistics
+from collections.abc import Sequence
 
 from codeunlearn.evaluation.curve import Curve
 from codeunlearn.evaluation.systems import BEFORE
@@ -75,11 +77,16 @@ def _record(variant: AblationResult, size: int) -> dict[str, float]:
         "s_prime": size,
         "chrf": variant.quality.value(BEFORE, WHOLE, "chrf"),
         "bleu": variant.quality.value(BEFORE, WHOLE, "bleu"),
-        "recall_before": statistics.fmean(curve.recall_before for curve in variant.curves),
-        "recall_after": statistics.fmean(point.recall for point in points),
-        **{name: statistics.fmean(getattr(point, name) for point in points) for name in numbers},
+        "recall_before": _mean([curve.recall_before for curve in variant.curves]),
+        "recall_after": _mean([point.recall for point in points]),
+        **{name: _mean([getattr(point, name) for point in points]) for name in numbers},
         "topics_gone": sum(map(_is_gone, variant.curves)),
     }
+
+
+def _mean(values: Sequence[float]) -> float:
+    """nan where no code was found for any topic."""
+    return statistics.fmean(values) if values else math.nan
 
 
 def _is_gone(curve: Curve) -> bool:

@@ -124,7 +124,7 @@ def _noise(results: Results) -> str:
     if not noisy:
         return ""
     return (
-        f"In {noisy} of {len(cells)} cells of table 2 the codebook model is not surely better than the zero-shot model, so that "
+        f"In {noisy} of {len(cells)} cells of table 2 the codebook model is not surely better than {results.zero_point}, so that "
         "the paper's normalised drop says nothing there."
     )
 

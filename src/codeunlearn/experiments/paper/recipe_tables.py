@@ -10,21 +10,21 @@ from codeunlearn.experiments.results import Results
 from codeunlearn.reporting.artefact import Artefact, Grid
 from codeunlearn.reporting.labels import bounds, count_noun, number, quoted, signed
 
-_Topics = Mapping[str, Sequence[RecipeStudy]]
+_Studies = Mapping[int, RecipeStudy]
+"""Of one topic, by seed."""
+_Topics = Mapping[str, _Studies]
 _EXAMPLES = 2
 _CLOSED = "Closed, % [95%]"
 
 
 def recipe_artefacts(results: Results) -> list[Artefact]:
-    """All tables of a study for which something is finished."""
-    topics: dict[str, list[RecipeStudy]] = {}
-    for unit, study in results.studies.items():
-        topics.setdefault(unit.topic.word, []).append(study)
-    names = list(dict.fromkeys(name for studies in topics.values() for one in studies for name in one.recipes))
+    """All tables of a study for which something is finished; without topics for which no recipe found a code."""
+    topics = {topic: studies for topic, studies in _by_topic(results).items() if _finds(studies)}
     compared = results.config.recipes
+    names = _names(results)
     losses = sorted(compared.losses, reverse=True)
     made: list[Artefact | None] = [_null_control(results)] if results.nulls else []
-    if names:
+    if topics:
         made += [_of_loss(topics, compared.shown or names, loss) for loss in losses]
         made += [
             _area(topics, names, losses),
@@ -37,11 +37,12 @@ def recipe_artefacts(results: Results) -> list[Artefact]:
 
 
 def recipe_sentences(results: Results) -> list[str]:
-    """How often each recipe reaches the largest loss on validation, and with how many codes."""
+    """How often each recipe reaches the largest loss on validation, with how many codes, and what is not in the tables."""
     studies, loss = list(results.studies.values()), max(results.config.recipes.losses)
-    said: list[str] = []
-    for name in dict.fromkeys(name for study in studies for name in study.recipes):
-        found = [chosen for chosen in _seeds(studies, name, loss) if chosen.reached]
+    lost = [quoted(topic) for topic, by_seed in _by_topic(results).items() if not _finds(by_seed)]
+    said = [f"No recipe found a code for {', '.join(lost)}, which the tables leave out."] if lost else []
+    for name in _names(results) if studies else []:
+        found = [chosen for study in studies if (chosen := _chosen(study, name, loss)) and chosen.reached]
         text = (
             f"{quoted(name)} takes {loss}% of the topic's recall on validation in {len(found)} of {len(studies)} cases"
         )
@@ -50,8 +51,35 @@ def recipe_sentences(results: Results) -> list[str]:
     return said
 
 
-def _seeds(studies: Sequence[RecipeStudy], name: str, loss: float) -> list[Chosen]:
-    return [study.recipes[name].chosen(loss) for study in studies if name in study.recipes]
+def _names(results: Results) -> list[str]:
+    """The recipes of the configuration, or those of the results where these were made with recipes of other names."""
+    listed = [one.name for one in results.config.recipes.compared]
+    found = dict.fromkeys(name for study in results.studies.values() for name in study.recipes)
+    return listed if found.keys() <= set(listed) else list(found)
+
+
+def _by_topic(results: Results) -> dict[str, dict[int, RecipeStudy]]:
+    topics: dict[str, dict[int, RecipeStudy]] = {}
+    for unit, study in results.studies.items():
+        topics.setdefault(unit.topic.word, {})[unit.seed] = study
+    return topics
+
+
+def _finds(studies: _Studies) -> bool:
+    return any(study.recipes for study in studies.values())
+
+
+def _first(studies: _Studies) -> RecipeStudy:
+    return next(iter(studies.values()))
+
+
+def _chosen(study: RecipeStudy, name: str, loss: float) -> Chosen | None:
+    """None where the recipe found no code, and so has not reached the loss."""
+    return study.recipes[name].chosen(loss) if name in study.recipes else None
+
+
+def _seeds(studies: _Studies, name: str, loss: float) -> dict[int, Chosen | None]:
+    return {seed: _chosen(study, name, loss) for seed, study in studies.items()}
 
 
 def _of_loss(topics: _Topics, names: Sequence[str], loss: int) -> Artefact:
@@ -67,21 +95,22 @@ def _of_loss(topics: _Topics, names: Sequence[str], loss: int) -> Artefact:
         }
         for topic, studies in topics.items()
         for name in names
-        for seed, study in enumerate(studies)
-        if name in study.recipes
-        for chosen in [study.recipes[name].chosen(loss)]
+        for seed, study in studies.items()
+        if (chosen := _chosen(study, name, loss)) is not None
     ]
     rows = [
-        [f"{topic} ({_sentences(studies)})", *(cell for name in names for cell in _cells(_seeds(studies, name, loss)))]
+        [
+            f"{topic} ({_sentences(studies)})",
+            *(cell for name in names for cell in _cells(list(_seeds(studies, name, loss).values()))),
+        ]
         for topic, studies in topics.items()
     ]
     missed = [
-        f"{topic} with {name}, seed {seed} (at most {number(chosen.validation.topic_loss, 0)}%, with "
-        f"{count_noun(chosen.test.codes, 'code')}; on test {number(chosen.test.topic_loss, 0)}%)"
+        f"{topic} with {name}, seed {seed} ({_most(chosen)})"
         for name in names
         for topic, studies in topics.items()
-        for seed, chosen in enumerate(_seeds(studies, name, loss))
-        if not chosen.reached
+        for seed, chosen in _seeds(studies, name, loss).items()
+        if chosen is None or not chosen.reached
     ]
     caption = (
         f"The fewest codes that take {loss}% of the recall of the topic's words on the validation pool, seed by seed, and what "
@@ -95,8 +124,18 @@ def _of_loss(topics: _Topics, names: Sequence[str], loss: int) -> Artefact:
     return Artefact(f"loss-{loss}", f"Loss of {loss}%", caption, records, [Grid(["Topic (N)", *heads], rows, note)])
 
 
-def _cells(seeds: Sequence[Chosen]) -> list[str]:
-    points = [seed.test for seed in seeds if seed.reached]
+def _most(chosen: Chosen | None) -> str:
+    """What a recipe does that does not reach a loss."""
+    if chosen is None:
+        return "it found no code"
+    return (
+        f"at most {number(chosen.validation.topic_loss, 0)}%, with {count_noun(chosen.test.codes, 'code')}; on test "
+        f"{number(chosen.test.topic_loss, 0)}%"
+    )
+
+
+def _cells(seeds: Sequence[Chosen | None]) -> list[str]:
+    points = [seed.test for seed in seeds if seed and seed.reached]
     if not points:
         return ["not reached", "", ""]
 
@@ -114,22 +153,22 @@ def _cells(seeds: Sequence[Chosen]) -> list[str]:
         max(point.retain_high for point in points),
     ]
     return [
-        ", ".join(str(seed.test.codes) if seed.reached else "none" for seed in seeds),
+        ", ".join(str(seed.test.codes) if seed and seed.reached else "none" for seed in seeds),
         f"{number(lost[0], 0)} [{number(lost[1], 0)}, {number(lost[2], 0)}]",
         f"{signed(kept[0], 2)} {bounds(kept[1], kept[2], 2)}",
     ]
 
 
-def _sentences(studies: Sequence[RecipeStudy]) -> int:
-    return next(one.test.n_forget for study in studies for one in study.recipes.values())
+def _sentences(studies: _Studies) -> int:
+    return next(one.test.n_forget for study in studies.values() for one in study.recipes.values())
 
 
 def _area(topics: _Topics, names: Sequence[str], losses: Sequence[int]) -> Artefact:
     records: list[dict[str, object]] = []
     for topic, studies in topics.items():
         for name in names:
-            found = [chosen for loss in losses for chosen in _seeds(studies, name, loss)]
-            missed = sum(not chosen.reached for chosen in _seeds(studies, name, losses[0]))
+            found = [chosen for loss in losses for chosen in _seeds(studies, name, loss).values() if chosen]
+            missed = sum(not (chosen and chosen.reached) for chosen in _seeds(studies, name, losses[0]).values())
             cost = 0.0 - fmean(chosen.test.retain_chrf_delta for chosen in found) if found else None
             records.append({"topic": topic, "recipe": name, "seeds": len(studies), "missed": missed, "cost": cost})
     known = {(record["topic"], record["recipe"]): record for record in records}
@@ -148,7 +187,7 @@ def _area(topics: _Topics, names: Sequence[str], losses: Sequence[int]) -> Artef
 
 
 def _side(topics: _Topics, names: Sequence[str], loss: float, placebo: str | None) -> Artefact | None:
-    first = {topic: studies[0] for topic, studies in topics.items()}
+    first = {topic: _first(studies) for topic, studies in topics.items()}
     records = [
         {"topic": topic, "neighbour": near, "recipe": name, "chrf_delta": change}
         for topic, study in first.items()
@@ -179,12 +218,12 @@ def _side(topics: _Topics, names: Sequence[str], loss: float, placebo: str | Non
     return Artefact("neighbours", "Neighbours and placebo", caption, records, [Grid(heads, rows)]) if records else None
 
 
-def _details(topics: _Topics, loss: float) -> Artefact:
+def _details(topics: _Topics, loss: float) -> Artefact | None:
     """Of the first seed, recipe by recipe."""
     rows: list[dict[str, str]] = []
     records: list[dict[str, object]] = []
     for topic, studies in topics.items():
-        for name, studied in studies[0].recipes.items():
+        for name, studied in _first(studies).recipes.items():
             chosen = studied.chosen(loss)
             point, most = chosen.test, number(chosen.validation.topic_loss, 0)
             closed = f"{number(point.closed, 0)} {bounds(point.closed_low, point.closed_high, 0)}"
@@ -200,6 +239,8 @@ def _details(topics: _Topics, loss: float) -> Artefact:
                 "chrF of the topic's sentences": signed(point.forget_chrf_delta),
                 "Broken outputs, %": number(point.degenerate, 0),
             })  # fmt: skip
+    if not rows:
+        return None
     measured = any(row[_CLOSED] for row in rows)  # not by older versions
     heads = [head for head in rows[0] if head != _CLOSED or measured]
     caption = (
@@ -215,7 +256,7 @@ def _examples(topics: _Topics, names: Sequence[str], loss: float) -> Artefact:
     records = [
         {"topic": topic, **{column: found[column][place] if column in found else "" for column in columns}}
         for topic, studies in topics.items()
-        for found in [studies[0].examples]
+        for found in [_first(studies).examples]
         for place in range(min(_EXAMPLES, len(found.get("prompt", []))))
     ]
     caption = (
@@ -230,7 +271,9 @@ def _times(topics: _Topics, names: Sequence[str]) -> Artefact | None:
     records: list[dict[str, object]] = []
     rows: list[list[str]] = []
     for name in names:
-        found = [one.recipes[name].seconds for studies in topics.values() for one in studies if name in one.recipes]
+        found = [
+            one.recipes[name].seconds for studies in topics.values() for one in studies.values() if name in one.recipes
+        ]
         seconds = sorted(value for value in found if value is not None)
         if seconds:
             low, middle, high = seconds[0], median(seconds), seconds[-1]

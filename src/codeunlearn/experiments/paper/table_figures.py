@@ -24,7 +24,7 @@ _TITLE_WIDTH = 24  # characters that fit above a panel
 _LEAST, _MOST = -320.0, 60.0  # per cent; what lies beyond is drawn at the edge
 
 
-def drop_figure(cells: Sequence[TopicMean], metrics: Sequence[str]) -> Figure:
+def drop_figure(cells: Sequence[TopicMean], metrics: Sequence[str], zero_point: str) -> Figure:
     """A panel for each metric: every topic's normalised drop on D'_T and D_R, ours and the paper's."""
     topics = list(dict.fromkeys(cell.topic for cell in cells))
     columns = min(4, max(1, len(metrics)))
@@ -41,7 +41,10 @@ def drop_figure(cells: Sequence[TopicMean], metrics: Sequence[str]) -> Figure:
             _panel(axes, shown, topics)
             axes.set_title(fill(metric_label(metrics[index], "").text, _TITLE_WIDTH))
         figure.legend(handles=_legend(cells), loc="outside upper left", ncols=5, frameon=False, handletextpad=0.4)
-        figure.supxlabel(f"normalised improvement drop, %: 0 codebook model, {MINUS}100 zero-shot model", fontsize=9)
+        figure.supxlabel(
+            f"normalised improvement drop, %: 0 codebook model, {MINUS}100 {zero_point.removeprefix('the ')}",
+            fontsize=9,
+        )
         return figure
 
 

@@ -100,8 +100,8 @@ def table2(results: Results) -> Artefact | None:
     scored = [cell for cell in cells if cell.metric in quality]
     caption = (
         f"Every topic at {results.step(s_prime)}. Scores after forgetting and the normalised improvement drop (0 % is the "
-        f"codebook model, {signed(-100, 0)} % the zero-shot model); {NOISE_MARK} marks drops whose codebook model is not surely "
-        "better than the zero-shot model, which say nothing. D'_T: sentences with the topic; D_R: as many unrelated ones. N: "
+        f"codebook model, {signed(-100, 0)} % {results.zero_point}); {NOISE_MARK} marks drops whose codebook model is not surely "
+        f"better than {results.zero_point}, which say nothing. D'_T: sentences with the topic; D_R: as many unrelated ones. N: "
         f"sentences in each. Means over {count_noun(max(cell.seeds for cell in cells), 'seed')} of values and of 95 % bootstrap "
         "intervals."
     )
@@ -111,7 +111,7 @@ def table2(results: Results) -> Artefact | None:
         caption,
         [{**asdict(cell), "paper": _papers(cell)} for cell in cells],
         [_like_the_paper(results, scored, quality), _with_what_it_leaves_out(cells)],
-        drop_figure([cell for cell in scored if cell.set in (FORGET, RETAIN)], quality),
+        drop_figure([cell for cell in scored if cell.set in (FORGET, RETAIN)], quality, results.zero_point),
         "Normalised drops of every topic and metric on D'_T and D_R; the values are in the table.",
     )
 

@@ -32,12 +32,11 @@ class TokenCounts(NamedTuple):
 
 
 class PairedTable(NamedTuple):
-    """Sentence pairs by where a code is present, [K] each; the four add up to the number of pairs."""
+    """Sentence pairs by where a code is present, [K] each; the others have it on neither side."""
 
     only_topic: IntArray
     only_control: IntArray
     both: IntArray
-    neither: IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +111,7 @@ class CodeCounts:
         both = self.both[at]
         only_topic = self.draws * self.sentences_topic[at] - both
         only_control = self.sentences_control[at] - both
-        return PairedTable(only_topic, only_control, both, self.n_pairs - both - only_topic - only_control)
+        return PairedTable(only_topic, only_control, both)
 
     def top_tokens(self, s_prime: int, limit: int = 5) -> dict[int, TopTokens]:
         """By code id, the tokens of D_T that most often have it among their top S', most frequent first."""

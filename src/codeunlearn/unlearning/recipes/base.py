@@ -34,10 +34,10 @@ class Needs:
     """What a recipe reads beside the topic's sentences and their controls.
 
     Attributes:
-        retained: unrelated sentences of the train pool (``TopicSets.search_retain``).
+        retained: so many unrelated sentences of the train pool (``TopicSets.search_retain``).
     """
 
-    retained: bool = False
+    retained: int = 0
 
 
 @dataclass(frozen=True)

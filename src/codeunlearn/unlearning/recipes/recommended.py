@@ -20,7 +20,7 @@ from codeunlearn.unlearning.evidence.effects import DeletionEffects, near_words
 from codeunlearn.unlearning.evidence.enrichment import EPSILON, enrichment
 from codeunlearn.unlearning.evidence.reading import CodeReader
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet
-from codeunlearn.unlearning.recipes.base import RECIPES, Needs, Step, TopicSearch
+from codeunlearn.unlearning.recipes.base import RECIPES, RETAINED, Needs, Step, TopicSearch
 from codeunlearn.unlearning.recipes.candidates import Material
 from codeunlearn.unlearning.recipes.paired import Paired
 from codeunlearn.unlearning.recipes.path import Choice, find_path
@@ -36,7 +36,7 @@ class Recommended(PathOptions):
     name: ClassVar[str] = "recommended"
 
     def needs(self) -> Needs:
-        return Needs(retained=True)
+        return Needs(retained=RETAINED)
 
     def search(
         self,
