@@ -117,7 +117,18 @@ def test_what_holds_the_topics_text_is_found_beside_it(scene: Scene) -> None:
     (root / "runs" / "stages").mkdir(parents=True)
     found = scene.found()
     assert set(found) == {
-        *("model", "love.json", "love.curve.json", "again.json", "index", "report", "sweep", "old-sweep", "scores.json", "runs")
+        *(
+            "model",
+            "love.json",
+            "love.curve.json",
+            "again.json",
+            "index",
+            "report",
+            "sweep",
+            "old-sweep",
+            "scores.json",
+            "runs",
+        )
     }
     assert "in clear" in found["index"]
 
