@@ -108,14 +108,27 @@ def test_what_holds_the_topics_text_is_found_beside_it(scene: Scene) -> None:
     shutil.copy(root / "love.json", root / "again.json")
     (root / "love.curve.json").write_text("{}")
     (root / "sweep").mkdir()
-    (root / "sweep" / "sweep.json").write_text(json.dumps({"rows": [{"topic": "love"}], "details": {}}))
+    (root / "sweep" / "sweep.json").write_text(json.dumps({"curves": [{"topic": "love"}], "details": {}}))
+    (root / "old-sweep").mkdir()
+    (root / "old-sweep" / "sweep.json").write_text(json.dumps({"rows": [{"topic": "love"}], "details": {}}))
     (root / "scores.json").write_text(json.dumps({"topic": "love"}))
     (root / "other.json").write_text(json.dumps({"topic": "dog"}))
     (root / "damaged.json").write_text("{")
     (root / "runs" / "stages").mkdir(parents=True)
     found = scene.found()
     assert set(found) == {
-        *("model", "love.json", "love.curve.json", "again.json", "index", "report", "sweep", "scores.json", "runs")
+        *(
+            "model",
+            "love.json",
+            "love.curve.json",
+            "again.json",
+            "index",
+            "report",
+            "sweep",
+            "old-sweep",
+            "scores.json",
+            "runs",
+        )
     }
     assert "in clear" in found["index"]
 

@@ -183,7 +183,8 @@ def _topic_of(path: Path, topics: Collection[str]) -> bool:
 
 
 def _sweeps(path: Path, topics: Collection[str]) -> bool:
-    rows = _content(path).get("rows") if path.is_file() else None
+    content = _content(path)
+    rows = content.get("curves", content.get("rows"))  # as older versions call them
     return isinstance(rows, list) and any(isinstance(row, dict) and row.get("topic") in topics for row in rows)
 
 
