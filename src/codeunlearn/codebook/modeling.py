@@ -222,8 +222,9 @@ def bottleneck_for(
         CodeUnlearnError: the architecture is not supported, or it has no such place.
     """
     architecture = architecture_of(config.model_type)
-    place = {"d_model": architecture.width(config), "site": architecture.site(config, layer, where).path}
-    kinds = _residual(config, place["d_model"]) if selection == "residual" else {}
+    width = architecture.width(config)
+    place = {"d_model": width, "site": architecture.site(config, layer, where).path}
+    kinds = _residual(config, width) if selection == "residual" else {}
     settings: dict[str, Any] = {**place, **kinds, **shape}
     if architecture.causal and "control_tokens" not in shape:
         known = set(architecture.control_tokens(config)) | (control_ids(tokenizer) if tokenizer else set())

@@ -202,7 +202,7 @@ def _built(
         raise CodeUnlearnError(
             f"{base} has no trained weights; train it first: codeunlearn train --plain --base {base}."
         )
-    settings = {"selection": usual_selection(start.model), **(shape or {})}
+    settings: dict[str, Any] = {"selection": usual_selection(start.model), **(shape or {})}
     wanted = bottleneck_for(start.model.config, start.tokenizer, **settings)
     set_seed(config.seed)
     model = attach(start.model.eval().to(device), wanted)
