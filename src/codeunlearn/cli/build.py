@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.console import say
+from codeunlearn.cli.console import progress, say
 from codeunlearn.cli.train import completing
 
 
@@ -48,8 +48,8 @@ def run(
     complete = completing(out, attribution, json)
     around: dict[str, Any] = {"source_prefix": source_prefix or "", "source_suffix": source_suffix or "", "chat": chat}
     settings = options.given(shape)
-    record = build(
-        text.config(), base, out, start, settings, device=device, adapter=adapter, complete=complete, **around
-    )
+    around |= {"adapter": adapter, "complete": complete}
+    with progress("Reading text") as show:
+        record = build(text.config(), base, out, start, settings, device=device, progress=show, **around)
     say(f"Built in {record['seconds']} s; unexplained variance {record['unexplained_variance']:.2f}.")
     say(f"The model is in {out}.")

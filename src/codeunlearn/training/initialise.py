@@ -6,7 +6,7 @@ of S codes should resemble one encoding, so each code is the encoding of a rando
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from codeunlearn.training.lexical import neutral_states, set_lexical_and_residua
 from codeunlearn.validation import Count, NotNegative, Seed
 
 HELD_OUT_TOKENS = 4096  # on which the reconstruction is judged
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,16 @@ class BuildConfig:
 
 @torch.no_grad()
 def initialise_from_data(
-    model: Any, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str], config: BuildConfig
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    sentences: Sequence[str],
+    config: BuildConfig,
+    progress: Progress | None = None,
 ) -> dict[str, float]:
     """Fills the bottleneck of ``model`` from sentences of the train pool.
+
+    Args:
+        progress: called with the tokens read and wanted, and then with the pieces of the vocabulary.
 
     Returns:
         ``tokens`` used and ``unexplained_variance`` of the reconstruction on tokens not used for the fit.
@@ -60,10 +68,11 @@ def initialise_from_data(
         CodeUnlearnError: the sentences hold fewer real tokens than there are codes.
     """
     bottleneck = require_bottleneck(model)
-    wanted = bottleneck.config.num_codes + config.fit_tokens + HELD_OUT_TOKENS
-    activations, tokens = _sample_activations(model, tokenizer, sentences, wanted, config)
-    if bottleneck.config.lexical_codes:
-        neutral = neutral_states(model, tokenizer, bottleneck.config.lexical_codes)
+    lexical = bottleneck.config.lexical_codes
+    wanted = bottleneck.config.num_codes - lexical + config.fit_tokens + HELD_OUT_TOKENS
+    activations, tokens = _sample_activations(model, tokenizer, sentences, wanted, config, progress)
+    if lexical:
+        neutral = neutral_states(model, tokenizer, lexical, progress)
         fitted = slice(HELD_OUT_TOKENS, None)
         set_lexical_and_residual(bottleneck, activations[fitted], tokens[fitted], neutral, config.seed)
         test = activations[:HELD_OUT_TOKENS]
@@ -85,7 +94,12 @@ def initialise_from_data(
 
 
 def _sample_activations(
-    model: Any, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str], wanted: int, config: BuildConfig
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    sentences: Sequence[str],
+    wanted: int,
+    config: BuildConfig,
+    progress: Progress | None,
 ) -> tuple[Tensor, Tensor]:
     """[wanted, d] activations of random real tokens of random sentences, in random order, and [wanted] their ids."""
     generator = torch.Generator().manual_seed(config.seed)
@@ -100,6 +114,8 @@ def _sample_activations(
         found += states
         pieces += ids
         total += sum(map(len, states))
+        if progress is not None:
+            progress(min(total, 2 * wanted), 2 * wanted)
         if total >= 2 * wanted:  # twice, so that the tokens kept come from more sentences than strictly needed
             break
     if not found:

@@ -11,6 +11,7 @@ Nothing is trained and nothing is solved.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -75,7 +76,12 @@ def _lexical(centred: Tensor, tokens: Tensor, neutral: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def neutral_states(model: Any, tokenizer: PreTrainedTokenizerBase, codes: int) -> Tensor:
+def neutral_states(
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    codes: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Tensor:
     """[L, d] what enters the bottleneck for every piece of the vocabulary behind a neutral beginning.
 
     The last row is for a text's first token where no control token stands before it: the mean over pieces, since such a state
@@ -84,7 +90,11 @@ def neutral_states(model: Any, tokenizer: PreTrainedTokenizerBase, codes: int) -
     beginning = encode_prompts(model, tokenizer, [_NEUTRAL], Frame()).ids[0]
     if beginning[-1] == tokenizer.eos_token_id:
         beginning = beginning[:-1]
-    found = [_behind(model, beginning, ids) for ids in torch.arange(codes - 1).split(_PIECES_AT_ONCE)]
+    found: list[Tensor] = []
+    for ids in torch.arange(codes - 1).split(_PIECES_AT_ONCE):
+        found.append(_behind(model, beginning, ids))
+        if progress is not None:
+            progress(int(ids[-1]) + 1, codes - 1)
     alone = _behind(model, [], torch.arange(0, codes - 1, max(1, codes // _PIECES_AT_ONCE)))
     return torch.cat([*found, alone.mean(0, keepdim=True)])
 

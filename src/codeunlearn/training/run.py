@@ -101,6 +101,7 @@ def build(
     source_suffix: str = "",
     chat: bool = False,
     adapter: bool | None = None,
+    progress: Callable[[int, int], None] | None = None,
     complete: Complete | None = None,
 ) -> dict[str, Any]:
     """Puts a bottleneck into a trained model from data alone, without a gradient, and saves it to ``out``.
@@ -113,6 +114,7 @@ def build(
         chat: in place of both, what the tokenizer's chat template puts around a message.
         adapter: the bottleneck alone is saved, with the name of its base; so it is for causal models if absent.
         device: ``auto``, ``cpu`` or ``cuda``.
+        progress: see `initialise_from_data`.
         complete: see `train_plain`.
     """
     loaded, train_pool = _read(data)
@@ -120,7 +122,7 @@ def build(
         begin(out, _request("build", data, base, loaded, build=asdict(config), shape=shape))
         began = time.perf_counter()
         around = None if chat else Frame(source_prefix, source_suffix)
-        model, tokenizer, quality = _built(base, train_pool, config, shape, around, pick_device(device))
+        model, tokenizer, quality = _built(base, train_pool, config, shape, around, pick_device(device), progress)
         seconds = round(time.perf_counter() - began, 1)
         if is_causal(model) if adapter is None else adapter:
             keep_base(model, base)
@@ -196,6 +198,7 @@ def _built(
     shape: dict[str, Any] | None,
     frame: Frame | None,
     device: torch.device,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Any, PreTrainedTokenizerBase, dict[str, Any]]:
     start = load_base(base, train_pool, config.seed)
     if start.from_scratch:
@@ -211,7 +214,7 @@ def _built(
     frame = chat_frame(start.tokenizer) if frame is None else frame
     set_prefix(model, frame.before)
     model.config.source_suffix = frame.behind or prompt_frame(model).behind
-    quality = initialise_from_data(model, start.tokenizer, _texts(model, train_pool), config)
+    quality = initialise_from_data(model, start.tokenizer, _texts(model, train_pool), config, progress)
     basis = _basis(model, config)
     if basis is not None:
         change_downstream_basis(model, basis)
