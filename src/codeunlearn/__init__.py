@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from codeunlearn.codebook import BottleneckConfig, attach, load_model, load_tokenizer
+    from codeunlearn.codebook.writing import save_model
     from codeunlearn.corpus.loading import DataConfig, load_pairs
     from codeunlearn.corpus.pools import split_pools
     from codeunlearn.corpus.topic_sets import build_topic_sets
     from codeunlearn.corpus.topics import Topic
     from codeunlearn.errors import CodeUnlearnError
     from codeunlearn.evaluation.evaluate import evaluate
-    from codeunlearn.saving import save_model
     from codeunlearn.tasks.generating import translate
     from codeunlearn.unlearning import (
         RECIPES,
@@ -74,7 +74,7 @@ _HOMES = {
     "load_pairs": "corpus.loading",
     "load_tokenizer": "codebook",
     "restore": "unlearning",
-    "save_model": "saving",
+    "save_model": "codebook.writing",
     "split_pools": "corpus.pools",
     "translate": "tasks.generating",
 }

@@ -6,10 +6,9 @@ import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.files import check_folder_target, read_json, reason
+from codeunlearn.files import check_folder_target, read_json
 from codeunlearn.folders import replacing_folder
 
 CONFIG = "config.json"  # without which nothing loads as a model
@@ -73,38 +72,3 @@ def saving(out: Path) -> Generator[Path]:
     """
     with replacing_folder(out, is_model_file, CONFIG) as folder:
         yield folder
-
-
-def write_model(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Weights (safetensors), configuration and tokenizer, for use within `saving`.
-
-    Raises:
-        CodeUnlearnError: they cannot be written, as where there is no space.
-    """
-    from safetensors import SafetensorError
-
-    from codeunlearn.codebook.adapter import is_adapted, save_adapter
-
-    try:
-        if is_adapted(model):
-            save_adapter(model, folder)
-        else:
-            model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-    except (OSError, SafetensorError) as error:
-        raise CodeUnlearnError(f"The model cannot be saved ({reason(error)}).") from error
-
-
-def save_model(model: Any, tokenizer: Any, out: str | Path) -> None:
-    """Saves a model with its tokenizer, its codebook and its deletions, whole or not at all.
-
-    Args:
-        out: a folder; a model that is in it is replaced, other files in it stay.
-
-    Raises:
-        CodeUnlearnError: the place cannot be written to, or holds something else.
-    """
-    out = Path(out)
-    check_model_target(out)
-    with saving(out) as folder:
-        write_model(model, tokenizer, folder)

@@ -11,8 +11,8 @@ from transformers import AutoModel, AutoModelForCausalLM, LlamaConfig, LlamaForC
 
 from codeunlearn.codebook import attach, bottleneck_for, fingerprint, load_model, require_bottleneck
 from codeunlearn.codebook.adapter import keep_base
+from codeunlearn.codebook.writing import save_model
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.saving import save_model
 from codeunlearn.unlearning import ForgetSet, commit, forget, restore
 
 IDS = torch.tensor([[1, 5, 9, 12, 7, 20]])

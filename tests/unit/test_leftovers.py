@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from codeunlearn.codebook import model_identity
-from codeunlearn.saving import save_model
+from codeunlearn.codebook.writing import save_model
 from codeunlearn.unlearning import ForgetSet, commit, forget
 from codeunlearn.unlearning.leftovers import DeletedRows, leftovers
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from killing import in_a_fork
 
+from codeunlearn.codebook.writing import save_model
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.folders import locked
-from codeunlearn.saving import save_model
 from codeunlearn.training import run
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.resuming import begin, check_out, is_finished, other_files_digest, read_record, weights_digest

@@ -17,9 +17,10 @@ from killing import die, in_a_fork, killed_at_every_write
 
 from codeunlearn import folders
 from codeunlearn.codebook import load_model, model_identity
+from codeunlearn.codebook.writing import write_model
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.folders import replacing_folder
-from codeunlearn.saving import check_model_target, saving, write_model
+from codeunlearn.saving import check_model_target, saving
 from codeunlearn.unlearning import ForgetSet, commit, forget
 
 LOVE = (3, 8, 21)

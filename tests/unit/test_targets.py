@@ -19,8 +19,8 @@ from rich.text import Text
 from codeunlearn.cli import console
 from codeunlearn.cli.app import app, main
 from codeunlearn.codebook import load_model, model_identity
+from codeunlearn.codebook.writing import save_model
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.saving import save_model
 from codeunlearn.unlearning import ForgetSet
 
 NAMES = ("x[/b]", "x[old]", "[red]x", ":smile:", "[link=x]", "a`b`", "$x$")

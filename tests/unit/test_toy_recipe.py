@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from codeunlearn.cli.app import app
 from codeunlearn.codebook import model_identity
-from codeunlearn.saving import save_model
+from codeunlearn.codebook.writing import save_model
 from codeunlearn.unlearning import RECIPES, ForgetSet, Needs, TopicSearch
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from codeunlearn.codebook import load_model, load_tokenizer
+from codeunlearn.codebook.writing import write_model
 from codeunlearn.device import pick_device
 from codeunlearn.files import write_json
 from codeunlearn.reporting.model_card import write_model_card
-from codeunlearn.saving import RECORD, saving, write_model
+from codeunlearn.saving import RECORD, saving
 from codeunlearn.training.resuming import read_record
 from codeunlearn.unlearning import ForgetSet, forget
 

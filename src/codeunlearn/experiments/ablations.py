@@ -117,7 +117,7 @@ class Ablations:
             "s_primes": search.s_primes,
             "beams": scores.beams,
             "whole": scores.whole,
-            "metrics": METRICS.names(),
+            "metrics": sorted(METRICS.names()),
             "seed": seed,
         }
         after = (model, *(f"{unit.name}/sets" for unit in first))

@@ -215,7 +215,7 @@ class Models:
             metrics = self.extras.without()
             return score(TASK, sets, systems, seed=seed, metrics=metrics, how=self.how, samples=0).to_dict()
 
-        settings = {**tests, "metrics": METRICS.names(), "extras": self.extras.identity}
+        settings = {**tests, "metrics": sorted(METRICS.names()), "extras": self.extras.identity}
         return Stage(f"quality-{seed}", settings, (BASE, f"plain-{seed}", f"joint-{seed}"), make)
 
     def _start(self, model: str, seed: int) -> str:

@@ -175,7 +175,7 @@ class TopicStages:
                 by_sentence=folder,
             ).to_dict()
 
-        settings = {"metrics": METRICS.names(), "extras": self.extras.identity, "seed": unit.seed}
+        settings = {"metrics": sorted(METRICS.names()), "extras": self.extras.identity, "seed": unit.seed}
         compared = {"methods": self.config.scores.methods, "attacks": self.config.scores.attacks}
         settings |= {name: listed for name, listed in compared.items() if listed}
         return Stage(f"{unit.name}/scores", settings, (f"{unit.name}/translations",), make, folder)

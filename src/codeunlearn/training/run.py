@@ -26,6 +26,7 @@ from codeunlearn.codebook.modeling import Selection, attach, bottleneck_for
 from codeunlearn.codebook.prefix import Frame, chat_frame, prompt_frame
 from codeunlearn.codebook.prefix import source_prefix as own_prefix
 from codeunlearn.codebook.prompts import goes_on
+from codeunlearn.codebook.writing import write_model
 from codeunlearn.corpus.identity import pairs_digest
 from codeunlearn.corpus.loading import DataConfig, LoadedPairs, filled_pools, load_pairs
 from codeunlearn.device import join_processes, pick_device, processes
@@ -33,7 +34,7 @@ from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import write_json
 from codeunlearn.folders import locked
 from codeunlearn.record import environment, public_name
-from codeunlearn.saving import RECORD, saving, write_model
+from codeunlearn.saving import RECORD, saving
 from codeunlearn.tasks.batches import tokenize_pairs
 from codeunlearn.training.base import load_base
 from codeunlearn.training.config import TrainConfig
