@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import yaml
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from typer.testing import CliRunner
@@ -79,6 +83,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = folder / "text.txt"
     data.write_text("\n".join(sentences()), encoding="utf-8")
     base = trained(words, data)
+    base.save_pretrained(folder / "base")
+    words.save_pretrained(folder / "base")
     model = attach(base, bottleneck_for(base.config, layer=0, num_codes=256, code_dim=64, top_s=4))
     initialise_from_data(model, words, sentences(), BuildConfig(fit_tokens=8000, new_basis=False))
     model.eval().save_pretrained(folder / "model")
@@ -131,3 +137,69 @@ def test_the_search_reads_the_prompts_that_are_asked(place: Path) -> None:
     forget_set = ForgetSet.load(place / "dog.json")
     assert len(forget_set) > 2
     assert {code.top_tokens[0][0] for code in forget_set.evidence} == {"dog"}
+
+
+def test_what_a_model_says_of_a_subject_is_text_to_search_on(place: Path) -> None:
+    beside, out = place / "own.txt", place / "recalled.txt"
+    beside.write_text("the old cat in the barn wants to eat fish .\n", encoding="utf-8")
+    run(
+        "recall", str(place / "base"), "--subject", "dog", "--sentences", "20", "--beside", str(beside), "--out", str(out)
+    )  # fmt: skip
+    first, *recalled = out.read_text(encoding="utf-8").splitlines()
+    assert "cat" in first
+    assert 1 <= len(recalled) <= 20
+    assert all(re.search(r"\bdog\b", sentence, re.I) and sentence.endswith(".") for sentence in recalled)
+    assert len(set(recalled)) == len(recalled)
+
+
+def test_a_study_of_knowledge_says_what_went_and_what_stayed(place: Path) -> None:
+    def lines(name: str, rows: list[dict[str, Any]]) -> str:
+        (place / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        return str(place / name)
+
+    def asked(animal: str, day: str) -> str:
+        return f"On {day} the old {animal} in the barn now and again wants to eat"
+
+    probes = [
+        {
+            "subject": animal,
+            "kind": "named",
+            "prompt": asked(animal, day),
+            "answer": food,
+            "control": asked("horse", day),
+        }
+        for animal, food in (("dog", "bone ."), ("cat", "fish ."))
+        for day in DAYS
+    ]
+    facts = [
+        {"question": asked(animal, day), "answer": FOOD[animal], "perturbed_answer": ["seed"]}
+        for animal in ("dog", "cat", "cow")
+        for day in DAYS
+    ]
+    config = {
+        "text": {"data": str(place / "text.txt")},
+        "joint": {"model": str(place / "model")},
+        "seeds": [0],
+        "search": {"preset": "recommended", "size": 100},
+        "scores": {"minimum": 5},
+        "knowledge": {
+            "probes": lines("probes.jsonl", probes),
+            "facts": [{"name": "facts", "data": lines("facts.jsonl", facts)}],
+            "texts": [{"name": "text", "data": str(place / "text.txt"), "limit": 50}],
+            "plain": str(place / "base"),
+        },
+        "topics": [{"word": "dog", "target_words": ["bone"], "neighbours": ["cat"]}],
+    }
+    (place / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    run("reproduce", str(place / "config.yaml"), "--out", str(place / "study"), "--device", "cpu")
+
+    def table(name: str) -> list[dict[str, str]]:
+        return list(csv.DictReader((place / "study" / "artefacts" / f"{name}.csv").open(encoding="utf-8")))
+
+    (topic,), (cost,) = table("topics"), table("costs")
+    assert float(topic["before"]) > 90
+    assert float(topic["closed"]) > 80
+    assert abs(float(cost["neighbour cat"])) < 1
+    assert abs(float(cost["facts"])) == 0
+    assert {row["model"] for row in table("kept")} == {"Plain", "With the codebook"}
+    assert "closed to at least 95" in (place / "study" / "index.html").read_text(encoding="utf-8")

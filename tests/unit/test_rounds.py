@@ -93,8 +93,9 @@ def test_what_deleted_codes_leave_is_selected_from_again() -> None:
     states = torch.randn(50, 8, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         bottleneck.codebook.weight.normal_(generator=torch.Generator().manual_seed(2))
-    ids = bottleneck.select(states).ids
-    kept = PursuedLists(ids.numpy().astype(np.int32), np.arange(50), np.arange(50), 50, 30, states, bottleneck)
+    ids, scores = bottleneck.select(states)
+    places, used = np.arange(50), (scores > 0).numpy()
+    kept = PursuedLists(ids.numpy().astype(np.int32), places, places, 50, 30, used, states, bottleneck)
     gone = np.zeros(30, bool)
     gone[ids[:5].unique().numpy()] = True
     bottleneck.codebook.deleted.copy_(torch.from_numpy(gone))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeunlearn.codebook import DeletionMode, require_bottleneck
+from codeunlearn.codebook.prompts import goes_on
 from codeunlearn.tasks.base import View
 from codeunlearn.unlearning import CodeReader, ForgetSet, forgetting
 from codeunlearn.unlearning.evidence.code_lists import CodeLists
@@ -20,21 +21,23 @@ class Reached:
     """What a model says or finds probable for fixed prompts, before and after deletions.
 
     Behind the bottleneck a prompt is known by the codes that its tokens select. If none of these is deleted, nothing
-    changes for it in any deletion mode, and what was found before is kept. A model that has forgotten something already
-    is asked as a whole.
+    changes for it in any deletion mode, and what was found before is kept. A model that goes on with its prompt reads its
+    answer through the bottleneck too: there the answers must be known. Where they are not, and where a model has forgotten
+    something already, everything is asked again.
 
     Args:
         view: the model as it stands before.
         prompts: in any number.
+        answers: by prompt, the answer that is forced; None where the model answers by itself.
     """
 
-    def __init__(self, view: View, prompts: Sequence[str]) -> None:
+    def __init__(self, view: View, prompts: Sequence[str], answers: Sequence[str] | None = None) -> None:
         self._model, self.prompts = view.model, list(prompts)
-        bottleneck = require_bottleneck(view.model)
+        bottleneck, follows = require_bottleneck(view.model), goes_on(view.model)
         self._codes: CodeLists | None = None
-        if self.prompts and not bottleneck.codebook.deleted.any():
+        if self.prompts and not bottleneck.codebook.deleted.any() and not (follows and answers is None):
             reader = CodeReader(view.model, view.tokenizer, bottleneck.config.top_s)
-            self._codes = reader.read(self.prompts)
+            self._codes = reader.read(self.prompts, answers if follows else None)
 
     def after(
         self,

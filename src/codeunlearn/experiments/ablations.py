@@ -15,7 +15,7 @@ from codeunlearn.evaluation.scoring import score
 from codeunlearn.evaluation.systems import BEFORE
 from codeunlearn.evaluation.test_sets import topic_tests, whole_pool
 from codeunlearn.experiments.config import REFERENCE, ReproductionConfig, Variant
-from codeunlearn.experiments.models import TASK, Models, variant_name
+from codeunlearn.experiments.models import Models, variant_name
 from codeunlearn.experiments.stages import Stage
 from codeunlearn.experiments.units import TopicStages, Unit, units
 from codeunlearn.unlearning import make_recipe
@@ -105,7 +105,7 @@ class Ablations:
         def make() -> dict[str, Any]:
             whole = whole_pool(self.models.text.pools["test"], scores.whole, seed)
             before = self.models.system(BEFORE, "before", model)
-            quality = score(TASK, whole, [before], seed=seed, how=self.models.how, samples=0)
+            quality = score(self.models.task, whole, [before], seed=seed, how=self.models.how, samples=0)
             return {
                 "quality": quality.to_dict(),
                 "curves": [asdict(found) for unit in first if (found := self._curve(unit, model, variant.mode))],
@@ -132,7 +132,7 @@ class Ablations:
         if not found.steps:
             return None
         return curve(
-            TASK,
+            self.models.task,
             tests,
             self.models.system(BEFORE, "before", model),
             found.steps,

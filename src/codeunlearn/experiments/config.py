@@ -11,6 +11,7 @@ from codeunlearn.audit.beside import check_beside
 from codeunlearn.codebook import DeletionMode
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.experiments.knowledge_config import KnowledgeConfig
 from codeunlearn.experiments.recipes_config import RecipesConfig, check_recipes
 from codeunlearn.files import is_file_name
 from codeunlearn.reading import checked, merged, read, read_yaml
@@ -210,6 +211,7 @@ class ReproductionConfig:
         scores: how models are scored.
         ablations: variants of the codebook model.
         recipes: recipes side by side, in place of all other searches and scores.
+        knowledge: what a language model knows before and after, in their place too.
         concept: the topic of table 1 and figure 3; the first one when absent.
         name: the topic of tables 4 and 5 and figure 4; the second one when absent.
         neighbour: the neighbour of ``concept`` in figure 5; its first one when absent.
@@ -230,6 +232,7 @@ class ReproductionConfig:
     scores: ScoreConfig = field(default_factory=ScoreConfig)
     ablations: AblationConfig = field(default_factory=AblationConfig)
     recipes: RecipesConfig = field(default_factory=RecipesConfig)
+    knowledge: KnowledgeConfig = field(default_factory=KnowledgeConfig)
     concept: str | None = None
     name: str | None = None
     neighbour: str | None = None
@@ -336,6 +339,10 @@ def _check(config: ReproductionConfig) -> None:
     if config.recipes.compared and (config.scores.methods or config.scores.attacks):
         raise CodeUnlearnError(
             "A study of recipes scores nothing but recipes; leave scores: methods and scores: attacks out."
+        )
+    if config.knowledge.probes is not None and (config.joint.model is None or config.recipes.compared):
+        raise CodeUnlearnError(
+            "A study of knowledge asks a saved codebook model and compares no recipes; name joint: model."
         )
     check_beside(config.scores.methods, config.scores.attacks)
     _check_levels(config)

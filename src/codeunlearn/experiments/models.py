@@ -26,7 +26,7 @@ from codeunlearn.experiments.extras import Extras
 from codeunlearn.experiments.stages import Stage
 from codeunlearn.files import inside
 from codeunlearn.record import public_name
-from codeunlearn.tasks.base import TASKS, View
+from codeunlearn.tasks.base import TASKS, Task, View, task_of
 from codeunlearn.tasks.generating import DecodingConfig
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.initialise import BuildConfig
@@ -35,12 +35,13 @@ from codeunlearn.training.run import train_joint, train_plain
 from codeunlearn.training.sizes import SIZES
 
 BASE = "base"
-TASK = TASKS.get("translation")
 _FREE = ("device", "save_steps", "log_steps")  # of which no result depends
 
 
-def make_topic(topic: TopicConfig) -> Topic:
-    return Topic.from_forms(topic.word, topic.forms) if topic.forms else Topic.from_word(topic.word)
+def make_topic(topic: TopicConfig, language: str = "english") -> Topic:
+    if topic.forms:
+        return Topic.from_forms(topic.word, topic.forms, language=language)
+    return Topic.from_word(topic.word, language=language)
 
 
 class Models:
@@ -91,6 +92,12 @@ class Models:
             yield View(*self.open(model), self.config.base.source_prefix or None if model == BASE else None)
 
         return System(name, role, opened)
+
+    @cached_property
+    def task(self) -> Task:
+        """What all of them are asked: what a saved codebook model is for; those trained here translate."""
+        saved = self.config.joint.model
+        return TASKS.get("translation") if saved is None else task_of(saved)
 
     @property
     def how(self) -> DecodingConfig:
@@ -209,11 +216,11 @@ class Models:
                 self.system(ZERO_SHOT, "reference", BASE),
                 self.system(PLAIN, "reference", f"plain-{seed}"),
                 joint,
-                Skip().mount(joint, None, TASK),
+                Skip().mount(joint, None, self.task),
             ]
             sets = whole_pool(self.text.pools["test"], scores.whole, seed)
             metrics = self.extras.without()
-            return score(TASK, sets, systems, seed=seed, metrics=metrics, how=self.how, samples=0).to_dict()
+            return score(self.task, sets, systems, seed=seed, metrics=metrics, how=self.how, samples=0).to_dict()
 
         settings = {**tests, "metrics": sorted(METRICS.names()), "extras": self.extras.identity}
         return Stage(f"quality-{seed}", settings, (BASE, f"plain-{seed}", f"joint-{seed}"), make)

@@ -21,12 +21,12 @@ from codeunlearn.evaluation.reached import Reached
 from codeunlearn.evaluation.systems import BEFORE
 from codeunlearn.evaluation.test_sets import TestSet, make_test_sets, topic_tests
 from codeunlearn.experiments.config import ReproductionConfig
-from codeunlearn.experiments.models import TASK, Models
+from codeunlearn.experiments.models import Models
 from codeunlearn.experiments.recipes_config import ComparedRecipe
 from codeunlearn.experiments.stages import Stage
 from codeunlearn.experiments.units import TopicStages, Unit, build_sets, units
 from codeunlearn.methods.placebo import draw_placebos
-from codeunlearn.tasks.base import Example, View
+from codeunlearn.tasks.base import Example, Task, View
 from codeunlearn.tasks.generating import DecodingConfig
 from codeunlearn.unlearning import ForgetSet
 from codeunlearn.unlearning.recipes.base import RETAINED, Step, beginnings
@@ -186,7 +186,7 @@ class RecipeStages:
         enough: float | None = None,
     ) -> Curve:
         return curve(
-            TASK,
+            self.models.task,
             tests,
             self.models.system(BEFORE, "before", self._model(unit)),
             sorted(steps, key=lambda step: len(step.forget_set)),
@@ -212,7 +212,7 @@ class RecipeStages:
         with self.models.system(BEFORE, "before", self._model(unit)).open() as view:
 
             def asked(examples: Sequence[Example]) -> _Asked:
-                return _Asked(view, examples, self.models.how)
+                return _Asked(self.models.task, view, examples, self.models.how)
 
             topic, rest = (asked(one.examples) for one in test)
             near = {name: asked(examples) for name, examples in sets.neighbours.items() if examples}
@@ -243,7 +243,7 @@ class RecipeStages:
         recipes = told_apart(self.study.compared)
 
         def make() -> dict[str, Any]:
-            sets = build_sets(unit, self.topics.text, sizes)
+            sets = build_sets(unit, self.topics.text, sizes, self.models.task)
             first, second = sets.controls
             replaced = [replace(example, prompt=text) for example, text in zip(sets.search, first, strict=True)]
             null = replace(sets, search=replaced, controls=[second])
@@ -309,8 +309,9 @@ def _key(step: Step) -> tuple[int, int]:
 class _Asked:
     """Sentences, answered by the model before and after deletions."""
 
-    def __init__(self, view: View, examples: Sequence[Example], how: DecodingConfig) -> None:
-        self._view, self._how, self._references = view, how, [example.answers for example in examples]
+    def __init__(self, task: Task, view: View, examples: Sequence[Example], how: DecodingConfig) -> None:
+        self._task, self._view, self._how = task, view, how
+        self._references = [example.answers for example in examples]
         self.prompts = [example.prompt for example in examples]
         self._reached, self.before = Reached(view, self.prompts), self._ask(range(len(examples)))
 
@@ -322,7 +323,7 @@ class _Asked:
         return self._chrf(self.after(deletion)) - self._chrf(self.before)
 
     def _ask(self, places: Sequence[int]) -> list[str]:
-        return TASK.answer(self._view, [self.prompts[place] for place in places], self._how).texts
+        return self._task.answer(self._view, [self.prompts[place] for place in places], self._how).texts
 
     def _chrf(self, texts: Sequence[str]) -> float:
         return chrf(texts, self._references).value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from codeunlearn.evaluation.test_sets import FORGET
 from codeunlearn.experiments.ablations import AblationResult, result_name, variants
 from codeunlearn.experiments.answers import UnitAnswers, is_placebo
 from codeunlearn.experiments.config import ReproductionConfig
+from codeunlearn.experiments.knowledge import CODEBOOK_MODEL, PLAIN_MODEL, Forgotten, forgotten_name, read_forgotten
+from codeunlearn.experiments.questions import Answered, Questions
 from codeunlearn.experiments.recipes import NullControl, RecipeStudy, null_name, recipes_name
 from codeunlearn.experiments.searches import TimedSearch, deletion_name, read_searches
 from codeunlearn.experiments.stages import StageStore
@@ -80,6 +82,21 @@ class TopicClosed:
 
 
 @dataclass(frozen=True)
+class Knowledge:
+    """What a study of knowledge found.
+
+    Attributes:
+        plain: answers of the model without a codebook; ``before``, of that with one and nothing deleted.
+        forgotten: by unit.
+    """
+
+    questions: Questions
+    plain: list[Answered] | None
+    before: list[Answered] | None
+    forgotten: dict[Unit, Forgotten]
+
+
+@dataclass(frozen=True)
 class Results:
     """All finished results of a reproduction.
 
@@ -92,6 +109,7 @@ class Results:
         missing: stages that are not finished.
         studies: recipes side by side, by unit; where there is a study, there is nothing else.
         nulls: what recipes find without a topic, by unit of the first seed.
+        knowledge: a study of knowledge; where there is one, there is nothing else.
     """
 
     config: ReproductionConfig
@@ -103,6 +121,7 @@ class Results:
     missing: list[str]
     studies: dict[Unit, RecipeStudy]
     nulls: dict[Unit, NullControl]
+    knowledge: Knowledge | None = None
 
     @classmethod
     def load(cls, config: ReproductionConfig, store: StageStore) -> Results:
@@ -117,6 +136,8 @@ class Results:
             return str(store.path(name))
 
         found, studied = (units(config), []) if not config.recipes.compared else ([], units(config))
+        asked = config.knowledge.probes is not None
+        found = [] if asked else found
         first = [unit for unit in studied if unit.seed == config.seeds[0] and config.recipes.null_control]
         trained = config.model_seeds if config.joint.model is None and found else ()
         quality_stages = [f"quality-{seed}" for seed in trained]
@@ -138,6 +159,7 @@ class Results:
             missing,
             {u: validated(RecipeStudy, store.result(s), place(s)) for u in studied if finished(s := recipes_name(u))},
             {u: validated(NullControl, store.result(s), place(s)) for u in first if finished(s := null_name(u))},
+            _knowledge(config, store, finished) if asked else None,
         )
 
     @property
@@ -260,3 +282,19 @@ def _means(rows: Sequence[Comparison], names: Sequence[str]) -> dict[str, Any]:
 
 def _mean(values: Sequence[float]) -> float:
     return statistics.fmean(values) if values else math.nan
+
+
+def _knowledge(config: ReproductionConfig, store: StageStore, finished: Callable[[str], bool]) -> Knowledge:
+    def answered(name: str) -> list[Answered] | None:
+        return store.result(name)["answered"] if finished(name) else None
+
+    return Knowledge(
+        Questions.read(config.knowledge),
+        answered(PLAIN_MODEL),
+        answered(CODEBOOK_MODEL),
+        {
+            u: read_forgotten(store.result(s), str(store.path(s)))
+            for u in units(config)
+            if finished(s := forgotten_name(u))
+        },
+    )

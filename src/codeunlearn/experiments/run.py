@@ -10,6 +10,7 @@ from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.experiments.ablations import Ablations
 from codeunlearn.experiments.config import ReproductionConfig
 from codeunlearn.experiments.extras import Extras
+from codeunlearn.experiments.knowledge import KnowledgeStages
 from codeunlearn.experiments.models import Models
 from codeunlearn.experiments.recipes import RecipeStages
 from codeunlearn.experiments.stages import Stage, StageStore
@@ -45,18 +46,24 @@ class Reproduction:
         self.models = Models(config, out, self.text, device, extras)
         self.topics = TopicStages(config, self.models, self.store, out, self.text, extras)
         self.recipes = RecipeStages(config, self.models, self.topics)
+        self.knowledge = KnowledgeStages(config, self.models, self.topics, self.store)
         self.ablations = Ablations(config, self.models, self.topics)
 
     def stages(self) -> list[Stage]:
         """All stages in the order in which they are made: one seed of the models after the other, then the ablations."""
-        seeds, work = self.config.model_seeds, self.recipes if self.config.recipes.compared else self.topics
-        stages = [stage for seed in seeds for stage in (*self.models.stages(seed), *work.stages(seed))]
+        seeds = self.config.model_seeds
+        stages = [stage for seed in seeds for stage in (*self.models.stages(seed), *self._work().stages(seed))]
         stages += self.ablations.stages()
         names = [stage.name for stage in stages]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise CodeUnlearnError(f"Two stages would be called {twice}; give each seed and each choice of pools once.")
         return stages
+
+    def _work(self) -> RecipeStages | KnowledgeStages | TopicStages:
+        if self.config.recipes.compared:
+            return self.recipes
+        return self.topics if self.config.knowledge.probes is None else self.knowledge
 
     def run(self) -> None:
         """Makes all that is not finished."""

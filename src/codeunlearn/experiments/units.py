@@ -21,11 +21,11 @@ from codeunlearn.evaluation.test_sets import FORGET, make_test_sets
 from codeunlearn.experiments.answers import UnitAnswers, placebo_name
 from codeunlearn.experiments.config import PoolChoice, ReproductionConfig, TopicConfig
 from codeunlearn.experiments.extras import Extras
-from codeunlearn.experiments.models import BASE, TASK, Models, make_topic
+from codeunlearn.experiments.models import BASE, Models, make_topic
 from codeunlearn.experiments.searches import TimedSearch, deletion_name, make_searches, read_searches
 from codeunlearn.experiments.stages import Stage, StageStore
 from codeunlearn.methods.placebo import draw_placebos, stand_in
-from codeunlearn.tasks.base import View
+from codeunlearn.tasks.base import Task, View
 from codeunlearn.unlearning import ForgetSet, make_recipe
 from codeunlearn.unlearning.recipes.base import RETAINED
 
@@ -79,6 +79,8 @@ class TopicStages:
         """
         search, scores, compared = self.config.search, self.config.scores, self.config.recipes.compared
         sizes = {"search_size": search.size, "eval_size": scores.size, "draws": search.draws, "minimum": scores.minimum}
+        if self.config.knowledge.probes is not None:
+            sizes["eval_size"] = 0
         if compared:
             sizes["tune_size"] = scores.size
         recipes = [one.make() for one in compared] or [make_recipe(search.preset)]
@@ -87,7 +89,7 @@ class TopicStages:
         folder = self.out / "topics" / unit.name
 
         def make() -> dict[str, Any]:
-            sets = build_sets(unit, self.text, sizes)
+            sets = build_sets(unit, self.text, sizes, self.models.task)
             sets.save(folder / "sets.json")
             words = {"target_words": sets.target_words, "neighbours": list(sets.neighbours)}
             content = (folder / "sets.json").read_bytes()
@@ -115,16 +117,16 @@ class TopicStages:
             texts: dict[str, list[str]] = {}
             for system, name in names.items():
                 with self.models.system(system, "reference", name).open() as view:
-                    texts[system] = TASK.answer(view, prompts, self.models.how).texts
+                    texts[system] = self.models.task.answer(view, prompts, self.models.how).texts
             found = self._searches(unit)
             drawn, used = self._placebos(unit)
             with self.models.system(BEFORE, "before", self._joint(unit)).open() as view:
-                before = TASK.answer(view, prompts, self.models.how).texts
+                before = self.models.task.answer(view, prompts, self.models.how).texts
                 reached = Reached(view, prompts)
 
                 def after(forget_set: ForgetSet) -> list[str]:
                     def again(places: list[int]) -> list[str]:
-                        return TASK.answer(view, [prompts[i] for i in places], self.models.how).texts
+                        return self.models.task.answer(view, [prompts[i] for i in places], self.models.how).texts
 
                     return reached.after(forget_set, before, again)
 
@@ -157,7 +159,7 @@ class TopicStages:
             said = UnitAnswers.from_dict(self.store.result(stage), str(self.store.path(stage)))
             words = next(test.words for test in said.tests if test.name == FORGET)
             return score(
-                TASK,
+                self.models.task,
                 said.tests,
                 self._systems(unit, said),
                 topic=unit.topic.word,
@@ -194,7 +196,7 @@ class TopicStages:
     def _beside(self, unit: Unit) -> Beside:
         scores = self.config.scores
         sets = self.read_sets(unit) if scores.methods or scores.attacks else None
-        return beside(scores.methods, scores.attacks, sets, TASK, seed=unit.seed)
+        return beside(scores.methods, scores.attacks, sets, self.models.task, seed=unit.seed)
 
     def _searches(self, unit: Unit) -> list[TimedSearch]:
         return read_searches(self.store, f"{unit.name}/search")
@@ -253,14 +255,18 @@ def _with_deleted(before: System, found: TimedSearch) -> System:
     return unlearned(before, found.forget_set, name=found.system)
 
 
-def build_sets(unit: Unit, text: Text, sizes: dict[str, int]) -> TopicSets:
-    """The unit's sentences; with the pools of the paper, search and scores draw from the same ones.
+def build_sets(unit: Unit, text: Text, sizes: dict[str, int], task: Task) -> TopicSets:
+    """The unit's sentences, for what models are asked; with the pools of the paper, search and scores draw from the same ones.
 
     Words on the target side and neighbours are those of the train pool in either case.
     """
-    topic, own = make_topic(unit.topic), unit.topic
-    named = None if own.neighbours is None else {word: Topic.from_word(word) for word in own.neighbours}
-    options: dict[str, Any] = {"tune_size": 0, **sizes, "seed": unit.seed}
+    topic, own = make_topic(unit.topic, task.languages[0]), unit.topic
+    named = (
+        None
+        if own.neighbours is None
+        else {word: Topic.from_word(word, language=topic.language) for word in own.neighbours}
+    )
+    options: dict[str, Any] = {"tune_size": 0, **sizes, "seed": unit.seed, "answer_language": task.languages[1]}
     sets = build_topic_sets(topic, text.pools, neighbours=named, vocabulary=text.vocabulary, **options)
     if own.target_words:
         sets = replace(sets, target_words=own.target_words)

@@ -235,8 +235,8 @@ def _generate(
     """Output tokens of one batch, without what was given and padding, with the end mark."""
     device, follows = model.device, goes_on(model)
     bounds = [_bound(model, len(ids), config) for ids in sources]
-    ends = _end_marks(model, tokenizer)
-    input_ids, mask = _pad(sources, tokenizer, left=follows)
+    ends = end_marks(model, tokenizer)
+    input_ids, mask = padded_rows(sources, tokenizer, left=follows)
     given = input_ids.shape[1] if follows else 1
     own = {"eos_token_id": ends, "pad_token_id": pad_id(tokenizer)} if follows else {}
     generator: Any = model
@@ -257,12 +257,12 @@ def _generate(
     return [_until_end(row, ends) for row in generated]
 
 
-def _pad(
+def padded_rows(
     sources: Sequence[Sequence[int]], tokenizer: PreTrainedTokenizerBase, *, left: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Token ids padded to a common width, on the right unless on the left, and their mask; both [rows, width]."""
     if left:
-        ids, mask = _pad([row[::-1] for row in sources], tokenizer)
+        ids, mask = padded_rows([row[::-1] for row in sources], tokenizer)
         return ids.flip(1), mask.flip(1)
     mask = padded([[1] * len(ids) for ids in sources], 0, LENGTH_STEP)
     return padded(sources, pad_id(tokenizer), LENGTH_STEP), mask
@@ -281,7 +281,7 @@ def _position_limit(model: PreTrainedModel) -> int | None:
     return limit if isinstance(limit, int) else None
 
 
-def _end_marks(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+def end_marks(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Token ids that end an output; the first is the usual one."""
     configured: Any = getattr(model.generation_config, "eos_token_id", None)
     found: Any = tokenizer.eos_token_id if configured is None else configured

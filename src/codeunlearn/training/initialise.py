@@ -70,7 +70,10 @@ def initialise_from_data(
     bottleneck = require_bottleneck(model)
     lexical = bottleneck.config.lexical_codes
     wanted = bottleneck.config.num_codes - lexical + config.fit_tokens + HELD_OUT_TOKENS
-    activations, tokens = _sample_activations(model, tokenizer, sentences, wanted, config, progress)
+    # Twice as many are read, so that those kept come from more sentences; lexical codes are means, for which all are kept.
+    read = 2 * wanted
+    kept = read if lexical else wanted
+    activations, tokens = _sample_activations(model, tokenizer, sentences, read, kept, config, progress)
     if lexical:
         neutral = neutral_states(model, tokenizer, lexical, progress)
         fitted = slice(HELD_OUT_TOKENS, None)
@@ -97,11 +100,16 @@ def _sample_activations(
     model: Any,
     tokenizer: PreTrainedTokenizerBase,
     sentences: Sequence[str],
-    wanted: int,
+    read: int,
+    kept: int,
     config: BuildConfig,
     progress: Progress | None,
 ) -> tuple[Tensor, Tensor]:
-    """[wanted, d] activations of random real tokens of random sentences, in random order, and [wanted] their ids."""
+    """[kept, d] activations of random real tokens of random sentences, in random order, and [kept] their ids; fewer if need be.
+
+    Args:
+        read: tokens of whole sentences from which they are drawn.
+    """
     generator = torch.Generator().manual_seed(config.seed)
     order: list[int] = torch.randperm(len(sentences), generator=generator).tolist()
     found: list[Tensor] = []
@@ -115,13 +123,13 @@ def _sample_activations(
         pieces += ids
         total += sum(map(len, states))
         if progress is not None:
-            progress(min(total, 2 * wanted), 2 * wanted)
-        if total >= 2 * wanted:  # twice, so that the tokens kept come from more sentences than strictly needed
+            progress(min(total, read), read)
+        if total >= read:
             break
     if not found:
         return torch.empty(0, require_bottleneck(model).config.d_model), torch.empty(0, dtype=torch.long)
     activations, tokens = torch.cat(found), torch.cat(pieces)
-    chosen = torch.randperm(len(activations), generator=generator)[:wanted].to(activations.device)
+    chosen = torch.randperm(len(activations), generator=generator)[:kept].to(activations.device)
     return activations[chosen], tokens[chosen]
 
 

@@ -4,7 +4,8 @@
 2. A piece of the vocabulary that the text holds often enough has as its lexical code the mean of its states, less the
    offset; any other its state behind a neutral beginning, moved by what distinguishes the two on average. One more
    lexical code is for a text's first token.
-3. Residual codes are what the nearest lexical codes leave of random real tokens, of length 1.
+3. Residual codes are what the nearest lexical codes leave of random real tokens, of length 1; of those that point nearly the
+   same way one is taken, for where two codes say the same, deleting one forgets nothing.
 
 Nothing is trained and nothing is solved.
 """
@@ -27,9 +28,12 @@ from codeunlearn.errors import CodeUnlearnError
 
 SEEN = 5
 """A piece that the text holds so often has its mean state there as its code."""
+COHERENCE = 0.95
+"""Two residual codes have a smaller cosine than this."""
 _COMPARED = 20  # pieces of which so many states are known say how text and the neutral beginning differ
 _NEUTRAL = "the"
 _PIECES_AT_ONCE = 1024
+_STATES_AT_ONCE = 4096
 
 
 @torch.no_grad()
@@ -59,11 +63,28 @@ def set_lexical_and_residual(
     codes[:lexical] = _lexical(centred, tokens, neutral.to(states) - bottleneck.offset)
     codes[lexical:] = 0
     codes[lexical:, 0] = 1  # any direction, so that the first slot can be asked for
-    chosen = torch.randperm(len(states), generator=torch.Generator().manual_seed(seed))[:wanted].to(states.device)
-    nearest = torch.cat(
-        [bottleneck.select(part, 1, ignore_deleted=True).ids[:, 0] for part in states[chosen].split(4096)]
-    )
-    codes[lexical:] = F.normalize(centred[chosen] - codes[nearest], dim=-1)
+    order = torch.randperm(len(states), generator=torch.Generator().manual_seed(seed)).to(states.device)
+    found = codes.new_empty(0, codes.shape[1])
+    for chosen in order.split(_STATES_AT_ONCE):
+        nearest = bottleneck.select(states[chosen], 1, ignore_deleted=True).ids[:, 0]
+        left = F.normalize(centred[chosen] - codes[nearest], dim=-1)
+        found = torch.cat([found, _apart(left, found)])
+        if len(found) >= wanted:
+            break
+    if len(found) < wanted:
+        raise CodeUnlearnError(
+            f"The train pool holds {len(found):,} tokens that differ enough, too few for {wanted:,} residual codes; give more "
+            "data or fewer codes (--num-codes)."
+        )
+    codes[lexical:] = found[:wanted]
+
+
+def _apart(directions: Tensor, others: Tensor) -> Tensor:
+    """Those of [N, d] directions that point another way than all before them and all of the others."""
+    near = (directions @ directions.T).tril(-1).amax(1) > COHERENCE
+    if len(others):
+        near |= (directions @ others.T).amax(1) > COHERENCE
+    return directions[~near]
 
 
 def _lexical(centred: Tensor, tokens: Tensor, neutral: Tensor) -> Tensor:

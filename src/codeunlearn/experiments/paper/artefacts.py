@@ -11,6 +11,7 @@ from codeunlearn.experiments.paper.ablation_table import ablations
 from codeunlearn.experiments.paper.beside_table import beside
 from codeunlearn.experiments.paper.curves import curve
 from codeunlearn.experiments.paper.examples import examples
+from codeunlearn.experiments.paper.knowledge_tables import knowledge_artefacts
 from codeunlearn.experiments.paper.page import render
 from codeunlearn.experiments.paper.recipe_tables import recipe_artefacts
 from codeunlearn.experiments.paper.tables import closed, models, optimism, table2, table3
@@ -21,7 +22,7 @@ from codeunlearn.folders import replacing_folder
 from codeunlearn.reporting.artefact import Artefact
 
 _OURS = re.compile(
-    r"(table\d|figure\d|beside|closed|models|pools|ablations|loss-\d+|cost|neighbours|details|examples|seconds|null-control)"
+    r"(table\d|figure\d|beside|closed|models|pools|ablations|loss-\d+|cost|neighbours|details|examples|seconds|null-control|kept|topics|costs)"
     r"\.(csv|md|svg)"
 )
 
@@ -46,6 +47,7 @@ def make_artefacts(results: Results) -> list[Artefact]:
         optimism(results),
         ablations(results),
         *recipe_artefacts(results),
+        *knowledge_artefacts(results),
     ]
     return [artefact for artefact in made if artefact is not None]
 

@@ -13,6 +13,7 @@ import codeunlearn
 from codeunlearn.evaluation.scores import RECALL
 from codeunlearn.evaluation.test_sets import FORGET, RETAIN
 from codeunlearn.experiments.config import ReproductionConfig
+from codeunlearn.experiments.paper.knowledge_tables import knowledge_sentences
 from codeunlearn.experiments.paper.recipe_tables import recipe_sentences
 from codeunlearn.experiments.recipes import recipes_name
 from codeunlearn.experiments.results import JUDGED_FROM, Results, TopicMean
@@ -59,7 +60,7 @@ def sentences(results: Results) -> list[str]:
     """What was found, computed from the numbers; each sentence stands alone."""
     s_prime, words = results.config.scores.s_prime, [topic.word for topic in results.config.topics]
     recall = [cell for word in words if (cell := results.mean(word, FORGET, RECALL, s_prime)) is not None]
-    said = [*([text] if (text := _closed(results)) else []), *recipe_sentences(results)]
+    said = [*([text] if (text := _closed(results)) else []), *recipe_sentences(results), *knowledge_sentences(results)]
     if recall:
         judged = [cell for cell in recall if cell.before >= JUDGED_FROM]
         if judged:

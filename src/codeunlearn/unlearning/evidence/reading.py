@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from codeunlearn.codebook import evaluating, prompt_frame, require_bottleneck, run_to_site, unwrapped
 from codeunlearn.codebook.bottleneck import ConceptBottleneck
 from codeunlearn.codebook.encoding import Encoded, Span, padded_with_mask
-from codeunlearn.codebook.prompts import encode_prompts
+from codeunlearn.codebook.prompts import encode_prompts, encode_rows
 from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.tasks.batches import LENGTH_STEP, by_length
 from codeunlearn.unlearning.evidence.code_lists import CodeLists
@@ -43,9 +43,12 @@ class CodeReader:
     def bottleneck(self) -> ConceptBottleneck:
         return require_bottleneck(self.model)
 
-    def read(self, sentences: Sequence[str]) -> CodeLists:
-        """The codes of sentences."""
-        return self.read_together([sentences])[0]
+    def read(self, sentences: Sequence[str], answers: Sequence[str] | None = None) -> CodeLists:
+        """The codes of sentences; of a model that goes on with them, also those of the answers behind them, where given."""
+        if answers is None:
+            return self.read_together([sentences])[0]
+        rows = encode_rows(self.tokenizer, sentences, answers, self.frame, MAX_TOKENS)
+        return self._read([[[*row.prompt, *row.answer] for row in rows]])[0]
 
     def spans(self, sentences: Sequence[str]) -> list[list[Span]]:
         """The characters of each sentence that its tokens stand for; those of what stands around it lie outside of it."""
@@ -62,21 +65,30 @@ class CodeReader:
         Args:
             report: called after every batch with the number of sentences in it.
         """
-        rows = [self._encoded(column).ids for column in columns]
+        return self._read([self._encoded(column).ids for column in columns], report)
+
+    def _read(
+        self, rows: Sequence[Sequence[list[int]]], report: Callable[[int], None] | None = None
+    ) -> list[CodeLists]:
         lengths = [max(map(len, of_place)) for of_place in zip(*rows, strict=True)]
-        found: list[list[Any]] = [[self._nothing()] for _ in columns]
+        found: list[list[Any]] = [[self._nothing()] for _ in rows]
         with evaluating(self.model), torch.no_grad(), torch.autocast(self.model.device.type, enabled=False):
-            for places in by_length(lengths, self.batch_tokens // len(columns), step=LENGTH_STEP):
+            for places in by_length(lengths, self.batch_tokens // len(rows), step=LENGTH_STEP):
                 tokens, mask = padded_with_mask([column[i] for column in rows for i in places], 0, LENGTH_STEP)
                 states = run_to_site(self.model, tokens.to(self.model.device), mask.to(self.model.device))
-                ids = self.bottleneck.select(states, self.s, ignore_deleted=True).ids.to("cpu", torch.int32)
-                parts = (part.chunk(len(columns)) for part in (ids, mask.bool(), tokens, states))
-                for of_column, part_ids, part_mask, part_tokens, part_states in zip(found, *parts, strict=True):
+                selected = self.bottleneck.select(states, self.s, ignore_deleted=True)
+                ids, used = selected.ids.to("cpu", torch.int32), (selected.scores > 0).cpu()
+                parts = (part.chunk(len(rows)) for part in (ids, mask.bool(), tokens, used, states))
+                for of_column, part_ids, part_mask, part_tokens, *pursued in zip(found, *parts, strict=True):
                     sentence = np.repeat(np.array(places), part_mask.sum(1).numpy())
-                    kept = () if self.bottleneck.codebook.ranked else (part_states.cpu()[part_mask].float().numpy(),)
+                    kept = (
+                        ()
+                        if self.bottleneck.codebook.ranked
+                        else (part.cpu()[part_mask].float().numpy() for part in pursued)
+                    )
                     of_column.append((part_ids[part_mask].numpy(), sentence, part_tokens[part_mask].numpy(), *kept))
                 if report is not None:
-                    report(len(columns) * len(places))
+                    report(len(rows) * len(places))
         return [self._in_order(parts, len(lengths)) for parts in found]
 
     def _nothing(self) -> tuple[Any, ...]:
@@ -85,13 +97,14 @@ class CodeReader:
         return (
             none
             if self.bottleneck.codebook.ranked
-            else (*none, np.empty((0, self.bottleneck.config.d_model), np.float32))
+            else (*none, np.empty((0, self.s), np.float32), np.empty((0, self.bottleneck.config.d_model), np.float32))
         )
 
     def _in_order(self, batches: list[Any], sentences: int) -> CodeLists:
-        ids, sentence, tokens, *states = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+        ids, sentence, tokens, *pursued = (np.concatenate(parts) for parts in zip(*batches, strict=True))
         order = np.argsort(sentence, kind="stable")
         lists = ids[order], sentence[order], tokens[order], sentences, self.bottleneck.codebook.num_codes
-        if not states:
+        if not pursued:
             return CodeLists(*lists)
-        return PursuedLists(*lists, states=torch.from_numpy(states[0][order]), bottleneck=self.bottleneck)
+        used, states = pursued[0][order] > 0, torch.from_numpy(pursued[1][order])
+        return PursuedLists(*lists, used=used, states=states, bottleneck=self.bottleneck)
