@@ -55,6 +55,8 @@ class Common:
         float | None, typer.Option(help="Share of each target spread over the vocabulary.", min=0.0, max=0.9)
     ] = None
     source_prefix: options.SourcePrefix = None
+    source_suffix: options.SourceSuffix = None
+    chat: options.Chat = False
     save_steps: Annotated[int | None, typer.Option(help="A checkpoint every so many steps.", min=1)] = None
     log_steps: Annotated[int | None, typer.Option(help="Losses and health every so many steps.", min=1)] = None
     saved_dtype: Annotated[
