@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,19 @@ from transformers import CONFIG_MAPPING, PreTrainedTokenizerFast, TrainerCallbac
 from typer.testing import CliRunner
 
 from codeunlearn.cli.app import app
-from codeunlearn.codebook import load_model, load_tokenizer, prompt_frame
+from codeunlearn.codebook import load_model, load_tokenizer, prompt_frame, require_bottleneck, skip_bottleneck
 from codeunlearn.codebook.architectures import architecture_of
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.corpus.pools import pool_of
+from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.base import View, task_of
-from codeunlearn.training import run
+from codeunlearn.tasks.batches import decoder_inputs
+from codeunlearn.tasks.classification import labels_of
+from codeunlearn.tasks.generating import DecodingConfig
+from codeunlearn.training import initialise, run
+from codeunlearn.training.base import labels_in
 from codeunlearn.training.config import TrainConfig
+from codeunlearn.training.initialise import BuildConfig
 from codeunlearn.training.resuming import RECORD
 from codeunlearn.training.trainer import PlainTrainer
 
@@ -45,8 +52,9 @@ def llama(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: PreTrainedTo
 
 
 def rows(columns: tuple[str, str], answers: tuple[str, ...]) -> list[dict[str, str]]:
-    """One for each answer, all in the train pool."""
-    asked = [text for i in range(200) if pool_of(text := "a dog sees" + " the cat" * i) == "train"]
+    """One for each answer, all in the train pool; texts are about cats and dogs in turn."""
+    asked = [text for i in range(9) for animal in ("cat", "dog")
+             if pool_of(text := f"the {animal} sees" + " court" * i) == "train"]  # fmt: skip
     return [dict(zip(columns, pair, strict=True)) for pair in zip(asked, answers, strict=False)]
 
 
@@ -81,12 +89,12 @@ def test_a_fine_tuned_causal_model_knows_the_answers_in_its_frame(
     assert record["steps"] == 30
     assert tuple(prompt_frame(load_model(tmp_path))) == ("un ", " voit")
     before = probability(llama, *FRAME.values())
-    assert before < 0.2 < 0.8 < probability(tmp_path)
+    assert before < 0.2 < 0.6 < probability(tmp_path)
 
 
 def test_the_loss_is_that_of_the_answers_and_their_end_marks(llama: str, questions: DataConfig, tmp_path: Path) -> None:
     """Whatever the prompt's tokens are worth, which are no part of it."""
-    once = TrainConfig.finetune(max_steps=1, gradient_accumulation_steps=3, device="cpu", **FRAME)
+    once = TrainConfig.finetune(max_steps=1, batch_tokens=1, gradient_accumulation_steps=3, device="cpu", **FRAME)
     record = run.train_plain(questions, llama, tmp_path, once)
     view = View(load_model(llama), load_tokenizer(llama), *FRAME.values())
     asked = [row["question"] for row in rows(ASKED, ANSWERS)]
@@ -142,3 +150,115 @@ def test_the_command_asks_in_the_chat_of_the_tokenizer(llama: str, questions: Da
     found = CliRunner().invoke(app, [*asked, "--chat", "--max-steps", "1", "--device", "cpu"], catch_exceptions=False)
     assert found.exit_code == 0, found.output
     assert tuple(prompt_frame(load_model(tmp_path / "out"))) == ("a dog ", " voit ")
+
+
+TEXTS = ("text", "label")
+LABELS = ("cats", "dogs", "cats", "dogs", "cats", "dogs")
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> DataConfig:
+    """Six texts with their labels."""
+    return DataConfig(str(written(tmp_path_factory.mktemp("texts"), TEXTS, LABELS)))
+
+
+@pytest.fixture(scope="module")
+def classifier(labelled: DataConfig, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Trained from scratch until it knows them."""
+    out = tmp_path_factory.mktemp("classifier")
+    run.train_plain(labelled, "bert-tiny", out, TrainConfig.finetune(max_steps=40, epochs=100, device="cpu"))
+    return str(out)
+
+
+def test_a_new_classifier_has_the_names_of_the_labels(classifier: str) -> None:
+    model, tokenizer = load_model(classifier), load_tokenizer(classifier)
+    assert labels_of(model) == ("cats", "dogs")
+    assert model.config.label2id == {"cats": 0, "dogs": 1}
+    first, *_, last = tokenizer("a dog").input_ids
+    assert (first, last) == (tokenizer.cls_token_id, tokenizer.sep_token_id)
+    found = task_of(model).answer(View(model, tokenizer), [row["text"] for row in rows(TEXTS, LABELS)])
+    assert tuple(found.texts) == LABELS
+
+
+def test_numbers_as_labels_stand_in_their_order() -> None:
+    assert labels_in(["10", "9", "9", "0"]) == ("0", "9", "10")
+
+
+def test_a_classifier_of_one_label_or_of_translations_is_refused() -> None:
+    for answers in (["one"] * 9, [str(i) for i in range(1001)]):
+        with pytest.raises(CodeUnlearnError, match=r"A classifier learns 2 to 1,000 labels, and .* has 1"):
+            labels_in(answers)
+
+
+def test_a_label_that_a_saved_classifier_does_not_know_is_refused(classifier: str, tmp_path: Path) -> None:
+    other = DataConfig(str(written(tmp_path, TEXTS, ("cats", "birds"))))
+    with pytest.raises(CodeUnlearnError, match="'birds' is no class of the model; its classes are cats, dogs"):
+        run.train_plain(other, classifier, tmp_path / "out", TrainConfig.finetune(max_steps=1, device="cpu"))
+
+
+@pytest.fixture
+def little_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is enough for a bottleneck."""
+    monkeypatch.setattr(initialise, "HELD_OUT_TOKENS", 8)
+
+
+SHAPE = {"num_codes": 16, "code_dim": 16, "top_s": 2}
+JOINT = TrainConfig.joint(max_steps=2, epochs=100, device="cpu", log_steps=1, revive_steps=1)
+FEW = BuildConfig(fit_tokens=100, new_basis=None)
+
+
+@pytest.fixture(scope="module")
+def stories() -> DataConfig:
+    return DataConfig("stories", limit=60)
+
+
+@pytest.fixture(scope="module")
+def marian(stories: DataConfig, tmp_path_factory: pytest.TempPathFactory) -> str:
+    out = tmp_path_factory.mktemp("marian")
+    run.train_plain(stories, "marian-tiny", out, TrainConfig(max_steps=3, epochs=100, batch_tokens=500, device="cpu"))
+    return str(out)
+
+
+@pytest.mark.usefixtures("little_text")
+def test_a_marian_from_scratch_is_saved_translates_and_takes_a_bottleneck(
+    marian: str, stories: DataConfig, tmp_path: Path
+) -> None:
+    model, tokenizer = load_model(marian), load_tokenizer(marian)
+    assert type(model).__name__ == "MarianMTModel"
+    assert model.config.decoder_start_token_id == tokenizer.pad_token_id
+    how = DecodingConfig(max_new_tokens=8)
+    (plain,) = task_of(model).answer(View(model, tokenizer), ["The captain is tired."], how).texts
+    assert plain
+    run.build(stories, marian, tmp_path / "built", FEW, SHAPE, device="cpu")
+    built = load_model(tmp_path / "built")
+    with skip_bottleneck(built):
+        skipped = task_of(built).answer(View(built, tokenizer), ["The captain is tired."], how).texts
+    assert skipped == [plain]
+
+
+def test_a_model_without_a_function_for_the_decoders_input_gets_the_same_one(marian: str) -> None:
+    model, labels = load_model(marian), torch.tensor([[5, 7, 1], [9, 1, -100]])
+    other = SimpleNamespace(config=model.config)
+    assert torch.equal(decoder_inputs(other, labels), decoder_inputs(model, labels))
+
+
+@pytest.mark.usefixtures("little_text")
+@pytest.mark.parametrize("kind", ["llama", "classifier", "marian"])
+def test_model_and_bottleneck_train_together(
+    kind: str, stories: DataConfig, labelled: DataConfig, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    data = labelled if kind == "classifier" else stories
+    base: str = request.getfixturevalue(kind)
+    record = run.train_joint(data, base, tmp_path, JOINT, FEW, SHAPE)
+    before, after = load_model(base), load_model(tmp_path)
+    assert require_bottleneck(after).config.num_codes == 16
+    moved = [name for name, weight in before.state_dict().items() if not torch.equal(after.state_dict()[name], weight)]
+    assert moved, "the model has learned too"
+    parts = [entry for entry in record["log"] if "cross_entropy" in entry]
+    assert len(parts) == 2
+    assert all(np.isfinite([entry["loss"], entry["reconstruction"]]).all() for entry in parts)
+
+
+def test_joint_training_of_residual_codes_is_refused(llama: str, stories: DataConfig, tmp_path: Path) -> None:
+    with pytest.raises(CodeUnlearnError, match="leave --selection residual out"):
+        run.train_joint(stories, llama, tmp_path, JOINT, FEW, {"selection": "residual"})

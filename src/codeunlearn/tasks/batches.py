@@ -120,6 +120,16 @@ class ShapeBatchSampler(Sampler[list[int]]):
         return iter(batches[self.process : len(self) * self.processes : self.processes])
 
 
+def decoder_inputs(model: Any, labels: Tensor) -> Tensor:
+    """What the decoder reads while it foretells these labels, [batch, length]."""
+    own = getattr(model, "prepare_decoder_input_ids_from_labels", None)
+    if own is not None:
+        return own(labels)
+    start = labels.new_full((len(labels), 1), model.config.decoder_start_token_id)  # M2M100, which has no such function
+    shifted = torch.cat([start, labels[:, :-1]], 1)
+    return shifted.masked_fill(shifted == IGNORED_LABEL, model.config.pad_token_id)
+
+
 @dataclass(frozen=True)
 class PadToStep:
     """Collates pairs to tensors whose lengths are multiples of four."""

@@ -159,7 +159,7 @@ def _refuse_other(out: Path, begun: dict[str, Any], asked: dict[str, Any]) -> No
         names -= {name for name in names if name.startswith("data.")}  # equal text, whatever its file is called
     if begun.get("base's weights") and begun["base's weights"] == asked.get("base's weights"):
         names.discard("base")
-    begun = {**_ABSENT, **begun} if "source_prefix" in begun else begun
+    begun = _ABSENT | begun if "source_prefix" in begun else begun
     for name in sorted(names):
         if begun.get(name) != asked.get(name):
             raise CodeUnlearnError(

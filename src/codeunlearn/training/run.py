@@ -146,10 +146,20 @@ def train_joint(
     reuse: bool = False,
     complete: Complete | None = None,
 ) -> dict[str, Any]:
-    """Trains model and bottleneck together (eq. 8) from a trained base, starting where `build` ends."""
+    """Trains model and bottleneck together (eq. 8) from a trained base, starting where `build` ends with nearest codes.
+
+    Raises:
+        CodeUnlearnError: residual codes are asked for; or as `train_plain`.
+    """
     loss_weights(config.losses)
+    if (shape or {}).get("selection") == "residual":
+        raise CodeUnlearnError(
+            "Joint training moves the S nearest codes, not lexical and residual ones; leave --selection residual out, or "
+            "put these into a trained model with `codeunlearn build`."
+        )
     prepare_processor()
-    join_processes(pick_device(config.device))
+    device = pick_device(config.device)
+    join_processes(device)
     options = {"config": asdict(config), "build": asdict(build_config)}
     loaded, train_pool = _read(data)
     with _alone(out):
@@ -157,7 +167,7 @@ def train_joint(
         if finished:
             return finished
         model, tokenizer, quality = _built(
-            base, train_pool, build_config, shape, _frame(config), pick_device(config.device)
+            base, train_pool, build_config, {"selection": "nearest", **(shape or {})}, _frame(config), device
         )
         prefix = model.config.source_prefix
         pairs = _rows(model, tokenizer, train_pool, config)

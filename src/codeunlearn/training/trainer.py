@@ -23,7 +23,7 @@ from codeunlearn.device import has_fast_bf16, processes
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.extras import needs
 from codeunlearn.files import reason
-from codeunlearn.tasks.batches import IGNORED_LABEL, PadToStep, ShapeBatchSampler
+from codeunlearn.tasks.batches import IGNORED_LABEL, PadToStep, ShapeBatchSampler, decoder_inputs
 from codeunlearn.training.checkpoints import STATE, WEIGHTS, checkpoints, fault_of, seal
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.cross_entropy import cross_entropy
@@ -101,7 +101,7 @@ class PlainTrainer(Seq2SeqTrainer):
         labels = inputs.pop("labels")
         plain: Any = self.accelerator.unwrap_model(model)
         if plain.config.is_encoder_decoder:
-            inputs["decoder_input_ids"] = plain.prepare_decoder_input_ids_from_labels(labels)
+            inputs["decoder_input_ids"] = decoder_inputs(plain, labels)
             output = model(**inputs, **options)
         elif goes_on(plain):
             labels = pad(labels[:, 1:], (0, 1), value=IGNORED_LABEL)  # each token is foretold by the one before
