@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import CONFIG_MAPPING, PreTrainedTokenizerFast, TrainerCallback
+from transformers import CONFIG_MAPPING, BertConfig, BertForMaskedLM, PreTrainedTokenizerFast, TrainerCallback
 from typer.testing import CliRunner
 
 from codeunlearn.cli.app import app
@@ -178,6 +178,36 @@ def test_a_new_classifier_has_the_names_of_the_labels(classifier: str) -> None:
     assert (first, last) == (tokenizer.cls_token_id, tokenizer.sep_token_id)
     found = task_of(model).answer(View(model, tokenizer), [row["text"] for row in rows(TEXTS, LABELS)])
     assert tuple(found.texts) == LABELS
+
+
+def test_an_encoder_that_filled_gaps_gets_a_head_with_the_names_of_the_labels(
+    labelled: DataConfig, tiny_tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+) -> None:
+    base, out = tmp_path / "base", tmp_path / "out"
+    torch.manual_seed(0)
+    encoder = BertForMaskedLM(BertConfig(**SMALL, vocab_size=48))
+    encoder.save_pretrained(base)
+    tiny_tokenizer.save_pretrained(base)
+    run.train_plain(labelled, str(base), out, TrainConfig.finetune(max_steps=1, learning_rate=1e-9, device="cpu"))
+    trained = load_model(out)
+    assert labels_of(trained) == ("cats", "dogs")
+    known = encoder.bert.encoder.state_dict()
+    for key, weight in trained.bert.encoder.state_dict().items():
+        torch.testing.assert_close(weight, known[key])
+    with pytest.raises(CodeUnlearnError, match="weights that are not trained; train it first"):
+        run.build(labelled, str(base), tmp_path / "built", FEW, SHAPE, device="cpu")
+
+
+def test_an_encoder_that_lacks_a_layer_gets_no_head(
+    labelled: DataConfig, tiny_tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    BertForMaskedLM(BertConfig(**SMALL, vocab_size=48)).save_pretrained(base)
+    tiny_tokenizer.save_pretrained(base)
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 4}))
+    with pytest.raises(CodeUnlearnError, match=r"lacks 16 of the model's tensors"):
+        run.train_plain(labelled, str(base), tmp_path / "out", TrainConfig.finetune(max_steps=1, device="cpu"))
 
 
 def test_numbers_as_labels_stand_in_their_order() -> None:

@@ -11,7 +11,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, set_seed
 
 from codeunlearn.codebook.bottleneck import find_bottleneck
-from codeunlearn.codebook.loading import load_model, load_tokenizer
+from codeunlearn.codebook.loading import lacks_head, load_model, load_tokenizer, load_with_new_head
 from codeunlearn.device import processes
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.extras import needs
@@ -31,7 +31,7 @@ class Base:
     Attributes:
         model: without a bottleneck.
         tokenizer: its tokenizer.
-        from_scratch: the weights are random.
+        from_scratch: the weights are random, if only those of a classifier's head.
     """
 
     model: Any
@@ -42,12 +42,18 @@ class Base:
 def load_base(name: str, train_pool: Dataset, seed: int) -> Base:
     """Opens a saved model (folder or Hub name), or makes a small one with a tokenizer trained on the train pool.
 
+    An encoder that does not classify yet gets a new head.
+
     Raises:
         CodeUnlearnError: the name is neither, the architecture is not supported, the tokenizer is not the model's, or a new
             classifier gets no labels.
     """
     if name in SIZES:
         return _from_scratch(SIZES[name], train_pool, seed)
+    if lacks_head(name):
+        set_seed(seed)
+        model = load_with_new_head(name, labels_in(train_pool["target"]))
+        return Base(model, load_tokenizer(name), from_scratch=True)
     model, tokenizer = load_model(name), load_tokenizer(name)
     if find_bottleneck(model) is not None:
         raise CodeUnlearnError(f"{name} already has a bottleneck; start from its plain base instead.")

@@ -215,7 +215,7 @@ def _built(
     start = load_base(base, train_pool, config.seed)
     if start.from_scratch:
         raise CodeUnlearnError(
-            f"{base} has no trained weights; train it first: codeunlearn train --plain --base {base}."
+            f"{base} has weights that are not trained; train it first: codeunlearn train --plain --base {base}."
         )
     settings: dict[str, Any] = {"selection": usual_selection(start.model), **(shape or {})}
     wanted = bottleneck_for(start.model.config, start.tokenizer, **settings)
