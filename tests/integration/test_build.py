@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from codeunlearn.codebook import fingerprint, load_model
+from codeunlearn.codebook import Frame, fingerprint, load_model, load_tokenizer
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.training import initialise, run
 from codeunlearn.training.config import TrainConfig
@@ -41,9 +42,9 @@ def test_codes_are_made_from_sentences_with_the_prefix(
     read: list[str] = []
     original = initialise.initialise_from_data
 
-    def reading(model: object, tokenizer: object, sentences: list[str], config: BuildConfig) -> dict[str, float]:
+    def reading(model: Any, tokenizer: Any, sentences: list[str], *others: Any) -> dict[str, float]:
         read.extend(sentences)
-        return original(model, tokenizer, sentences, config)  # pyright: ignore[reportArgumentType]
+        return original(model, tokenizer, sentences, *others)
 
     monkeypatch.setattr(run, "initialise_from_data", reading)
     run.build(DATA, base, tmp_path / "built", BuildConfig(), SHAPE, source_prefix=asked)
@@ -61,7 +62,7 @@ def test_a_base_with_task_prefixes_asks_for_one(base: str) -> None:
     model.config.source_prefix = ""
     model.config.task_specific_params = {"translation_en_to_fr": {"prefix": "translate English to French: "}}
     with pytest.warns(UserWarning, match="'translate English to French: '.*--source-prefix"):
-        run.set_prefix(model, "")
+        run.set_frame(model, load_tokenizer(base), Frame())
 
 
 def test_a_frozen_bottleneck_stays_as_it_was_built(base: str, tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from codeunlearn.cli.app import app
 from codeunlearn.codebook import attach, bottleneck_for
 from codeunlearn.corpus.loading import load_pairs
 from codeunlearn.evaluation.scores import Scores
-from codeunlearn.tasks.base import TASKS, Example
+from codeunlearn.tasks.base import TASKS, View
+from codeunlearn.tasks.batches import PadToStep
 from codeunlearn.training.initialise import BuildConfig, initialise_from_data
 from codeunlearn.unlearning import ForgetSet
 
@@ -66,11 +67,12 @@ def trained(words: Any, data: Path) -> Any:
     # The first layer's attention adds nothing, so that no token before the site knows of another.
     seen: Any = model.get_submodule("model.layers.0.self_attn.o_proj").weight
     torch.nn.init.zeros_(seen).requires_grad_(False)
-    pairs = [Example(row["source"], (row["target"],)) for row in load_pairs(str(data)).dataset]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    pairs = load_pairs(str(data)).dataset
+    learned = TASKS.get("completion").rows(View(model, words), list(pairs["source"]), list(pairs["target"]))
+    rows = [{"input_ids": ids, "labels": labels} for ids, labels in zip(*learned, strict=True)]
     optimizer = torch.optim.AdamW(model.parameters(), 4e-3)
     for _ in range(250):
-        batch = TASKS.get("completion").batch(words, draw.sample(pairs, 48))
-        model(**batch.inputs, labels=batch.labels).loss.backward()
+        model(**PadToStep(0)(draw.sample(rows, 48))).loss.backward()
         optimizer.step()
         optimizer.zero_grad()
     return model.eval()

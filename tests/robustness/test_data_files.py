@@ -130,12 +130,14 @@ def tokens_end_once(text: str) -> Callable[[Place], Outcome]:
     def do(place: Place) -> Outcome:
         from datasets import Dataset
 
-        from codeunlearn.codebook import load_tokenizer
+        from codeunlearn.codebook import load_model, load_tokenizer
+        from codeunlearn.tasks.base import TASKS, View
         from codeunlearn.tasks.batches import tokenize_pairs
 
         tokenizer = load_tokenizer(place.world.model)
+        view = View(load_model(place.world.model), tokenizer, "")
         rows = Dataset.from_dict({"source": [text], "target": [text]})
-        found: Any = call(lambda: list(tokenize_pairs(rows, tokenizer, 128, "")))
+        found: Any = call(lambda: list(tokenize_pairs(rows, TASKS.get("translation"), view, 128)))
         if found.kind != "done":
             return found
         ids = [value for row in found.result for value in _lists(row)]

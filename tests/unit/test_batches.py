@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import chain
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,10 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
 from codeunlearn.codebook.encoding import control_ids
+from codeunlearn.tasks.base import TASKS, View
 from codeunlearn.tasks.batches import IGNORED_LABEL, PadToStep, ShapeBatchSampler, round_up, tokenize_pairs
+
+TASK = TASKS.get("translation")
 
 LENGTHS = [(1 + i * 7 % 23, 1 + i * 5 % 19) for i in range(500)]
 BUDGET = 200
@@ -91,27 +95,29 @@ def test_padding_is_masked_in_the_source_and_ignored_in_the_target() -> None:
     assert {tensor.dtype for tensor in batch.values()} == {torch.int64}
 
 
-def test_pairs_are_tokenized_cut_and_prefixed(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
+def test_pairs_are_tokenized_cut_and_prefixed(tiny_base: Any, tiny_tokenizer: PreTrainedTokenizerFast) -> None:
     pairs = Dataset.from_dict({"source": ["a dog", "a dog sees the cat"], "target": ["un chien", "un chat"]})
-    plain = tokenize_pairs(pairs, tiny_tokenizer, max_tokens=128)
+    plain = tokenize_pairs(pairs, TASK, View(tiny_base, tiny_tokenizer), max_tokens=128)
     assert plain.column_names == ["input_ids", "labels"]
     assert plain[1] == {
         "input_ids": tiny_tokenizer("a dog sees the cat").input_ids,
         "labels": tiny_tokenizer("un chat").input_ids,
     }
-    cut = tokenize_pairs(pairs, tiny_tokenizer, max_tokens=3)
+    cut = tokenize_pairs(pairs, TASK, View(tiny_base, tiny_tokenizer), max_tokens=3)
     assert max(map(len, [*cut["input_ids"], *cut["labels"]])) == 3
     assert cut[1]["input_ids"][-1] == tiny_tokenizer.eos_token_id
-    prefixed = tokenize_pairs(pairs, tiny_tokenizer, max_tokens=128, source_prefix="the cat ")
+    prefixed = tokenize_pairs(pairs, TASK, View(tiny_base, tiny_tokenizer, "the cat "), max_tokens=128)
     assert prefixed[0] == {
         "input_ids": tiny_tokenizer("the cat a dog").input_ids,
         "labels": plain[0]["labels"],
     }
 
 
-def test_a_control_token_written_in_a_pair_ends_neither_side(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
+def test_a_control_token_written_in_a_pair_ends_neither_side(
+    tiny_base: Any, tiny_tokenizer: PreTrainedTokenizerFast
+) -> None:
     written = Dataset.from_dict({"source": ["a </s> dog", "a dog"], "target": ["un <pad> chien", "un chien"]})
-    rows = tokenize_pairs(written, tiny_tokenizer, 64, source_prefix="the ")
+    rows = tokenize_pairs(written, TASK, View(tiny_base, tiny_tokenizer, "the "), 64)
     for side in ("input_ids", "labels"):
         for ids in rows[side]:
             assert ids[-1] == tiny_tokenizer.eos_token_id

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -14,8 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from codeunlearn.codebook import Frame, attach, bottleneck_for, chat_frame, load_model, load_tokenizer, prompt_frame
 from codeunlearn.codebook.prompts import encode_prompts, encode_rows
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.tasks.base import TASKS, Example, View, task_of
-from codeunlearn.tasks.completion import Completion
+from codeunlearn.tasks.base import TASKS, View, task_of
 from codeunlearn.tasks.generating import DecodingConfig
 from codeunlearn.unlearning.evidence.reading import CodeReader
 
@@ -145,23 +143,26 @@ def test_every_position_is_counted_once(tokenizer: Any) -> None:
 
 @pytest.mark.parametrize("frame", FRAMES, ids=["text", "question", "chat"])
 def test_what_is_learned_is_the_answer_and_the_end_of_a_reply(tokenizer: Any, frame: Frame) -> None:
-    model, asked, answers = tiny_llama(), prompts(), prompts(seed=1)
-    examples = [Example(prompt, (answer,)) for prompt, answer in zip(asked, answers, strict=True)]
-    batch = Completion().batch(tokenizer, examples, prefix=frame.before, suffix=frame.behind)
-    ids, mask = batch.inputs["input_ids"], batch.inputs["attention_mask"].bool()
-    assert torch.equal(batch.mask, mask)
-    assert not (batch.labels >= 0)[~mask].any()
-    learned = batch.labels >= 0
-    assert torch.equal(ids[learned], batch.labels[learned])
-    for row, (prompt, answer) in enumerate(zip(asked, answers, strict=True)):
+    view, asked, answers = View(tiny_llama(), tokenizer, *frame), prompts(), prompts(seed=1)
+    rows = TASK.rows(view, asked, answers)
+    for prompt, answer, ids, labels in zip(asked, answers, *rows, strict=True):
         (parts,) = encode_rows(tokenizer, [prompt], [answer], frame, 512)
-        assert batch.labels[row][learned[row]].tolist() == [*parts.answer, *([2] if frame.behind else [])]
-        assert ids[row, : len(parts.prompt)].tolist() == parts.prompt
-    if not frame.behind:
-        forced = TASK.forced(View(model, tokenizer, *frame), asked, answers)
+        learned = [*parts.answer, *([2] if frame.behind else [])]
+        assert ids == [*parts.prompt, *learned]
+        assert labels == [*[-100] * len(parts.prompt), *learned]
+    for ids, labels, found in zip(*rows, TASK.forced(view, asked, answers), strict=True):
         with torch.inference_mode():
-            loss = model(**batch.inputs, labels=batch.labels).loss.item()
-        assert loss == pytest.approx(-np.concatenate([one.log_probabilities for one in forced]).mean(), rel=1e-4)
+            loss = view.model(torch.tensor([ids]), labels=torch.tensor([labels])).loss.item()
+        if not frame.behind:
+            assert loss == pytest.approx(-found.log_probabilities.mean(), rel=1e-4)
+
+
+def test_of_a_long_row_the_prompt_loses_its_beginning(tokenizer: Any) -> None:
+    view = View(tiny_llama(), tokenizer, *FRAMES[1])
+    (whole,), _ = TASK.rows(view, ["dog " * 50], ["a cat"])
+    (cut,), (labels,) = TASK.rows(view, ["dog " * 50], ["a cat"], 20)
+    assert len(whole) > len(cut) == len(labels) == 40
+    assert cut[-20:] == whole[-20:]
 
 
 @pytest.mark.parametrize("template", [None, "<|im_start|> $A", "$A <|im_end|>", "<|im_start|> $A <|im_end|>"])

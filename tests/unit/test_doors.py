@@ -19,7 +19,7 @@ from codeunlearn.evaluation.systems import System, system_of
 from codeunlearn.evaluation.test_sets import TestSet
 from codeunlearn.methods.base import METHODS
 from codeunlearn.registry import Registry
-from codeunlearn.tasks.base import TASKS, Batch, Example, View
+from codeunlearn.tasks.base import TASKS, Example, Rows, View
 from codeunlearn.tasks.forced import ForcedTokens
 from codeunlearn.tasks.generating import Answers, TokenCost
 
@@ -40,7 +40,7 @@ class Colours:
     name: ClassVar[str] = "colours"
     languages: ClassVar[tuple[str, str]] = ("english", "english")
 
-    def batch(self, tokenizer: Any, examples: Sequence[Example], **_: Any) -> Batch:
+    def rows(self, *_: Any) -> Rows:
         raise NotImplementedError
 
     def answer(self, view: View, prompts: Sequence[str], how: Any = None, progress: Any = None) -> Answers:

@@ -97,9 +97,10 @@ def test_a_task_asks_a_causal_model(load: Any, tiny_tokenizer: Any) -> None:
     (forced,) = task.forced(view, ["I love"], ["my dog"])
     assert forced.log_probabilities.shape == forced.ranks.shape == (len(forced.spans),)
     assert (forced.log_probabilities < 0).all()
-    batch = task.batch(tiny_tokenizer, [Example("I love", ("my dog",))])
-    learned = (batch.labels != -100).sum()
-    assert 0 < learned < batch.mask.sum()
+    (ids,), (labels,) = task.rows(view, ["I love"], ["my dog"])
+    learned = [token for token, label in zip(ids, labels, strict=True) if token == label]
+    assert 0 < len(learned) < len(ids)
+    assert set(labels) == {-100, *learned}
     assert len(task.answer(view, ["I love", "I"]).texts) == 2
 
 

@@ -19,7 +19,7 @@ from codeunlearn.evaluation.scores import Comparison, Scores
 from codeunlearn.evaluation.scoring import score
 from codeunlearn.evaluation.systems import AFTER, BEFORE, ZERO_SHOT, Role, System, system_of
 from codeunlearn.evaluation.test_sets import TestSet
-from codeunlearn.tasks.base import Batch, Example, View
+from codeunlearn.tasks.base import Example, Rows, View
 from codeunlearn.tasks.forced import ForcedTokens
 from codeunlearn.tasks.generating import Answers, TokenCost
 
@@ -36,7 +36,7 @@ class Canned:
     name: ClassVar[str] = "canned"
     languages: ClassVar[tuple[str, str]] = ("english", "french")
 
-    def batch(self, *_: Any, **__: Any) -> Batch:
+    def rows(self, *_: Any) -> Rows:
         raise NotImplementedError
 
     def answer(self, view: View, prompts: Sequence[str], how: Any = None, progress: Any = None) -> Answers:

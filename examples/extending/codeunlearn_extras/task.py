@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 import torch
 
-from codeunlearn.tasks.base import TASKS, Batch, Example, View
-from codeunlearn.tasks.batches import PadToStep
+from codeunlearn.tasks.base import TASKS, Rows, View
+from codeunlearn.tasks.batches import IGNORED_LABEL, PadToStep
 from codeunlearn.tasks.forced import ForcedTokens
 from codeunlearn.tasks.generating import Answers, TokenCost
 
@@ -15,11 +15,10 @@ class Continuation:
     name: ClassVar[str] = "continuation"
     languages: ClassVar[tuple[str, str]] = ("english", "english")
 
-    def batch(self, tokenizer: Any, examples: Sequence[Example], *, prefix: str = "", max_tokens: int = 512) -> Batch:
-        pairs = [(tokenizer(prefix + one.prompt).input_ids, tokenizer(one.answer).input_ids) for one in examples]
-        rows = [{"input_ids": [*p, *a][:max_tokens], "labels": [*[-100] * len(p), *a][:max_tokens]} for p, a in pairs]
-        inputs = PadToStep(tokenizer.pad_token_id)(rows)
-        return Batch(inputs, inputs.pop("labels"), inputs["attention_mask"].to(torch.bool))
+    def rows(self, view: View, prompts: Sequence[str], answers: Sequence[str], max_tokens: int = 512) -> Rows:
+        read, said = ([view.tokenizer(text).input_ids[:max_tokens] for text in side] for side in (prompts, answers))
+        labels = [[*[IGNORED_LABEL] * len(p), *a] for p, a in zip(read, said, strict=True)]
+        return Rows([[*p, *a] for p, a in zip(read, said, strict=True)], labels)
 
     def answer(self, view: View, prompts: Sequence[str], how: Any = None, progress: Any = None) -> Answers:
         read = [view.tokenizer((view.prefix or "") + prompt, return_tensors="pt").input_ids for prompt in prompts]
@@ -29,8 +28,12 @@ class Continuation:
 
     @torch.inference_mode()
     def forced(self, view: View, prompts: Sequence[str], answers: Sequence[str], **_: Any) -> list[ForcedTokens]:
-        batch = self.batch(view.tokenizer, list(map(Example, prompts, zip(answers))), prefix=view.prefix or "")
-        scores, wanted = view.model(**batch.inputs).logits[:, :-1].log_softmax(-1), batch.labels[:, 1:, None]
+        learned = zip(*self.rows(view, [(view.prefix or "") + prompt for prompt in prompts], answers), strict=True)
+        batch = PadToStep(view.tokenizer.pad_token_id)(
+            [{"input_ids": ids, "labels": labels} for ids, labels in learned]
+        )
+        wanted = batch.pop("labels")[:, 1:, None]
+        scores = view.model(**batch).logits[:, :-1].log_softmax(-1)
         found = scores.gather(2, wanted.clamp_min(0))
         spans = view.tokenizer(list(answers), return_offsets_mapping=True).offset_mapping
         rows = zip(found[..., 0], (scores > found).sum(2) + 1, wanted[..., 0] >= 0, spans, strict=True)

@@ -25,12 +25,8 @@ def run(
         ),
     ] = None,
     source_prefix: options.SourcePrefix = None,
-    source_suffix: Annotated[
-        str | None, typer.Option(help="Put behind every prompt; the base's own if absent.")
-    ] = None,
-    chat: Annotated[
-        bool, typer.Option("--chat", help="Put the tokenizer's chat template around every prompt.")
-    ] = False,
+    source_suffix: options.SourceSuffix = None,
+    chat: options.Chat = False,
     adapter: Annotated[
         bool | None,
         typer.Option("--adapter/--full", help="Save the bottleneck alone; so it is for causal models if absent."),

@@ -102,6 +102,10 @@ SourcePrefix = Annotated[
         "--source-prefix", help="Put before every source, as pretrained T5 expects; the base's own if absent."
     ),
 ]
+SourceSuffix = Annotated[
+    str | None, typer.Option("--source-suffix", help="Put behind every prompt; the base's own if absent.")
+]
+Chat = Annotated[bool, typer.Option("--chat", help="Put the tokenizer's chat template around every prompt.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Seed = Annotated[int, typer.Option("--seed", help="Decides everything random.", min=0, max=2**32 - 1)]
 Mode = Literal["refill", "drop", "anchor"]

@@ -55,6 +55,8 @@ class Common:
         float | None, typer.Option(help="Share of each target spread over the vocabulary.", min=0.0, max=0.9)
     ] = None
     source_prefix: options.SourcePrefix = None
+    source_suffix: options.SourceSuffix = None
+    chat: options.Chat = False
     save_steps: Annotated[int | None, typer.Option(help="A checkpoint every so many steps.", min=1)] = None
     log_steps: Annotated[int | None, typer.Option(help="Losses and health every so many steps.", min=1)] = None
     saved_dtype: Annotated[
@@ -68,7 +70,8 @@ def run(
     base: Annotated[
         str,
         typer.Option(
-            "--base", help="tiny, tiny-6k, mini, small (T5-small's shape), or a saved T5: folder or Hub name."
+            "--base",
+            help="tiny, tiny-6k, mini, small (T5-small's shape), marian-tiny, bert-tiny, or a saved model: folder or Hub name.",
         ),
     ],
     out: options.Out,
@@ -79,7 +82,12 @@ def run(
     ] = None,
     common: Common,
     shape: options.Shape,
-    new_basis: Annotated[bool, typer.Option(help="Layers behind the bottleneck work in a basis of their own.")] = True,
+    new_basis: Annotated[
+        bool | None,
+        typer.Option(
+            help="Layers behind the bottleneck work in a basis of their own; where the model allows it if absent."
+        ),
+    ] = None,
     attribution: Annotated[
         str | None,
         typer.Option(help="Source and terms of the data, for the model card; texts of the package bring theirs."),
@@ -88,12 +96,12 @@ def run(
     device: options.Device = "auto",
     json: options.Json = None,
 ) -> None:
-    """Train a translation model, with a bottleneck (default) or without one (`--plain`).
+    """Train a model, with a bottleneck (default) or without one (`--plain`), on what its kind is asked.
 
-    From a trained base the bottleneck starts from data, then model and bottleneck train together. From a small size
-    (`tiny`, `tiny-6k`, `mini`, `small`) a plain training comes first, whose model stays in OUT/plain; it has its own
-    optimizer and learning rate, which only a separate `--plain` training can change. A killed run goes on from its last
-    checkpoint when the same command is given again.
+    From a trained base the bottleneck starts from data, then model and bottleneck train together. From a named size
+    (`tiny`, `tiny-6k`, `mini`, `small`, `marian-tiny`, `bert-tiny`) a plain training comes first, whose model stays in
+    OUT/plain; it has its own optimizer and learning rate, which only a separate `--plain` training can change. A killed
+    run goes on from its last checkpoint when the same command is given again.
     """
     from codeunlearn.training.config import TrainConfig
     from codeunlearn.training.initialise import BuildConfig

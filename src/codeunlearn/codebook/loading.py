@@ -6,17 +6,23 @@ whole and sound, or there is one sentence that says why not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    PreTrainedTokenizerBase,
+)
 from transformers import AutoTokenizer as _AutoTokenizer
 
 from codeunlearn.codebook.adapter import KIND, base_kind, load_adapter
-from codeunlearn.codebook.architectures import base_type, find_architecture
+from codeunlearn.codebook.architectures import architecture_of, base_type, find_architecture
 from codeunlearn.codebook.checks import require_fit, require_numbers, require_settings, require_whole
 from codeunlearn.codebook.generation import generation_of
 from codeunlearn.codebook.modeling import with_bottleneck
@@ -105,6 +111,51 @@ def _place(folder: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def lacks_head(name: str | Path) -> bool:
+    """Whether a saved model is an encoder of a known family that does not classify texts yet; its weights are not read.
+
+    Raises:
+        CodeUnlearnError: there is no such model; its files ask for code.
+    """
+    name = _found(name, slashes=(1,))
+    with _opening(name, f"The model in {name}"):
+        config = check_source(name).get(CONFIG, {})
+        architecture = find_architecture(config.get("model_type"))
+        known = [one for one in config.get("architectures") or [] if isinstance(one, str)]
+        classifies = architecture is not None and architecture.auto is AutoModelForSequenceClassification
+        return classifies and bool(known) and not any(one.endswith("ForSequenceClassification") for one in known)
+
+
+def load_with_new_head(name: str | Path, labels: Sequence[str]) -> Any:
+    """A saved encoder, such as one that was trained to fill gaps, with a random head for these classes, in float32.
+
+    Raises:
+        CodeUnlearnError: as `load_model`.
+    """
+    name = _found(name, slashes=(1,))
+    with _opening(name, f"The encoder in {name}"):
+        settings = check_source(name)
+        if Path(name).is_dir():
+            check_weights(Path(name))
+        architecture = architecture_of(settings[CONFIG]["model_type"])
+        require_settings(settings, architecture, name)
+        model, info = architecture.auto.from_pretrained(
+            name,
+            **_SAFELY,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+            id2label=dict(enumerate(labels)),
+            label2id={label: i for i, label in enumerate(labels)},
+        )
+        body = f"{model.base_model_prefix}."
+        for keys in ("missing_keys", "unexpected_keys"):  # heads come and go, and the pooler before them
+            info[keys] = {key for key in info[keys] if key.startswith(body) and ".pooler." not in key}
+        require_whole(info, name)
+        require_numbers(model, name)
+        return model.eval()
 
 
 def load_encoder(name: str | Path) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Protocol
 
 from pydantic import AliasChoices, Field
 
@@ -23,8 +23,6 @@ from codeunlearn.codebook.wrappers import unwrapped
 from codeunlearn.registry import Registry
 
 if TYPE_CHECKING:
-    import torch
-
     from codeunlearn.tasks.forced import ForcedTokens
     from codeunlearn.tasks.generating import Answers, DecodingConfig, Progress
 
@@ -71,19 +69,17 @@ class View:
         return prompt_frame(self.model, self.prefix, self.suffix)
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Examples as the model is trained on them.
+class Rows(NamedTuple):
+    """Prompts and answers as the model is trained on them, a row each.
 
     Attributes:
-        inputs: keyword arguments of the model's forward call, such as ``input_ids`` [batch, length].
-        labels: [batch, length], -100 where nothing is learned.
-        mask: [batch, length] true for the tokens that the bottleneck is to see.
+        input_ids: what the model reads.
+        labels: what it learns: an encoder-decoder model the answer's tokens, a classifier the number of the class, a model that
+            goes on the row itself, with -100 where nothing is learned.
     """
 
-    inputs: dict[str, torch.Tensor]
-    labels: torch.Tensor
-    mask: torch.Tensor
+    input_ids: list[list[int]]
+    labels: list[list[int]]
 
 
 class Task(Protocol):
@@ -98,8 +94,12 @@ class Task(Protocol):
     name: ClassVar[str]
     languages: ClassVar[tuple[str, str]]
 
-    def batch(self, tokenizer: Any, examples: Sequence[Example], *, prefix: str = "", max_tokens: int = 512) -> Batch:
-        """Examples, with their first answers, as one padded batch."""
+    def rows(self, view: View, prompts: Sequence[str], answers: Sequence[str], max_tokens: int = 512) -> Rows:
+        """Prompts with their answers, from which the model can learn.
+
+        Args:
+            max_tokens: a longer side is cut to it; a row that holds both sides, to twice as many.
+        """
         ...
 
     def answer(

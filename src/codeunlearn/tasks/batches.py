@@ -10,15 +10,17 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from datasets import Dataset
 from torch import Tensor
 from torch.utils.data import Sampler
-from transformers import PreTrainedTokenizerBase
 
-from codeunlearn.codebook.encoding import encode, padded
+from codeunlearn.codebook.encoding import padded
+
+if TYPE_CHECKING:
+    from codeunlearn.tasks.base import Task, View
 
 LENGTH_STEP = 4
 IGNORED_LABEL = -100
@@ -49,17 +51,19 @@ def by_length(
         order = order[rows:]
 
 
-def tokenize_pairs(
-    dataset: Dataset, tokenizer: PreTrainedTokenizerBase, max_tokens: int, source_prefix: str = ""
-) -> Dataset:
-    """``input_ids`` and ``labels`` of every pair; a side over ``max_tokens`` is cut to it."""
+def tokenize_pairs(dataset: Dataset, task: Task, view: View, max_tokens: int) -> Dataset:
+    """``input_ids`` and ``labels`` of every pair, see `Task.rows`."""
 
     def tokens(batch: dict[str, list[str]]) -> dict[str, Any]:
-        source = encode(tokenizer, [source_prefix + s for s in batch["source"]], max_tokens)
-        target = encode(tokenizer, batch["target"], max_tokens, as_target=True)
-        return {"input_ids": source.ids, "labels": target.ids}
+        return task.rows(view, batch["source"], batch["target"], max_tokens)._asdict()
 
-    return dataset.map(tokens, batched=True, remove_columns=dataset.column_names, keep_in_memory=True)
+    return dataset.map(
+        tokens,
+        batched=True,
+        remove_columns=dataset.column_names,
+        keep_in_memory=True,
+        new_fingerprint="rows",  # else made of the whole model, which the function holds
+    )
 
 
 class ShapeBatchSampler(Sampler[list[int]]):
@@ -114,6 +118,16 @@ class ShapeBatchSampler(Sampler[list[int]]):
         batches.extend(waiting.values())
         rng.shuffle(batches)
         return iter(batches[self.process : len(self) * self.processes : self.processes])
+
+
+def decoder_inputs(model: Any, labels: Tensor) -> Tensor:
+    """What the decoder reads while it foretells these labels, [batch, length]."""
+    own = getattr(model, "prepare_decoder_input_ids_from_labels", None)
+    if own is not None:
+        return own(labels)
+    start = labels.new_full((len(labels), 1), model.config.decoder_start_token_id)  # M2M100, which has no such function
+    shifted = torch.cat([start, labels[:, :-1]], 1)
+    return shifted.masked_fill(shifted == IGNORED_LABEL, model.config.pad_token_id)
 
 
 @dataclass(frozen=True)

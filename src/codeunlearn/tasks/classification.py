@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from codeunlearn.codebook import evaluating
-from codeunlearn.codebook.encoding import encode, pad_id, padded, padded_with_mask
+from codeunlearn.codebook.encoding import pad_id, padded
 from codeunlearn.codebook.prompts import encode_prompts
 from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.tasks.base import TASKS, Batch, Example, View
+from codeunlearn.tasks.base import TASKS, Rows, View
 from codeunlearn.tasks.batches import LENGTH_STEP, by_length
 from codeunlearn.tasks.forced import ForcedTokens
 from codeunlearn.tasks.generating import Answers, DecodingConfig, Progress, TokenCost
@@ -23,28 +23,21 @@ from codeunlearn.tasks.generating import Answers, DecodingConfig, Progress, Toke
 _LONGEST = 512
 
 
-@dataclass(frozen=True)
 class Classification:
-    """See the module.
-
-    Attributes:
-        labels: names of the classes in their order, which `batch` needs to know; a model knows its own.
-    """
+    """See the module."""
 
     name: ClassVar[str] = "classification"
     languages: ClassVar[tuple[str, str]] = ("english", "english")
-    labels: tuple[str, ...] = ()
 
-    def batch(self, tokenizer: Any, examples: Sequence[Example], *, prefix: str = "", max_tokens: int = 512) -> Batch:
-        """Texts, and as labels [batch, 1] the numbers of their classes.
+    def rows(self, view: View, prompts: Sequence[str], answers: Sequence[str], max_tokens: int = 512) -> Rows:
+        """Texts, and as labels the numbers of their classes.
 
         Raises:
-            CodeUnlearnError: a text's class is none of the labels.
+            CodeUnlearnError: an answer is no class of the model.
         """
-        rows = encode(tokenizer, [prefix + one.prompt for one in examples], max_tokens).ids
-        ids, mask = padded_with_mask(rows, pad_id(tokenizer), LENGTH_STEP)
-        labels = torch.tensor([[class_number(self.labels, one.answer)] for one in examples])
-        return Batch({"input_ids": ids, "attention_mask": mask}, labels, mask.bool())
+        texts = encode_prompts(view.model, view.tokenizer, prompts, view.frame, min(max_tokens, _places(view))).ids
+        names = labels_of(view.model)
+        return Rows(texts, [[class_number(names, answer)] for answer in answers])
 
     def answer(
         self, view: View, prompts: Sequence[str], how: DecodingConfig | None = None, progress: Progress | None = None
@@ -110,8 +103,7 @@ def class_number(names: Sequence[str], answer: str) -> int:
         return names.index(answer)
     if answer.isascii() and answer.isdigit() and int(answer) < len(names):
         return int(answer)
-    known = ", ".join(names[:20]) or "not known; name them: Classification(labels=...)"
-    raise CodeUnlearnError(f"{answer!r} is no class of the model; its classes are {known}.")
+    raise CodeUnlearnError(f"{answer!r} is no class of the model; its classes are {', '.join(names[:20])}.")
 
 
 def _places(view: View) -> int:

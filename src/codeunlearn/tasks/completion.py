@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import torch
-
-from codeunlearn.codebook import Frame, prompt_frame
-from codeunlearn.codebook.encoding import pad_id
+from codeunlearn.codebook import prompt_frame
 from codeunlearn.codebook.prompts import encode_rows, goes_on
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.tasks.base import TASKS, Batch, Example, View
-from codeunlearn.tasks.batches import IGNORED_LABEL, PadToStep
+from codeunlearn.tasks.base import TASKS, Rows, View
+from codeunlearn.tasks.batches import IGNORED_LABEL
 from codeunlearn.tasks.forced import ForcedTokens, force
 from codeunlearn.tasks.generating import Answers, DecodingConfig, Progress, answer_counted
 from codeunlearn.tasks.sentences import sentences_of
@@ -29,26 +26,15 @@ class Completion:
     name: ClassVar[str] = "completion"
     languages: ClassVar[tuple[str, str]] = ("english", "english")
 
-    def batch(
-        self,
-        tokenizer: Any,
-        examples: Sequence[Example],
-        *,
-        prefix: str = "",
-        suffix: str = "",
-        max_tokens: int = 512,
-    ) -> Batch:
+    def rows(self, view: View, prompts: Sequence[str], answers: Sequence[str], max_tokens: int = 512) -> Rows:
         """Prompt and answer in one row; learned is the answer, and its end where it answers a question (a suffix)."""
-        prompts, answers = [one.prompt for one in examples], [one.answer for one in examples]
-        ends = [tokenizer.eos_token_id] if suffix and isinstance(tokenizer.eos_token_id, int) else []
-        rows: list[dict[str, list[int]]] = []
-        for row in encode_rows(tokenizer, prompts, answers, Frame(prefix, suffix), max_tokens - len(ends)):
-            learned = [*row.answer, *ends]
-            rows.append(
-                {"input_ids": [*row.prompt, *learned], "labels": [*[IGNORED_LABEL] * len(row.prompt), *learned]}
-            )
-        inputs = PadToStep(pad_id(tokenizer))(rows)
-        return Batch(inputs, inputs.pop("labels"), inputs["attention_mask"].to(torch.bool))
+        end = view.tokenizer.eos_token_id
+        ends = [end] if view.frame.behind and isinstance(end, int) else []
+        rows = encode_rows(view.tokenizer, prompts, answers, view.frame, 2 * max_tokens - len(ends))
+        return Rows(
+            [[*row.prompt, *row.answer, *ends] for row in rows],
+            [[*[IGNORED_LABEL] * len(row.prompt), *row.answer, *ends] for row in rows],
+        )
 
     def answer(
         self, view: View, prompts: Sequence[str], how: DecodingConfig | None = None, progress: Progress | None = None

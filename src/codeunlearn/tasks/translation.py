@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
-
-import torch
+from typing import ClassVar
 
 from codeunlearn.codebook.encoding import encode
-from codeunlearn.tasks.base import TASKS, Batch, Example, View
-from codeunlearn.tasks.batches import PadToStep
+from codeunlearn.codebook.prompts import encode_prompts
+from codeunlearn.tasks.base import TASKS, Rows, View
 from codeunlearn.tasks.forced import ForcedTokens, force
 from codeunlearn.tasks.generating import Answers, DecodingConfig, Progress, translate_counted
 
@@ -21,13 +19,9 @@ class Translation:
     name: ClassVar[str] = "translation"
     languages: ClassVar[tuple[str, str]] = ("english", "french")
 
-    def batch(self, tokenizer: Any, examples: Sequence[Example], *, prefix: str = "", max_tokens: int = 512) -> Batch:
-        prompts = encode(tokenizer, [prefix + example.prompt for example in examples], max_tokens).ids
-        answers = encode(tokenizer, [example.answer for example in examples], max_tokens, as_target=True).ids
-        rows = [{"input_ids": ids, "labels": labels} for ids, labels in zip(prompts, answers, strict=True)]
-        batch = PadToStep(tokenizer.pad_token_id)(rows)
-        labels, mask = batch.pop("labels"), batch["attention_mask"].to(torch.bool)
-        return Batch(batch, labels, mask)
+    def rows(self, view: View, prompts: Sequence[str], answers: Sequence[str], max_tokens: int = 512) -> Rows:
+        sources = encode_prompts(view.model, view.tokenizer, prompts, view.frame, max_tokens).ids
+        return Rows(sources, encode(view.tokenizer, answers, max_tokens, as_target=True).ids)
 
     def answer(
         self, view: View, prompts: Sequence[str], how: DecodingConfig | None = None, progress: Progress | None = None

@@ -21,9 +21,9 @@ class TrainConfig:
     Attributes:
         epochs: passes over the train pool.
         max_steps: stop earlier, after this many optimizer steps.
-        batch_tokens: padded tokens of a batch, source and target together.
+        batch_tokens: padded tokens of a batch, prompts (sources) and answers (targets) together.
         gradient_accumulation_steps: batches whose gradients make one optimizer step.
-        max_tokens: a longer side is cut.
+        max_tokens: a longer side is cut; where prompt and answer are one row, a row of more than twice as many.
         optimizer: ``muon`` learns a small model from scratch in far fewer steps; ``adamw`` suits fine-tuning.
         learning_rate: peak; rises over the warm-up and falls linearly to zero.
         bottleneck_learning_rate: peak for the bottleneck; the same as ``learning_rate`` when absent.
@@ -34,7 +34,9 @@ class TrainConfig:
         losses: weights of the bottleneck's losses, or one of `LOSS_PRESETS` by name; plain training ignores it.
         frozen: what keeps its weights in joint training: nothing, the ``base`` model, or the ``bottleneck``.
         revive_steps: codes unused over so many steps start again from data; 0 leaves dead codes alone.
-        source_prefix: put before every source sentence, as pretrained T5 expects.
+        source_prefix: put before every prompt, as pretrained T5 expects.
+        source_suffix: put behind every prompt.
+        chat: in place of both, what the tokenizer's chat template puts around a message.
         save_steps: a checkpoint every so many steps, from which a killed run resumes.
         log_steps: losses and health are logged every so many steps.
         seed: decides initial weights and the order of the batches.
@@ -58,6 +60,8 @@ class TrainConfig:
     frozen: Literal["nothing", "base", "bottleneck"] = "nothing"
     revive_steps: Index = 1000
     source_prefix: str = ""
+    source_suffix: str = ""
+    chat: bool = False
     save_steps: Count = 250
     log_steps: Count = 25
     seed: Seed = 0

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class SentenceDropout(nn.Module):
-    """Drops features of x [batch, length, features] with probability ``p``, the same ones at every position."""
+    """Drops features of x [batch, ..., features] with probability ``p``, the same ones at every position."""
 
     def __init__(self, p: float) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class SentenceDropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x
-        kept = torch.rand(x.shape[0], 1, x.shape[2], device=x.device) >= self.p
+        kept = torch.rand(x.shape[0], *[1] * (x.ndim - 2), x.shape[-1], device=x.device) >= self.p
         return x * (kept.to(x.dtype) / (1 - self.p))
 
     def extra_repr(self) -> str:

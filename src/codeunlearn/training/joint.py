@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from codeunlearn.codebook.basis import SignedPermutation
 from codeunlearn.codebook.bottleneck import BottleneckOutput, ConceptBottleneck, require_bottleneck
 from codeunlearn.codebook.modeling import CodeUnlearnOutput
+from codeunlearn.codebook.probing import goes_through
 from codeunlearn.extras import needs
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.dead_codes import revive, sample_encodings
@@ -72,9 +73,9 @@ class JointTrainer(PlainTrainer):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor | tuple[Tensor, CodeUnlearnOutput]:
         """Equation 8: cross-entropy plus the weighted parts of `bottleneck_losses`."""
-        output, translation_loss = self.run_with_cross_entropy(model, inputs, output_bottleneck=True)
+        output, task_loss = self.run_with_cross_entropy(model, inputs, output_bottleneck=True)
         assert output.bottleneck is not None
-        mask = inputs["attention_mask"]
+        mask = goes_through(self.accelerator.unwrap_model(model), inputs["input_ids"], inputs["attention_mask"])
         parts = bottleneck_losses(
             output.bottleneck,
             self.bottleneck.codebook,
@@ -82,9 +83,9 @@ class JointTrainer(PlainTrainer):
             normalised=self.weights.normalised,
             basis=self.basis,
         )
-        loss = translation_loss + parts.total(self.weights)
+        loss = task_loss + parts.total(self.weights)
         if model.training:
-            self._observe(output, mask, {"cross_entropy": translation_loss, **parts._asdict()})
+            self._observe(output, mask, {"cross_entropy": task_loss, **parts._asdict()})
         return (loss, output) if return_outputs else loss
 
     def _observe(self, output: CodeUnlearnOutput, mask: Tensor, parts: dict[str, Tensor]) -> None:

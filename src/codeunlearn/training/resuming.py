@@ -21,6 +21,7 @@ from codeunlearn.validation import Shape, read_request, read_state
 REQUEST = "run.json"  # written first: what was asked for
 _FREE = ("device", "save_steps", "log_steps")  # may differ between the starts of one training
 _ASKED = ("kind", "base", "base's weights", "data.data", "data.pairs")  # by every version
+_ABSENT: dict[str, Any] = {"source_suffix": "", "chat": False}  # what it meant that older versions did not note it
 _CONTENTS = {"data.sha256", "base's other files"}  # which older versions did not note
 
 
@@ -158,6 +159,7 @@ def _refuse_other(out: Path, begun: dict[str, Any], asked: dict[str, Any]) -> No
         names -= {name for name in names if name.startswith("data.")}  # equal text, whatever its file is called
     if begun.get("base's weights") and begun["base's weights"] == asked.get("base's weights"):
         names.discard("base")
+    begun = _ABSENT | begun if "source_prefix" in begun else begun
     for name in sorted(names):
         if begun.get(name) != asked.get(name):
             raise CodeUnlearnError(

@@ -35,6 +35,7 @@ from codeunlearn.files import write_json
 from codeunlearn.folders import locked
 from codeunlearn.record import environment, public_name
 from codeunlearn.saving import RECORD, saving
+from codeunlearn.tasks.base import View, task_of
 from codeunlearn.tasks.batches import tokenize_pairs
 from codeunlearn.training.base import load_base
 from codeunlearn.training.config import TrainConfig
@@ -62,7 +63,7 @@ def train_plain(
     """Trains a model without a bottleneck, from scratch or fine-tuned, and saves it to ``out``.
 
     Args:
-        data: the parallel text; only its train pool is used.
+        data: pairs of prompt and answer, such as sentences and translations; only their train pool is used.
         base: a name in `SIZES`, a folder or a Hub name.
         reuse: a finished model in ``out`` that was made with the same options is taken, not refused.
         complete: writes what else belongs to the model, which appears when that is done.
@@ -81,10 +82,10 @@ def train_plain(
         if finished:
             return finished
         start = load_base(base, train_pool, config.seed)
-        prefix = set_prefix(start.model, config.source_prefix)
-        pairs = tokenize_pairs(train_pool, start.tokenizer, config.max_tokens, prefix)
+        frame = set_frame(start.model, start.tokenizer, _frame(config))
+        pairs = _rows(start.model, start.tokenizer, train_pool, config)
         trainer = PlainTrainer(start.model, config, pairs, start.tokenizer, out)
-        details = {"config": asdict(config), "source_prefix": prefix, **_run(trainer)}
+        details = {"config": asdict(config), "source_prefix": frame.before, **_run(trainer)}
         record = _record("plain", data, base, loaded, details)
         _save(start.model, start.tokenizer, out, record, complete, config.saved_dtype)
         return record
@@ -145,10 +146,20 @@ def train_joint(
     reuse: bool = False,
     complete: Complete | None = None,
 ) -> dict[str, Any]:
-    """Trains model and bottleneck together (eq. 8) from a trained base, starting where `build` ends."""
+    """Trains model and bottleneck together (eq. 8) from a trained base, starting where `build` ends with nearest codes.
+
+    Raises:
+        CodeUnlearnError: residual codes are asked for; or as `train_plain`.
+    """
     loss_weights(config.losses)
+    if (shape or {}).get("selection") == "residual":
+        raise CodeUnlearnError(
+            "Joint training moves the S nearest codes, not lexical and residual ones; leave --selection residual out, or "
+            "put these into a trained model with `codeunlearn build`."
+        )
     prepare_processor()
-    join_processes(pick_device(config.device))
+    device = pick_device(config.device)
+    join_processes(device)
     options = {"config": asdict(config), "build": asdict(build_config)}
     loaded, train_pool = _read(data)
     with _alone(out):
@@ -156,10 +167,10 @@ def train_joint(
         if finished:
             return finished
         model, tokenizer, quality = _built(
-            base, train_pool, build_config, shape, Frame(config.source_prefix), pick_device(config.device)
+            base, train_pool, build_config, {"selection": "nearest", **(shape or {})}, _frame(config), device
         )
         prefix = model.config.source_prefix
-        pairs = tokenize_pairs(train_pool, tokenizer, config.max_tokens, prefix)
+        pairs = _rows(model, tokenizer, train_pool, config)
         trainer = JointTrainer(model, config, pairs, tokenizer, out, _basis(model, build_config))
         about = {"build": asdict(build_config), **quality, "config": asdict(config), "source_prefix": prefix}
         record = _record("joint", data, base, loaded, {**about, **_run(trainer)})
@@ -204,7 +215,7 @@ def _built(
     start = load_base(base, train_pool, config.seed)
     if start.from_scratch:
         raise CodeUnlearnError(
-            f"{base} has no trained weights; train it first: codeunlearn train --plain --base {base}."
+            f"{base} has weights that are not trained; train it first: codeunlearn train --plain --base {base}."
         )
     settings: dict[str, Any] = {"selection": usual_selection(start.model), **(shape or {})}
     wanted = bottleneck_for(start.model.config, start.tokenizer, **settings)
@@ -212,9 +223,7 @@ def _built(
     model = attach(start.model.eval().to(device), wanted)
     if config.new_basis:
         require_basis(model)
-    frame = chat_frame(start.tokenizer) if frame is None else frame
-    set_prefix(model, frame.before)
-    model.config.source_suffix = frame.behind or prompt_frame(model).behind
+    set_frame(model, start.tokenizer, frame)
     quality = initialise_from_data(model, start.tokenizer, _texts(model, train_pool), config, progress)
     basis = _basis(model, config)
     if basis is not None:
@@ -247,9 +256,24 @@ def _basis(model: Any, config: BuildConfig) -> SignedPermutation | None:
     return SignedPermutation.random(width, config.seed) if wanted else None
 
 
-def set_prefix(model: Any, wanted: str) -> str:
-    """Notes in the model's configuration what stands before every source sentence: what is wanted, or else its own."""
-    model.config.source_prefix = wanted or own_prefix(model)
+def _frame(config: TrainConfig) -> Frame | None:
+    return None if config.chat else Frame(config.source_prefix, config.source_suffix)
+
+
+def _rows(model: Any, tokenizer: PreTrainedTokenizerBase, pool: Dataset, config: TrainConfig) -> Dataset:
+    """The pool as the model is trained on it."""
+    return tokenize_pairs(pool, task_of(model), View(model, tokenizer), config.max_tokens)
+
+
+def set_frame(model: Any, tokenizer: PreTrainedTokenizerBase, wanted: Frame | None) -> Frame:
+    """Notes in the model's configuration what stands around every prompt: what is wanted, or else its own.
+
+    Args:
+        wanted: that of the tokenizer's chat template if absent.
+    """
+    wanted = chat_frame(tokenizer) if wanted is None else wanted
+    model.config.source_prefix = wanted.before or own_prefix(model)
+    model.config.source_suffix = wanted.behind or prompt_frame(model).behind
     tasks: dict[str, dict[str, Any]] = getattr(model.config, "task_specific_params", None) or {}
     known = sorted(task["prefix"] for task in tasks.values() if "prefix" in task)
     if known and not model.config.source_prefix:
@@ -258,7 +282,7 @@ def set_prefix(model: Any, wanted: str) -> str:
             "task with --source-prefix.",
             stacklevel=2,
         )
-    return model.config.source_prefix
+    return prompt_frame(model)
 
 
 def _run(trainer: PlainTrainer) -> dict[str, Any]:

@@ -13,14 +13,17 @@ from datasets import Dataset
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn.functional import pad
 from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerBase, PrinterCallback, Seq2SeqTrainer, TrainerState
 
+from codeunlearn.codebook.encoding import pad_id
+from codeunlearn.codebook.prompts import goes_on
 from codeunlearn.device import has_fast_bf16, processes
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.extras import needs
 from codeunlearn.files import reason
-from codeunlearn.tasks.batches import PadToStep, ShapeBatchSampler
+from codeunlearn.tasks.batches import IGNORED_LABEL, PadToStep, ShapeBatchSampler, decoder_inputs
 from codeunlearn.training.checkpoints import STATE, WEIGHTS, checkpoints, fault_of, seal
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.cross_entropy import cross_entropy
@@ -37,27 +40,30 @@ class PlainTrainer(Seq2SeqTrainer):
     """`Seq2SeqTrainer` with `ShapeBatchSampler` and `make_optimizer`: trains the model without a bottleneck.
 
     Args:
-        model: any encoder-decoder model.
+        model: an encoder-decoder model, one that goes on with a text, or a classifier.
         config: how to train.
-        train_pairs: columns ``input_ids`` and ``labels``.
+        train_pairs: columns ``input_ids`` and ``labels``, see `Task.rows`.
         out: folder for checkpoints and logs.
     """
 
     def __init__(
-        self, model: nn.Module, config: TrainConfig, train_pairs: Dataset, tokenizer: PreTrainedTokenizerBase, out: Path
+        self, model: Any, config: TrainConfig, train_pairs: Dataset, tokenizer: PreTrainedTokenizerBase, out: Path
     ) -> None:
         self.config, self.out = config, out
         if config.dropout is not None:
             use_sentence_dropout(model, config.dropout)
-        lengths = list(zip(map(len, train_pairs["input_ids"]), map(len, train_pairs["labels"]), strict=True))
+        sources = list(map(len, train_pairs["input_ids"]))
+        two_sides = model.config.is_encoder_decoder  # else the labels are no rows of their own
+        targets = list(map(len, train_pairs["labels"])) if two_sides else [0] * len(sources)
+        lengths = list(zip(sources, targets, strict=True))
         self.batch_sampler = ShapeBatchSampler(lengths, config.batch_tokens, config.seed, *processes())
         steps = round(config.epochs * len(self.batch_sampler) / config.gradient_accumulation_steps)
         steps = min(steps, config.max_steps) if config.max_steps else steps
         super().__init__(
-            model=model,  # pyright: ignore[reportArgumentType]
+            model=model,
             args=config.to_arguments(out, max(1, steps)),
             train_dataset=train_pairs,
-            data_collator=PadToStep(int(tokenizer.pad_token_id)),  # pyright: ignore[reportArgumentType]
+            data_collator=PadToStep(pad_id(tokenizer)),  # pyright: ignore[reportArgumentType]
             processing_class=tokenizer,
             callbacks=[TrainingProgress()],
         )
@@ -93,8 +99,16 @@ class PlainTrainer(Seq2SeqTrainer):
         """The model's output and `cross_entropy`; labels are kept from the model, whose own loss is slow."""
         inputs = dict(inputs)
         labels = inputs.pop("labels")
-        inputs["decoder_input_ids"] = self.accelerator.unwrap_model(model).prepare_decoder_input_ids_from_labels(labels)
-        output = model(**inputs, **options)
+        plain: Any = self.accelerator.unwrap_model(model)
+        if plain.config.is_encoder_decoder:
+            inputs["decoder_input_ids"] = decoder_inputs(plain, labels)
+            output = model(**inputs, **options)
+        elif goes_on(plain):
+            labels = pad(labels[:, 1:], (0, 1), value=IGNORED_LABEL)  # each token is foretold by the one before
+            output = model(**inputs, **options, use_cache=False)
+        else:
+            labels = labels[:, 0]  # a class; the rest is padding
+            output = model(**inputs, **options)
         return output, cross_entropy(output.logits, labels, self.config.label_smoothing)
 
     checkpoint_files: tuple[str, ...] = ()

@@ -22,7 +22,7 @@ from transformers import PreTrainedTokenizerBase
 from codeunlearn.codebook import DeletionMode, evaluating, replace_bottleneck_output, require_bottleneck, unwrapped
 from codeunlearn.codebook.encoding import Span, encode
 from codeunlearn.corpus.matching import WholeWords
-from codeunlearn.tasks.batches import LENGTH_STEP, by_length, round_up
+from codeunlearn.tasks.batches import LENGTH_STEP, by_length, decoder_inputs, round_up
 from codeunlearn.unlearning.evidence.code_lists import BoolArray, CodeLists, Firing
 from codeunlearn.unlearning.evidence.reading import MAX_TOKENS
 
@@ -109,7 +109,7 @@ class DeletionEffects:
             code_sums[i, :size] = sums.without(span, one.row)
         device = self.model.device
         output = self.bottleneck.decode(code_sums.to(device))
-        inputs = self.model.prepare_decoder_input_ids_from_labels(labels)
+        inputs = decoder_inputs(self.model, labels)
         with replace_bottleneck_output(self.model, output), _only(self.model, counted.to(device)):
             logits: Tensor = self.model(
                 input_ids=tokens.to(device), attention_mask=mask.to(device), decoder_input_ids=inputs.to(device)
