@@ -57,6 +57,7 @@ class Common:
     source_prefix: options.SourcePrefix = None
     source_suffix: options.SourceSuffix = None
     chat: options.Chat = False
+    whole: Annotated[bool, typer.Option("--whole", help="Learn all of the data, not its train pool alone.")] = False
     save_steps: Annotated[int | None, typer.Option(help="A checkpoint every so many steps.", min=1)] = None
     log_steps: Annotated[int | None, typer.Option(help="Losses and health every so many steps.", min=1)] = None
     saved_dtype: Annotated[

@@ -37,6 +37,7 @@ class TrainConfig:
         source_prefix: put before every prompt, as pretrained T5 expects.
         source_suffix: put behind every prompt.
         chat: in place of both, what the tokenizer's chat template puts around a message.
+        whole: learn all of the data, not its train pool alone, such as questions that are to be known by heart.
         save_steps: a checkpoint every so many steps, from which a killed run resumes.
         log_steps: losses and health are logged every so many steps.
         seed: decides initial weights and the order of the batches.
@@ -62,6 +63,7 @@ class TrainConfig:
     source_prefix: str = ""
     source_suffix: str = ""
     chat: bool = False
+    whole: bool = False
     save_steps: Count = 250
     log_steps: Count = 25
     seed: Seed = 0

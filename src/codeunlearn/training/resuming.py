@@ -21,7 +21,7 @@ from codeunlearn.validation import Shape, read_request, read_state
 REQUEST = "run.json"  # written first: what was asked for
 _FREE = ("device", "save_steps", "log_steps")  # may differ between the starts of one training
 _ASKED = ("kind", "base", "base's weights", "data.data", "data.pairs")  # by every version
-_ABSENT: dict[str, Any] = {"source_suffix": "", "chat": False}  # what it meant that older versions did not note it
+_ABSENT: dict[str, Any] = {"source_suffix": "", "chat": False, "whole": False}  # what older versions meant
 _CONTENTS = {"data.sha256", "base's other files"}  # which older versions did not note
 
 

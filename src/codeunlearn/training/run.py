@@ -76,7 +76,7 @@ def train_plain(
     """
     prepare_processor()
     join_processes(pick_device(config.device))
-    loaded, train_pool = _read(data)
+    loaded, train_pool = _read(data, whole=config.whole)
     with _alone(out):
         finished = begin(out, _request("plain", data, base, loaded, config=asdict(config)), reuse=reuse)
         if finished:
@@ -161,7 +161,7 @@ def train_joint(
     device = pick_device(config.device)
     join_processes(device)
     options = {"config": asdict(config), "build": asdict(build_config)}
-    loaded, train_pool = _read(data)
+    loaded, train_pool = _read(data, whole=config.whole)
     with _alone(out):
         finished = begin(out, _request("joint", data, base, loaded, **options, shape=shape), reuse=reuse)
         if finished:
@@ -195,12 +195,12 @@ def _alone(out: Path) -> Generator[None]:
             raise
 
 
-def _read(data: DataConfig) -> tuple[LoadedPairs, Dataset]:
-    """The parallel text and its train pool, with a line about what was read."""
+def _read(data: DataConfig, *, whole: bool = False) -> tuple[LoadedPairs, Dataset]:
+    """The pairs and their train pool, or all of them, with a line about what was read."""
     loaded = load_pairs(data)
     if not processes().rank:
         say_loaded(loaded.report)
-    return loaded, filled_pools(loaded.dataset, ["train"], data.data)["train"]
+    return loaded, loaded.dataset if whole else filled_pools(loaded.dataset, ["train"], data.data)["train"]
 
 
 def _built(
