@@ -35,7 +35,7 @@ def run(
     """
     from codeunlearn.cli.opening import open_model
     from codeunlearn.corpus.lines import read_sentences
-    from codeunlearn.tasks.recalling import RecallConfig, recall
+    from codeunlearn.corpus.recalling import RecallConfig, recall
 
     subjects = options.words(subject)
     if not subjects:
