@@ -52,6 +52,12 @@ def run(
         typer.Option(help="S', codes per token that are looked at; of paper and paired (72 if absent).", min=1),
     ] = None,
     about: options.TopicWords,
+    in_place_of: Annotated[
+        str | None,
+        typer.Option(
+            help="Words of which the data say more, separated by commas; the topic is put in their place too."
+        ),
+    ] = None,
     search_size: options.SearchSize = 500,
     minimum: options.Minimum = 20,
     draws: Annotated[int, typer.Option(help="Control sentences for each sentence.", min=1)] = 1,
@@ -94,6 +100,7 @@ def run(
         minimum=minimum,
         seed=seed,
         answer_language=task.languages[1],
+        in_place_of=options.words(in_place_of),
     )
     if retain_budget is not None:
         require_words(TestSet("forget", sets.tune, sets.target_words), topic)

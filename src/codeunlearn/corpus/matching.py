@@ -127,6 +127,13 @@ class WholeWords:
             spans = _apart(span for reading, holds in self._readings(text) for span in _written(reading, holds))
         return [span for span in spans if not self._capitalised or text[span[0]].isupper()]
 
+    def replaced(self, text: str, by: str) -> str:
+        """The text with another word in place of each, which begins with a capital where the text did so."""
+        for start, end in reversed(self.spans(text)):
+            word = by[:1].upper() + by[1:] if start == 0 and text[0].isupper() else by
+            text = text[:start] + word + text[end:]
+        return text
+
     def rows(self, texts: Sequence[str]) -> list[int]:
         """Positions of the texts that hold one of the words; 150,000 short sentences take about 0.1 s."""
         is_plain, search, anywhere = _PLAIN.fullmatch, self._pattern.search, self._anywhere

@@ -16,6 +16,7 @@ from codeunlearn.codebook import Frame, evaluating
 from codeunlearn.codebook.prompts import encode_prompts, goes_on
 from codeunlearn.corpus.matching import WholeWords
 from codeunlearn.corpus.pools import normalise
+from codeunlearn.device import has_fast_bf16
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.generating import end_marks, padded_rows
 from codeunlearn.tasks.sentences import sentences_of
@@ -103,7 +104,8 @@ def _drawn(model: Any, tokenizer: Any, beginnings: Sequence[str], config: Recall
         chosen = [(place + i) % len(rows) for i in range(config.rows)]
         place += config.rows
         ids, mask = padded_rows([rows[i] for i in chosen], tokenizer, left=True)
-        with evaluating(model):
+        kind = model.device.type
+        with evaluating(model), torch.autocast(kind, torch.bfloat16, has_fast_bf16(model.device)):
             said = model.generate(
                 input_ids=ids.to(model.device),
                 attention_mask=mask.to(model.device),

@@ -19,13 +19,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codeunlearn.corpus.answer_words import ParallelText, propose_neighbours, sharing_words, target_words
 from codeunlearn.corpus.controls import ControlWriter, match_lengths, random_controls
 from codeunlearn.corpus.languages.vocabulary import Vocabulary
+from codeunlearn.corpus.matching import WholeWords
 from codeunlearn.corpus.pools import normalise
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
@@ -150,6 +151,7 @@ def build_topic_sets(
     minimum: int = 20,
     vocabulary: Vocabulary | None = None,
     answer_language: str = "french",
+    in_place_of: Sequence[str] = (),
 ) -> TopicSets:
     """Builds the sets of a topic.
 
@@ -167,6 +169,9 @@ def build_topic_sets(
         minimum: a pool with fewer topic sentences is an error.
         vocabulary: of the train pool; counted here unless given. Counting once serves many topics.
         answer_language: of the task's answers. The prompts are in the topic's language.
+        in_place_of: words of which the data say more. Where the topic's own search sentences are too few, sentences that
+            hold one of these are taken with the topic in its place, and as they stand for their controls. What they say of the
+            topic need not be true, for a search reads codes.
 
     Raises:
         CodeUnlearnError: a pool is missing or has too few sentences with the topic or without it, or a neighbour given
@@ -176,9 +181,10 @@ def build_topic_sets(
     train = texts["train"]
     held = {pool: _pairs(text, text.rows(topic)) for pool, text in texts.items()}
     sizes = {"train": search_size, "validation": tune_size, "test": eval_size}
+    lent = _lent(topic, in_place_of, train, max(0, search_size - len(held["train"])), seed)
     for pool, size in sizes.items():
         if size:
-            _require(topic, pool, len(held[pool]), minimum)
+            _require(topic, pool, len(held[pool]) + (len(lent) if pool == "train" else 0), minimum)
     search, tune, forget = (_sample(held[pool], size, seed) for pool, size in sizes.items())
     if vocabulary is None and topic.kind != "sentences":
         vocabulary = Vocabulary.from_sentences(train.sources, language=topic.language)
@@ -208,8 +214,8 @@ def build_topic_sets(
 
     return TopicSets(
         topic=topic,
-        search=search,
-        controls=control(search, draws),
+        search=[*search, *(example for example, _ in lent)],
+        controls=[[*written, *(original for _, original in lent)] for written in control(search, draws)],
         paired=topic.kind != "sentences",
         tune=tune,
         tune_retain=related.retain(tune, texts["validation"], seed),
@@ -222,6 +228,16 @@ def build_topic_sets(
         forget_controls=asked_instead(forget),
         answer_language=answer_language,
     )
+
+
+def _lent(topic: Topic, words: Sequence[str], text: ParallelText, size: int, seed: int) -> list[tuple[Example, str]]:
+    """Sentences that hold one of the words and not the topic, with the topic in its place, and as they stand."""
+    if not (words and size):
+        return []
+    holds = WholeWords(words)
+    rows = [row for row in holds.rows(text.sources) if not topic.matches(text.sources[row])]
+    chosen = _sample(_pairs(text, rows), size, seed)
+    return [(replace(example, prompt=holds.replaced(example.prompt, topic.name)), example.prompt) for example in chosen]
 
 
 def sample_pool(pool: Dataset, size: int, seed: int = 0) -> list[Example]:

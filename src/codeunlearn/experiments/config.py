@@ -87,12 +87,14 @@ class TopicConfig:
         forms: its surface forms; the word's inflections when absent.
         target_words: its words on the target side; learned from the train pool when absent.
         neighbours: related words to report on; proposed from the train pool when absent.
+        in_place_of: words in whose place the topic is put where the text says little of it, see `build_topic_sets`.
     """
 
     word: str
     forms: tuple[str, ...] = ()
     target_words: tuple[str, ...] = ()
     neighbours: tuple[str, ...] | None = None
+    in_place_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

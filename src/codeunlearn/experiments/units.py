@@ -95,7 +95,10 @@ class TopicStages:
             content = (folder / "sets.json").read_bytes()
             return {"sizes": sets.sizes(), **words, "sha256": hashlib.sha256(content).hexdigest()}
 
-        settings = {"topic": asdict(unit.topic), "seed": unit.seed, "pools": unit.pools, "text": identity, **sizes}
+        topic = asdict(unit.topic)
+        if not unit.topic.in_place_of:
+            del topic["in_place_of"]  # which older versions did not know
+        settings = {"topic": topic, "seed": unit.seed, "pools": unit.pools, "text": identity, **sizes}
         return Stage(f"{unit.name}/sets", settings, (), make, folder)
 
     def _search(self, unit: Unit) -> Stage:
@@ -267,6 +270,7 @@ def build_sets(unit: Unit, text: Text, sizes: dict[str, int], task: Task) -> Top
         else {word: Topic.from_word(word, language=topic.language) for word in own.neighbours}
     )
     options: dict[str, Any] = {"tune_size": 0, **sizes, "seed": unit.seed, "answer_language": task.languages[1]}
+    options["in_place_of"] = own.in_place_of
     sets = build_topic_sets(topic, text.pools, neighbours=named, vocabulary=text.vocabulary, **options)
     if own.target_words:
         sets = replace(sets, target_words=own.target_words)

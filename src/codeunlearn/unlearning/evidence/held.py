@@ -1,4 +1,4 @@
-"""What a model still holds of a topic: the probability that it gives the topic's words in the right answers."""
+"""What a model still holds of a topic: how probable it finds the topic's words in the right answers, or what it said itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ import numpy as np
 from codeunlearn.corpus.matching import WholeWords
 from codeunlearn.tasks.base import Task, View
 from codeunlearn.tasks.forced import ForcedTokens
+from codeunlearn.tasks.generating import DecodingConfig
 from codeunlearn.unlearning.evidence.statistics import FloatArray
+
+OWN_TOKENS = 12
+"""Tokens of what a model says by itself."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,19 @@ class Probes:
     def instead(self, prompts: Sequence[str]) -> Probes:
         """The same answers behind other prompts."""
         return Probes(self.task, prompts, self.answers, self.words)
+
+    @classmethod
+    def own(cls, task: Task, model: Any, tokenizer: Any, prompts: Sequence[str]) -> Probes:
+        """What the model, as it stands, says to these prompts by itself; those to which it says nothing are left out."""
+        how = DecodingConfig(max_new_tokens=OWN_TOKENS)
+        said = task.answer(View(model, tokenizer), prompts, how).texts
+        kept = [i for i, answer in enumerate(said) if answer]
+        return cls(task, [prompts[i] for i in kept], [said[i] for i in kept])
+
+    def log_probability(self, model: Any, tokenizer: Any) -> float:
+        """Mean over the tokens of all answers, as the model stands."""
+        forced = self.task.forced(View(model, tokenizer), self.prompts, self.answers)
+        return float(np.concatenate([one.log_probabilities for one in forced]).mean())
 
     def probability(self, model: Any, tokenizer: Any) -> float:
         """Mean over all tokens that count, as the model stands."""

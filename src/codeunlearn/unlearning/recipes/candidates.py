@@ -12,6 +12,7 @@ from codeunlearn.codebook import DeletionMode, require_bottleneck
 from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.unlearning.evidence.code_lists import BoolArray, CodeLists
+from codeunlearn.unlearning.evidence.counting import S_PRIMES
 from codeunlearn.unlearning.evidence.counts import IntArray
 from codeunlearn.unlearning.evidence.effects import near_words
 from codeunlearn.unlearning.evidence.reading import CodeReader
@@ -31,6 +32,8 @@ from codeunlearn.unlearning.evidence.statistics import (
 )
 
 BOOTSTRAP_SAMPLES = 200
+DEPTH = max(S_PRIMES)
+"""Ranks of codes that are read where one list says what stands in for deleted ones."""
 
 
 class Reading(NamedTuple):

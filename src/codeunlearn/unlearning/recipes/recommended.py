@@ -19,18 +19,16 @@ from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.record import now
 from codeunlearn.tasks.base import Example
 from codeunlearn.unlearning.evidence.code_lists import CodeLists
-from codeunlearn.unlearning.evidence.counting import S_PRIMES, Progress, count_codes
+from codeunlearn.unlearning.evidence.counting import Progress, count_codes
 from codeunlearn.unlearning.evidence.effects import DeletionEffects
 from codeunlearn.unlearning.evidence.enrichment import EPSILON, enrichment
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet
 from codeunlearn.unlearning.recipes.base import RECIPES, RETAINED, Needs, TopicSearch, beginnings
-from codeunlearn.unlearning.recipes.candidates import read_codes
+from codeunlearn.unlearning.recipes.candidates import DEPTH, read_codes
 from codeunlearn.unlearning.recipes.paired import Paired
 from codeunlearn.unlearning.recipes.path import Choice, Material, find_path
 from codeunlearn.unlearning.recipes.path_options import PathOptions
 from codeunlearn.unlearning.recipes.rounds import Rounds
-
-DEPTH = max(S_PRIMES)
 
 
 @dataclass(frozen=True)

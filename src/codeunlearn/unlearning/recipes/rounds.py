@@ -2,8 +2,9 @@
 
 Where a language model says the same with other codes once some are deleted, one test is not enough: what stands in for them is
 found in the next round. A round deletes every candidate that unrelated text hardly uses, which needs one pass over the
-topic's prompts and no trial of single codes. It ends when the topic's words are no more probable than under the control
-prompts, or several rounds brought nothing; what these deleted is taken back. No gradient is needed.
+topic's prompts and no trial of single codes. It ends when the topic's words, or in a language model what that said to the
+prompts by itself, are no more probable than under the control prompts, or several rounds brought nothing; what these deleted is
+taken back. No gradient is needed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from codeunlearn.codebook.identity import Identity
 from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.record import now
-from codeunlearn.tasks.base import task_of
+from codeunlearn.tasks.base import Example, task_of
 from codeunlearn.unlearning.deletion import forgetting, undeleted
 from codeunlearn.unlearning.evidence.code_lists import BoolArray
 from codeunlearn.unlearning.evidence.counting import Progress
@@ -32,10 +33,10 @@ from codeunlearn.unlearning.evidence.held import Probes
 from codeunlearn.unlearning.evidence.statistics import Correction
 from codeunlearn.unlearning.forget_set import CodeEvidence, ForgetSet
 from codeunlearn.unlearning.recipes.base import RECIPES, RETAINED, Needs, TopicSearch, beginnings
-from codeunlearn.unlearning.recipes.candidates import Candidates, Reading, find_candidates, read_codes
+from codeunlearn.unlearning.recipes.candidates import DEPTH, Candidates, Reading, find_candidates, read_codes
 from codeunlearn.unlearning.recipes.counted import check_levels
 
-IDLE = 2
+IDLE = 4
 """So many rounds that brought nothing end the search."""
 
 
@@ -49,12 +50,12 @@ class Rounds:
         correction: ``bh`` or ``by``, see `adjust`.
         min_effect: smallest difference of the shares of prompts that hold a candidate.
         max_retained: a code that a greater share of unrelated prompts holds stays.
-        closed: done when so much of the way to the probability under the control prompts is gone.
+        closed: done when so much of the way to what holds under the control prompts is gone.
         min_progress: a round that closes less than this on top of the best before it is an idle one.
         max_rounds: most rounds.
         max_codes: most codes to delete; None for no bound.
         candidates: most codes that one round deletes, those with the largest effect.
-        probes: prompts of the topic on which its words' probability is measured.
+        probes: prompts of the topic on which is measured what the model holds of it.
         mode: what happens to the slot of a deleted code; the model's own way unless given.
     """
 
@@ -97,7 +98,9 @@ class Rounds:
         Raises:
             CodeUnlearnError: there are no unrelated prompts, or no answer holds a word of the topic.
         """
-        reading = read_codes(model, tokenizer, sets, depth=require_bottleneck(model).config.top_s, mode=self.mode)
+        bottleneck = require_bottleneck(model)
+        deep = min(DEPTH, bottleneck.codebook.num_codes) if bottleneck.codebook.ranked else bottleneck.config.top_s
+        reading = read_codes(model, tokenizer, sets, depth=deep, mode=self.mode)
         holding = _Probing(model, tokenizer, sets, self, seed)
 
         def show(closed: float) -> None:
@@ -166,24 +169,34 @@ class _Probing:
         self._mode: DeletionMode | None = options.mode
         self.identity: Identity = identify(model)
         order = np.random.default_rng(seed).permutation(len(sets.search)).tolist()
-        every = Probes.with_words(
-            task_of(model),
-            [sets.search[i].prompt for i in order],
-            [sets.search[i].answer for i in order],
-            sets.target_words,
-        )
-        if not every.prompts:
-            raise CodeUnlearnError(
-                f"No answer to the prompts on {sets.topic.name!r} holds a word of the topic; give others: --target-words."
-            )
-        self._probes = Probes(every.task, every.prompts[: options.probes], every.answers[: options.probes], every.words)
+        shuffled = [sets.search[i] for i in order]
         controls = {pair.prompt: sets.controls[0][i] for i, pair in enumerate(sets.search)} if sets.paired else {}
         with undeleted(model):
-            self.before = self._probes.probability(*self._opened)
-            self.floor = 0.0
+            self._probes, self._measure = self._asked(shuffled, options.probes)
+            self.before, self.floor = self._measure(self._probes), 0.0
             if controls:
-                others = self._probes.instead([controls[prompt] for prompt in self._probes.prompts])
-                self.floor = others.probability(*self._opened)
+                self.floor = self._measure(self._probes.instead([controls[prompt] for prompt in self._probes.prompts]))
+
+    def _asked(self, search: Sequence[Example], most: int) -> tuple[Probes, Callable[[Probes], float]]:
+        """What is asked, and how it is measured.
+
+        A model that goes on with a text is asked what it says of the topic by itself, which is what it holds; of others the
+        data know the right answers and the topic's words in them.
+        """
+        task = task_of(self._opened[0])
+        if task.name == "completion":
+            own = Probes.own(task, *self._opened, [example.prompt for example in search[:most]])
+            if own.prompts:
+                return own, lambda probes: probes.log_probability(*self._opened)
+        words, answers = self._sets.target_words, [example.answer for example in search]
+        every = Probes.with_words(task, [example.prompt for example in search], answers, words)
+        if not every.prompts:
+            raise CodeUnlearnError(
+                f"No answer to the prompts on {self._sets.topic.name!r} holds a word of the topic; give others: "
+                "--target-words."
+            )
+        probes = Probes(task, every.prompts[:most], every.answers[:most], words)
+        return probes, lambda probes: probes.probability(*self._opened)
 
     def closed(self, rows: Sequence[int]) -> float:
         """With these rows deleted; where the controls are no less probable, all is closed."""
@@ -193,7 +206,7 @@ class _Probing:
         ids = require_bottleneck(model).codebook.code_ids[list(rows)].tolist()
         forget_set = ForgetSet(self._sets.topic.name, tuple(ids), self.identity.fingerprint)
         with undeleted(model), forgetting(model, forget_set, identity=self.identity, mode=self._mode):
-            left = self._probes.probability(*self._opened)
+            left = self._measure(self._probes)
         return (self.before - left) / (self.before - self.floor) if self.before > self.floor else 1.0
 
 
