@@ -15,6 +15,7 @@ from codeunlearn.evaluation.test_sets import FORGET, RETAIN
 from codeunlearn.experiments.config import ReproductionConfig
 from codeunlearn.experiments.paper.knowledge_tables import knowledge_sentences
 from codeunlearn.experiments.paper.recipe_tables import recipe_sentences
+from codeunlearn.experiments.paper.tofu_tables import tofu_sentences
 from codeunlearn.experiments.recipes import recipes_name
 from codeunlearn.experiments.results import JUDGED_FROM, Results, TopicMean
 from codeunlearn.experiments.stages import StageStore
@@ -60,7 +61,8 @@ def sentences(results: Results) -> list[str]:
     """What was found, computed from the numbers; each sentence stands alone."""
     s_prime, words = results.config.scores.s_prime, [topic.word for topic in results.config.topics]
     recall = [cell for word in words if (cell := results.mean(word, FORGET, RECALL, s_prime)) is not None]
-    said = [*([text] if (text := _closed(results)) else []), *recipe_sentences(results), *knowledge_sentences(results)]
+    said = [text] if (text := _closed(results)) else []
+    said += [*recipe_sentences(results), *knowledge_sentences(results), *tofu_sentences(results)]
     if recall:
         judged = [cell for cell in recall if cell.before >= JUDGED_FROM]
         if judged:
@@ -161,7 +163,7 @@ def _picture(svg: bytes) -> dict[str, Any]:
     return {"base64": base64.b64encode(svg).decode("ascii"), "width": width, "height": height}
 
 
-_NAMES = ("data", "model", "scorer", "bertscore", "bartscore", "comet")
+_NAMES = ("data", "model", "plain", "forget", "retain", "scorer", "bertscore", "bartscore", "comet")
 
 
 def public_config(config: ReproductionConfig) -> dict[str, Any]:
@@ -169,6 +171,8 @@ def public_config(config: ReproductionConfig) -> dict[str, Any]:
 
     def public(content: Any) -> Any:
         if isinstance(content, dict):
+            if "forget" in content and isinstance(content.get("gold"), dict):  # models by split
+                content = {**content, "gold": {split: public_name(model) for split, model in content["gold"].items()}}
             kept = {key: public(value) for key, value in content.items() if value not in (None, (), {}, "")}
             return {key: public_name(v) if key in _NAMES and isinstance(v, str) else v for key, v in kept.items()}
         if isinstance(content, (list, tuple)):
