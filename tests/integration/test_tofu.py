@@ -96,9 +96,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         trained(words, pairs).save_pretrained(folder / name)
         words.save_pretrained(folder / name)
     base = LlamaForCausalLM.from_pretrained(folder / "plain")
-    model = attach(base, bottleneck_for(base.config, layer=0, num_codes=128, code_dim=64, top_s=4))
+    shape = {"layer": 0, "num_codes": len(words) + 1 + 64, "top_s": 3}
+    model = attach(base, bottleneck_for(base.config, words, selection="residual", **shape))
     texts = [f"{BEFORE}{question}{BEHIND} {answer}" for question, answer in full]
-    initialise_from_data(model, words, texts, BuildConfig(fit_tokens=8000, new_basis=False))
+    initialise_from_data(model, words, 12 * texts, BuildConfig(fit_tokens=2000))
     model.eval().save_pretrained(folder / "model")
     words.save_pretrained(folder / "model")
     for name, rows in (("retain", RETAIN_ROWS), ("forget", FORGET_ROWS)):
@@ -149,18 +150,20 @@ def test_authors_are_forgotten_and_others_stay(place: Path) -> None:
         return float(rows[split, state][name])
 
     assert value("Before", "probability") > 0.9
-    assert value("After", "probability") < 0.5
+    assert value("After", "probability") < 0.6
     assert value("After", "retain_probability") == pytest.approx(value("Before", "retain_probability"), abs=0.02)
     assert value("After", "utility") == pytest.approx(value("Before", "utility"), abs=0.02)
     assert value("Before", "utility") > 0.8
     assert value("Gold", "probability") < 0.5
     assert value("Before", "forget_quality") < 0.01
-    assert value("After", "forget_quality") > value("Before", "forget_quality")
+    assert value("Before", "forget_quality") <= value("After", "forget_quality") <= 1
+    assert value("After", "truth_ratio") > value("Before", "truth_ratio")
     assert value("Placebo", "codes") == value("After", "codes")
     assert rows["one", "After"]["forget_quality"] == ""
     (author,) = table("tofu-authors")
     assert author["author"] == "Femi Okoye"
-    assert float(author["own_after"]) < 0.5 < float(author["others_after"])
+    assert float(author["own_after"]) < 0.7
+    assert float(author["others_after"]) == pytest.approx(float(author["others_before"]), abs=0.02)
     page = (place / "study" / "index.html").read_text(encoding="utf-8")
     assert "TOFU, 4 of 180 retain authors, own wrong answers." in page
     assert "model utility from" in page

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.experiments.config import SearchConfig
+from codeunlearn.experiments.config import ReproductionConfig, SearchConfig
 from codeunlearn.experiments.tofu import State
 from codeunlearn.experiments.tofu_answers import most_alike, wrong_answers
 from codeunlearn.experiments.tofu_authors import Author, Row, find_name, read_authors, renamed
@@ -105,3 +106,33 @@ def test_measures_are_tofus() -> None:
     assert measures.rouge(told, "retain") == 1
     assert measures.utility(told) == pytest.approx(3 / (1 / p + 1 + 1 / truth))
     assert measures.utility(never) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"retain": None}, "name tofu: retain and tofu: facts"),
+        ({"facts": []}, "name tofu: retain and tofu: facts"),
+        ({"spared": ["novels"]}, "names 'novels', which is none of the facts world facts"),
+        ({"gold": {"forget20": "some/model"}}, "has 'forget20', which is none of the splits forget01"),
+        ({"splits": {"a/b": 1}}, "one name that a folder can have"),
+    ],
+)
+def test_a_study_that_does_not_fit_is_one_sentence(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
+    tofu = {"forget": "f.jsonl", "retain": "r.jsonl", "facts": [{"name": "world facts", "data": "w.jsonl"}], **changed}
+    with pytest.raises(CodeUnlearnError, match=message):
+        load(tmp_path, tofu=tofu)
+
+
+def test_a_study_has_no_topics(tmp_path: Path) -> None:
+    tofu = {"forget": "f.jsonl", "retain": "r.jsonl", "facts": [{"name": "world facts", "data": "w.jsonl"}]}
+    assert load(tmp_path, tofu=tofu).tofu.splits == {"forget01": 2, "forget05": 10, "forget10": 20}
+    with pytest.raises(CodeUnlearnError, match="leave topics, knowledge and recipes out"):
+        load(tmp_path, tofu=tofu, topics=["love"])
+
+
+def load(tmp_path: Path, **content: Any) -> ReproductionConfig:
+    path = tmp_path / "config.yaml"
+    whole = {"text": {"data": "stories"}, "joint": {"model": "some/model"}, **content}
+    path.write_text(yaml.safe_dump(whole), encoding="utf-8")
+    return ReproductionConfig.load(path)

@@ -198,8 +198,10 @@ class TofuStages:
     def _forgotten(
         self, name: str, topic: str, authors: Sequence[Author], seed: int, kind: str, *, speaks: bool = False
     ) -> Stage:
-        """Args:
-        speaks: what is answered freely is answered again too.
+        """The authors' codes deleted together, or a placebo of them.
+
+        Args:
+            speaks: what is answered freely is answered again too.
         """
         searches = [search_name(author, seed) for author in authors]
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,13 +53,13 @@ class Measures:
     def forget_quality(self, state: State, gold: State, places: Sequence[int]) -> float:
         """p-value of a Kolmogorov-Smirnov test that both models' truth ratios are alike: high is forgotten."""
         own, other = (truth_ratios([one.answered[place] for place in places]) for one in (state, gold))
-        return float(ks_2samp(own, other).pvalue)
+        found: Any = ks_2samp(own, other)
+        return float(found.pvalue)
 
     def rouge(self, state: State, name: str) -> float:
         """ROUGE-L recall of the free answers, of a split or of a set that is to stay."""
         places = self._spoken[name]
-        right = [[self.questions.every[place].answer] for place in places]
-        return float(np.mean(rouge_l_recalls([state.said[place] for place in places], right)))
+        return float(np.mean([_recall(state.said[place], self.questions.every[place].answer) for place in places]))
 
     def utility(self, state: State) -> float:
         """Harmonic mean of probability, ROUGE-L recall and truth ratio on all that is to stay: TOFU's nine numbers.
@@ -85,6 +86,12 @@ def truth_ratios(answered: Sequence[Answered]) -> Floats:
     """
     means = [np.mean([_mean(row) for row in wrong]) for _, *wrong in answered if wrong]
     return np.exp(np.array(means)) / (_right([one for one in answered if len(one) > 1]) + _TINY)
+
+
+@cache
+def _recall(said: str, right: str) -> float:
+    """ROUGE-L recall of one answer; most of them are the same before and after."""
+    return rouge_l_recalls([said], [[right]])[0]
 
 
 def _right(answered: Sequence[Answered]) -> Floats:

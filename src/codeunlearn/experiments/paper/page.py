@@ -19,6 +19,7 @@ from codeunlearn.experiments.paper.tofu_tables import tofu_sentences
 from codeunlearn.experiments.recipes import recipes_name
 from codeunlearn.experiments.results import JUDGED_FROM, Results, TopicMean
 from codeunlearn.experiments.stages import StageStore
+from codeunlearn.experiments.tofu import search_name, searched
 from codeunlearn.experiments.units import units
 from codeunlearn.record import public_name
 from codeunlearn.reporting import limits
@@ -43,7 +44,7 @@ def render(results: Results, artefacts: Sequence[Artefact], store: StageStore, c
         "made": [
             {"title": "Configuration", "facts": list(flat_facts(public_config(config)))},
             {"title": "Time", "facts": _times(results, store)},
-            *_machines(config, store),
+            *_machines(results, store),
         ],
         "signatures": _signatures(results),
         "limits": {
@@ -193,12 +194,15 @@ def _times(results: Results, store: StageStore) -> list[tuple[str, str]]:
     return [(kind, f"{number(seconds / 60, 1)} minutes") for kind, seconds in spent.items()]
 
 
-def _machines(config: ReproductionConfig, store: StageStore) -> list[dict[str, Any]]:
+def _machines(results: Results, store: StageStore) -> list[dict[str, Any]]:
     """Where the models were trained and where the searches were timed."""
+    config, tofu = results.config, results.tofu
+    authors = searched(config.tofu, tofu.questions) if tofu else []
     stages = {
         "Versions and machine of the training": [f"joint-{seed}" for seed in config.model_seeds],
         "Versions and machine of the searches": [
-            name for unit in units(config) for name in (f"{unit.name}/search", recipes_name(unit))
+            *(name for unit in units(config) for name in (f"{unit.name}/search", recipes_name(unit))),
+            *(search_name(author, seed) for author in authors for seed in config.seeds),
         ],
     }
     found = {title: next(filter(store.is_finished, names), None) for title, names in stages.items()}

@@ -101,6 +101,7 @@ class TofuStudy:
     def _row(self, split: str, name: str, states: list[State], changes: list[Change]) -> dict[str, Any]:
         measures, gold = self.measures, self.found.gold.get(split)
         places, retained = measures.split(split), self.found.questions.kept()[RETAIN]
+        others = [place for place in self.found.questions.places(self.found.questions.forget) if place not in places]
         quality = None
         if gold is not None and name != "Gold":
             quality = fmean(measures.forget_quality(state, gold, places) for state in states)
@@ -114,6 +115,7 @@ class TofuStudy:
             "probability": fmean(measures.probability(state, places) for state in states),
             "rougeL_recall": fmean(measures.rouge(state, split) for state in states),
             "retain_probability": fmean(measures.probability(state, retained) for state in states),
+            "others_probability": fmean(measures.probability(one, others) for one in states) if others else None,
             "utility": fmean(measures.utility(state) for state in states),
             **_costs(changes),
         }
