@@ -63,7 +63,7 @@ class AuthorSearch:
 
 @dataclass(frozen=True)
 class Change:
-    """What is found otherwise with codes deleted, by the question's place.
+    """What is found otherwise with codes deleted, by the question's place; of what a table reads.
 
     Attributes:
         codes: how many are deleted.
@@ -209,7 +209,7 @@ class TofuStages:
             found = [read_search(self.store, stage) for stage in searches]
             chosen = _joined(topic, [ForgetSet.from_dict(one.forget_set) for one in found])
             deleted = chosen if kind == FORGOTTEN else self._placebo(chosen, seed)
-            change = self._change(deleted, speaks=speaks)
+            change = self._change(deleted, authors, speaks=speaks)
             return asdict(replace(change, seconds=sum(one.seconds for one in found)))
 
         settings = {"seed": seed, "authors": [author.key for author in authors], "kind": kind, **self._asked()}
@@ -239,12 +239,29 @@ class TofuStages:
     def _codebook_state(self) -> State:
         return read_state_of(self.store, CODEBOOK_MODEL)
 
-    def _change(self, forget_set: ForgetSet, *, speaks: bool) -> Change:
-        before, view = self._codebook_state, self._view
+    def _measured(self, authors: Sequence[Author], *, speaks: bool) -> list[bool]:
+        """By row, whether a table reads it: right answers, and wrong ones on these authors and what is to stay."""
+        told = {
+            *self.questions.places(authors),
+            *(place for places in self.questions.kept().values() for place in places),
+        }
+        wrong_too = told if speaks else set[int]()
+        return [
+            is_right or place in wrong_too
+            for place, question in enumerate(self.questions.every)
+            for is_right in (True, *(False for _ in question.wrong))
+        ]
+
+    def _change(self, forget_set: ForgetSet, authors: Sequence[Author], *, speaks: bool) -> Change:
+        """What no table reads is not asked again and stays as it was: an author alone has no truth ratio."""
+        before, measured = self._codebook_state, self._measured(authors, speaks=speaks)
         flat = [row for one in before.answered for row in one]
 
         def again(places: list[int]) -> list[list[float]]:
-            return ask_rows(self._task(), view, [self._rows[place] for place in places])
+            wanted = [place for place in places if measured[place]]
+            found = ask_rows(self._task(), self._view, [self._rows[place] for place in wanted]) if wanted else []
+            new = dict(zip(wanted, found, strict=True))
+            return [new.get(place, flat[place]) for place in places]
 
         after = iter(self._reached.after(forget_set, flat, again))
         found = [[next(after) for _ in one] for one in before.answered]
