@@ -37,7 +37,9 @@ class Reached:
         self._codes: CodeLists | None = None
         if self.prompts and not bottleneck.codebook.deleted.any() and not (follows and answers is None):
             reader = CodeReader(view.model, view.tokenizer, bottleneck.config.top_s)
-            self._codes = reader.read(self.prompts, answers if follows else None)
+            read = reader.read(self.prompts, answers if follows else None)
+            # Without the tokens' states, which weigh much more and are not asked for.
+            self._codes = CodeLists(read.ids, read.sentence, read.token_ids, read.sentences, read.num_codes)
 
     def after(
         self,

@@ -13,6 +13,7 @@ from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.experiments.knowledge_config import KnowledgeConfig
 from codeunlearn.experiments.recipes_config import RecipesConfig, check_recipes
+from codeunlearn.experiments.tofu_config import TofuConfig, check_tofu
 from codeunlearn.files import is_file_name
 from codeunlearn.reading import checked, merged, read, read_yaml
 from codeunlearn.training.config import TrainConfig
@@ -214,6 +215,7 @@ class ReproductionConfig:
         ablations: variants of the codebook model.
         recipes: recipes side by side, in place of all other searches and scores.
         knowledge: what a language model knows before and after, in their place too.
+        tofu: invented authors whom a language model forgets, in place of topics and all that is said of them.
         concept: the topic of table 1 and figure 3; the first one when absent.
         name: the topic of tables 4 and 5 and figure 4; the second one when absent.
         neighbour: the neighbour of ``concept`` in figure 5; its first one when absent.
@@ -235,6 +237,7 @@ class ReproductionConfig:
     ablations: AblationConfig = field(default_factory=AblationConfig)
     recipes: RecipesConfig = field(default_factory=RecipesConfig)
     knowledge: KnowledgeConfig = field(default_factory=KnowledgeConfig)
+    tofu: TofuConfig = field(default_factory=TofuConfig)
     concept: str | None = None
     name: str | None = None
     neighbour: str | None = None
@@ -319,7 +322,7 @@ def _check(config: ReproductionConfig) -> None:
             f"The topic {unfit[0]!r} cannot be the name of a folder, in which its results would lie; choose another word, and "
             "give this one among its forms."
         )
-    if not words or len(set(words)) < len(words) or not config.seeds:
+    if (not words and config.tofu.forget is None) or len(set(words)) < len(words) or not config.seeds:
         raise CodeUnlearnError("Give at least one seed and one topic, and each topic once.")
     for text in (config.text, *base.text):
         if text.limit is not None and text.limit < 1:
@@ -345,6 +348,13 @@ def _check(config: ReproductionConfig) -> None:
     if config.knowledge.probes is not None and (config.joint.model is None or config.recipes.compared):
         raise CodeUnlearnError(
             "A study of knowledge asks a saved codebook model and compares no recipes; name joint: model."
+        )
+    check_tofu(config.tofu)
+    others = words or config.knowledge.probes is not None or config.recipes.compared
+    if config.tofu.forget is not None and (config.joint.model is None or others):
+        raise CodeUnlearnError(
+            "A TOFU study forgets the authors of its files in a saved codebook model; name joint: model, and leave topics, "
+            "knowledge and recipes out."
         )
     check_beside(config.scores.methods, config.scores.attacks)
     _check_levels(config)

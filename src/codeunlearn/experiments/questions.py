@@ -72,7 +72,7 @@ class Questions:
         assert config.probes is not None
         return cls(
             read_probes(Path(config.probes)),
-            {one.name: _facts(one) for one in config.facts},
+            {one.name: read_facts(one) for one in config.facts},
             {one.name: _texts(one) for one in config.texts},
         )
 
@@ -142,7 +142,12 @@ def chosen_right(answered: Sequence[Answered]) -> NDArray[np.float64]:
     return np.array([float(own > max(wrong)) for own, *wrong in means])
 
 
-def _facts(config: AskedConfig) -> list[Question]:
+def read_facts(config: AskedConfig) -> list[Question]:
+    """Questions of a set with their right and wrong answers.
+
+    Raises:
+        CodeUnlearnError: the file cannot be read, or a question has no wrong answer.
+    """
     data = load_pairs(config.data).dataset
     examples = sample_pool(data, config.limit)
     if any(not example.wrong for example in examples):

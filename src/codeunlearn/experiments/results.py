@@ -22,6 +22,7 @@ from codeunlearn.experiments.questions import Answered, Questions
 from codeunlearn.experiments.recipes import NullControl, RecipeStudy, null_name, recipes_name
 from codeunlearn.experiments.searches import TimedSearch, deletion_name, read_searches
 from codeunlearn.experiments.stages import StageStore
+from codeunlearn.experiments.tofu import TofuFound, read_found
 from codeunlearn.experiments.units import Unit, units
 from codeunlearn.reporting.labels import metric_order, zero_point_text
 from codeunlearn.validation import validated
@@ -110,6 +111,7 @@ class Results:
         studies: recipes side by side, by unit; where there is a study, there is nothing else.
         nulls: what recipes find without a topic, by unit of the first seed.
         knowledge: a study of knowledge; where there is one, there is nothing else.
+        tofu: a TOFU study; likewise.
     """
 
     config: ReproductionConfig
@@ -122,6 +124,7 @@ class Results:
     studies: dict[Unit, RecipeStudy]
     nulls: dict[Unit, NullControl]
     knowledge: Knowledge | None = None
+    tofu: TofuFound | None = None
 
     @classmethod
     def load(cls, config: ReproductionConfig, store: StageStore) -> Results:
@@ -160,6 +163,7 @@ class Results:
             {u: validated(RecipeStudy, store.result(s), place(s)) for u in studied if finished(s := recipes_name(u))},
             {u: validated(NullControl, store.result(s), place(s)) for u in first if finished(s := null_name(u))},
             _knowledge(config, store, finished) if asked else None,
+            read_found(config, store, finished) if config.tofu.forget is not None else None,
         )
 
     @property

@@ -14,6 +14,7 @@ from codeunlearn.experiments.knowledge import KnowledgeStages
 from codeunlearn.experiments.models import Models
 from codeunlearn.experiments.recipes import RecipeStages
 from codeunlearn.experiments.stages import Stage, StageStore
+from codeunlearn.experiments.tofu import TofuStages
 from codeunlearn.experiments.units import TopicStages
 
 
@@ -47,6 +48,7 @@ class Reproduction:
         self.topics = TopicStages(config, self.models, self.store, out, self.text, extras)
         self.recipes = RecipeStages(config, self.models, self.topics)
         self.knowledge = KnowledgeStages(config, self.models, self.topics, self.store)
+        self.tofu = TofuStages(config, self.models, self.store)
         self.ablations = Ablations(config, self.models, self.topics)
 
     def stages(self) -> list[Stage]:
@@ -60,7 +62,9 @@ class Reproduction:
             raise CodeUnlearnError(f"Two stages would be called {twice}; give each seed and each choice of pools once.")
         return stages
 
-    def _work(self) -> RecipeStages | KnowledgeStages | TopicStages:
+    def _work(self) -> RecipeStages | KnowledgeStages | TofuStages | TopicStages:
+        if self.config.tofu.forget is not None:
+            return self.tofu
         if self.config.recipes.compared:
             return self.recipes
         return self.topics if self.config.knowledge.probes is None else self.knowledge

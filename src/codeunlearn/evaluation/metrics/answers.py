@@ -107,11 +107,16 @@ def rouge_l_recall(outputs: Outputs) -> Score:
     As the package ``rouge-score`` computes it, which reads letters of English and digits alone.
     """
     check_texts(outputs.answers, outputs.references)
-    best = [
-        max(_rouge().score(reference, said)["rougeL"].recall for reference in right)
-        for said, right in zip(outputs.answers, outputs.references, strict=True)
-    ]
+    best = rouge_l_recalls(outputs.answers, outputs.references)
     return _mean("rougeL_recall", best, "rouge-score|stemmer:porter|nrefs:max")
+
+
+def rouge_l_recalls(answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
+    """By answer, ROUGE-L recall from 0 to 1 with the right answer that it recalls best."""
+    return [
+        max(_rouge().score(reference, said)["rougeL"].recall for reference in right)
+        for said, right in zip(answers, references, strict=True)
+    ]
 
 
 @_of_task("completion", "exact_match")

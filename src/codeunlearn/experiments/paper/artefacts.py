@@ -15,6 +15,7 @@ from codeunlearn.experiments.paper.knowledge_tables import knowledge_artefacts
 from codeunlearn.experiments.paper.page import render
 from codeunlearn.experiments.paper.recipe_tables import recipe_artefacts
 from codeunlearn.experiments.paper.tables import closed, models, optimism, table2, table3
+from codeunlearn.experiments.paper.tofu_tables import tofu_artefacts
 from codeunlearn.experiments.results import Results
 from codeunlearn.experiments.stages import StageStore
 from codeunlearn.files import write_text
@@ -22,7 +23,7 @@ from codeunlearn.folders import replacing_folder
 from codeunlearn.reporting.artefact import Artefact
 
 _OURS = re.compile(
-    r"(table\d|figure\d|beside|closed|models|pools|ablations|loss-\d+|cost|neighbours|details|examples|seconds|null-control|kept|topics|costs)"
+    r"(table\d|figure\d|beside|closed|models|pools|ablations|loss-\d+|cost|neighbours|details|examples|seconds|null-control|kept|topics|costs|tofu|tofu-authors)"
     r"\.(csv|md|svg)"
 )
 
@@ -30,6 +31,8 @@ _OURS = re.compile(
 def make_artefacts(results: Results) -> list[Artefact]:
     """Those for which something is finished, in the order of the paper."""
     config = results.config
+    if results.tofu is not None:  # there are no topics
+        return tofu_artefacts(results)
     concept, name = config.concept_topic, config.name_topic
     neighbour = config.neighbour or next((s for s in results.sets(concept) if s not in (FORGET, RETAIN)), None)
     made = [

@@ -78,7 +78,8 @@ class Study:
     @property
     def seeds(self) -> dict[int, Any]:
         """What is finished, by seed."""
-        return {u.seed: found for u, found in self._known.forgotten.items() if u.topic.word == self.topic.word}
+        forgotten = self._known.forgotten if self._known is not None else {}
+        return {u.seed: found for u, found in forgotten.items() if u.topic.word == self.topic.word}
 
     def probes(self, kind: str, *, own: bool = True, subject: str | None = None) -> list[int]:
         """Places of the probes on this topic, on all others, or on one subject."""

@@ -15,9 +15,11 @@ from codeunlearn.evaluation.test_sets import FORGET, RETAIN
 from codeunlearn.experiments.config import ReproductionConfig
 from codeunlearn.experiments.paper.knowledge_tables import knowledge_sentences
 from codeunlearn.experiments.paper.recipe_tables import recipe_sentences
+from codeunlearn.experiments.paper.tofu_tables import tofu_sentences
 from codeunlearn.experiments.recipes import recipes_name
 from codeunlearn.experiments.results import JUDGED_FROM, Results, TopicMean
 from codeunlearn.experiments.stages import StageStore
+from codeunlearn.experiments.tofu import search_name, searched
 from codeunlearn.experiments.units import units
 from codeunlearn.record import public_name
 from codeunlearn.reporting import limits
@@ -42,7 +44,7 @@ def render(results: Results, artefacts: Sequence[Artefact], store: StageStore, c
         "made": [
             {"title": "Configuration", "facts": list(flat_facts(public_config(config)))},
             {"title": "Time", "facts": _times(results, store)},
-            *_machines(config, store),
+            *_machines(results, store),
         ],
         "signatures": _signatures(results),
         "limits": {
@@ -60,7 +62,8 @@ def sentences(results: Results) -> list[str]:
     """What was found, computed from the numbers; each sentence stands alone."""
     s_prime, words = results.config.scores.s_prime, [topic.word for topic in results.config.topics]
     recall = [cell for word in words if (cell := results.mean(word, FORGET, RECALL, s_prime)) is not None]
-    said = [*([text] if (text := _closed(results)) else []), *recipe_sentences(results), *knowledge_sentences(results)]
+    said = [text] if (text := _closed(results)) else []
+    said += [*recipe_sentences(results), *knowledge_sentences(results), *tofu_sentences(results)]
     if recall:
         judged = [cell for cell in recall if cell.before >= JUDGED_FROM]
         if judged:
@@ -161,7 +164,7 @@ def _picture(svg: bytes) -> dict[str, Any]:
     return {"base64": base64.b64encode(svg).decode("ascii"), "width": width, "height": height}
 
 
-_NAMES = ("data", "model", "scorer", "bertscore", "bartscore", "comet")
+_NAMES = ("data", "model", "plain", "forget", "retain", "scorer", "bertscore", "bartscore", "comet")
 
 
 def public_config(config: ReproductionConfig) -> dict[str, Any]:
@@ -169,6 +172,8 @@ def public_config(config: ReproductionConfig) -> dict[str, Any]:
 
     def public(content: Any) -> Any:
         if isinstance(content, dict):
+            if "forget" in content and isinstance(content.get("gold"), dict):  # models by split
+                content = {**content, "gold": {split: public_name(model) for split, model in content["gold"].items()}}
             kept = {key: public(value) for key, value in content.items() if value not in (None, (), {}, "")}
             return {key: public_name(v) if key in _NAMES and isinstance(v, str) else v for key, v in kept.items()}
         if isinstance(content, (list, tuple)):
@@ -189,12 +194,15 @@ def _times(results: Results, store: StageStore) -> list[tuple[str, str]]:
     return [(kind, f"{number(seconds / 60, 1)} minutes") for kind, seconds in spent.items()]
 
 
-def _machines(config: ReproductionConfig, store: StageStore) -> list[dict[str, Any]]:
+def _machines(results: Results, store: StageStore) -> list[dict[str, Any]]:
     """Where the models were trained and where the searches were timed."""
+    config, tofu = results.config, results.tofu
+    authors = searched(config.tofu, tofu.questions) if tofu else []
     stages = {
         "Versions and machine of the training": [f"joint-{seed}" for seed in config.model_seeds],
         "Versions and machine of the searches": [
-            name for unit in units(config) for name in (f"{unit.name}/search", recipes_name(unit))
+            *(name for unit in units(config) for name in (f"{unit.name}/search", recipes_name(unit))),
+            *(search_name(author, seed) for author in authors for seed in config.seeds),
         ],
     }
     found = {title: next(filter(store.is_finished, names), None) for title, names in stages.items()}
