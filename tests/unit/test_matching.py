@@ -150,3 +150,10 @@ def test_a_capital_may_be_asked_for_in_any_spelling() -> None:
 def test_no_forms_find_nothing() -> None:
     for forms in ([], ["", " ", "\u00ad"]):
         assert not WholeWords(forms)("any text")
+
+
+def test_words_are_replaced_as_they_are_written() -> None:
+    holds = WholeWords(["japan", "new york"])
+    assert holds.replaced("Japan is not japanese; from Japan to New York.", "france") == (
+        "France is not japanese; from france to france."
+    )

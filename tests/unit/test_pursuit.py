@@ -17,7 +17,7 @@ from codeunlearn.codebook.bottleneck import ConceptBottleneck
 from codeunlearn.codebook.config import DELETION_MODES, DeletionMode
 from codeunlearn.codebook.selecting.pursuit import pursue_reference
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.training.lexical import set_lexical_and_residual
+from codeunlearn.training.lexical import COHERENCE, set_lexical_and_residual
 
 WIDTH, LEXICAL, RESIDUAL, S = 16, 20, 60, 5
 
@@ -157,3 +157,17 @@ def test_pieces_of_text_have_their_mean_as_code_and_others_their_neutral_state_m
     )
     assert torch.allclose(b.codebook.weight[LEXICAL:].norm(dim=1), torch.ones(RESIDUAL), atol=1e-4)
     assert torch.equal(b.select(states, 1).ids[:, 0], tokens)
+
+
+def test_residual_codes_point_apart_so_that_no_two_say_the_same() -> None:
+    b = bottleneck()
+    generator = torch.Generator().manual_seed(4)
+    once = torch.randn(150, WIDTH, generator=generator)
+    states = torch.cat([once, once, once])
+    set_lexical_and_residual(b, states, torch.zeros(450, dtype=torch.long), torch.randn(LEXICAL, WIDTH), seed=0)
+    residual = b.codebook.weight[LEXICAL:]
+    assert float((residual @ residual.T).fill_diagonal_(-1).max()) <= COHERENCE
+    with pytest.raises(CodeUnlearnError, match="tokens that differ enough"):
+        set_lexical_and_residual(
+            b, states[:3].repeat(40, 1), torch.zeros(120, dtype=torch.long), torch.randn(LEXICAL, WIDTH), 0
+        )

@@ -248,3 +248,19 @@ def test_sets_of_older_versions_are_read(tmp_path: Path) -> None:
         ]
     path.write_text(json.dumps(content), encoding="utf-8")
     assert TopicSets.load(path) == sets
+
+
+def test_a_rare_topic_borrows_sentences_of_other_words_and_keeps_them_as_controls() -> None:
+    topic = Topic.from_word("adore")
+    with pytest.raises(CodeUnlearnError, match="'adore' has 0 sentences in the train pool"):
+        build(topic, tune_size=0, eval_size=0, neighbours={})
+    sets = build(topic, tune_size=0, eval_size=0, neighbours={}, in_place_of=["love", "like"], search_size=50)
+    assert len(sets.search) == 50
+    assert sets.paired
+    for example, control in zip(sets.search, sets.controls[0], strict=True):
+        assert {word for word in control.split() if word not in example.prompt.split()} <= {"love", "like"}
+        assert example.prompt == control.replace("love", "adore").replace("like", "adore")
+
+
+def test_a_frequent_topic_borrows_nothing() -> None:
+    assert build(search_size=20, in_place_of=["like"]) == build(search_size=20)

@@ -188,8 +188,10 @@ def build_topic_sets(
     search, tune, forget = (_sample(held[pool], size, seed) for pool, size in sizes.items())
     if vocabulary is None and topic.kind != "sentences":
         vocabulary = Vocabulary.from_sentences(train.sources, language=topic.language)
-    words = target_words(topic, train, answer_language)
+    # Nothing can be learned of a topic that the train pool does not hold at all.
+    words = target_words(topic, train, answer_language) if held["train"] or not lent else ()
     sharing = sharing_words(topic, train, words)
+    neighbours = {} if neighbours is None and not held["train"] and lent else neighbours
     if neighbours is None:
         proposed = propose_neighbours(
             topic, train, _PROPOSALS, vocabulary=vocabulary, sharing=sharing, language=answer_language

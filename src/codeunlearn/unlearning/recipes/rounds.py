@@ -70,7 +70,7 @@ class Rounds:
     max_rounds: int = 12
     max_codes: int | None = None
     candidates: int = 200
-    probes: int = 64
+    probes: int = 32
     mode: DeletionMode | None = None
 
     def __post_init__(self) -> None:
