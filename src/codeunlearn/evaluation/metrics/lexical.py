@@ -26,6 +26,7 @@ from codeunlearn.evaluation.bootstrap import Floats, SentenceSums, quotient, sen
 from codeunlearn.evaluation.metrics.base import (
     METRICS,
     TRANSLATIONS,
+    Metric,
     Outputs,
     References,
     Score,
@@ -207,6 +208,11 @@ def _ter_from_sums(sums: Floats) -> Floats:
     return 100 * np.where(length > 0, edits / np.maximum(length, 1), edits > 0)
 
 
+def _of_sentences(metric: Metric) -> Metric:
+    """Does not apply where the answer is the name of a class."""
+    return lambda outputs: None if outputs.task.name == "classification" else metric(outputs)
+
+
 def _topic_words(outputs: Outputs) -> Score | None:
     if not outputs.test.words:
         return None
@@ -221,5 +227,5 @@ LEXICAL: dict[str, TextMetric] = {
     "length_ratio": length_ratio,
 }
 for _name, _metric in LEXICAL.items():
-    METRICS.register(_name)(on_texts(_metric))
+    METRICS.register(_name)(_of_sentences(on_texts(_metric)))
 METRICS.register("topic_word_recall")(_topic_words)

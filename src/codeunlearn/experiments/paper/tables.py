@@ -110,8 +110,10 @@ def table2(results: Results) -> Artefact | None:
         "Table 2",
         caption,
         [{**asdict(cell), "paper": _papers(cell)} for cell in cells],
-        [_like_the_paper(results, scored, quality), _with_what_it_leaves_out(cells)],
-        drop_figure([cell for cell in scored if cell.set in (FORGET, RETAIN)], quality, results.zero_point),
+        [*([_like_the_paper(results, scored, quality)] if quality else []), _with_what_it_leaves_out(cells)],
+        drop_figure([cell for cell in scored if cell.set in (FORGET, RETAIN)], quality, results.zero_point)
+        if quality
+        else None,
         "Normalised drops of every topic and metric on D'_T and D_R; the values are in the table.",
     )
 

@@ -6,11 +6,12 @@ those of tokens that select a deleted code are selected from again. All other to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from codeunlearn.codebook import DeletionMode, evaluating
@@ -34,31 +35,40 @@ class PursuedLists(CodeLists):
     used: BoolArray
     states: Tensor
     bottleneck: ConceptBottleneck
+    _last: list[_Selected] = field(default_factory=list["_Selected"], repr=False)
 
     def firing(self, deleted: BoolArray, s: int, mode: DeletionMode = "refill") -> Firing:
         """The codes that the tokens would select if these rows were deleted, but those with a coefficient of 0."""
-        gone = deleted[self.ids]
-        token, slot = (self.used & ~gone).nonzero()
-        row = self.ids[token, slot].astype(np.int64)
-        touched = np.flatnonzero(gone.any(1))
-        if mode != "refill" or not len(touched):
-            return Firing(token, row)
-        same = ~gone.any(1)[token]
-        found = [(token[same], row[same]), *self._again(touched, deleted, s)]
-        token, row = (np.concatenate(column) for column in zip(*found, strict=True))
-        order = np.argsort(token, kind="stable")
-        return Firing(token[order], row[order])
+        now = self._without(deleted, s) if mode == "refill" else _Selected(deleted, self.ids, self.used)
+        token, slot = (now.used & ~deleted[now.ids]).nonzero()
+        return Firing(token, now.ids[token, slot].astype(np.int64))
+
+    def _without(self, deleted: BoolArray, s: int) -> _Selected:
+        """What is selected without these rows; from the last answer on where more is deleted now, as round after round."""
+        start = _Selected(np.zeros_like(deleted), self.ids, self.used)
+        if self._last and not (self._last[0].deleted & ~deleted).any():
+            start = self._last[0]
+        ids, used = start.ids.copy(), start.used.copy()
+        touched = np.flatnonzero((deleted & ~start.deleted)[ids].any(1))
+        for places in np.array_split(touched, range(_TOKENS_AT_ONCE, len(touched), _TOKENS_AT_ONCE)):
+            if len(places):
+                ids[places], used[places] = self._again(places, deleted, s)
+        self._last[:] = [_Selected(deleted.copy(), ids, used)]
+        return self._last[0]
 
     @torch.no_grad()
-    def _again(self, touched: IntArray, deleted: BoolArray, s: int) -> Iterator[tuple[IntArray, IntArray]]:
-        """Tokens and codes of those places, selected without the deleted rows."""
+    def _again(self, places: IntArray, deleted: BoolArray, s: int) -> tuple[NDArray[np.int32], BoolArray]:
         device = self.bottleneck.device
-        hidden = torch.from_numpy(deleted).to(device)
+        states = self.states[torch.from_numpy(places)].to(device)
         with evaluating(self.bottleneck), torch.autocast(device.type, enabled=False):
-            for start in range(0, len(touched), _TOKENS_AT_ONCE):
-                places = touched[start : start + _TOKENS_AT_ONCE]
-                states = self.states[torch.from_numpy(places)].to(device)
-                found = self.bottleneck.codebook.search_without(self.bottleneck.encode(states), s, hidden)
-                ids, used = found.ids.cpu().numpy(), (found.scores > 0).cpu().numpy()
-                token, slot = (used & ~deleted[ids]).nonzero()
-                yield places[token], ids[token, slot]
+            hidden = torch.from_numpy(deleted).to(device)
+            found = self.bottleneck.codebook.search_without(self.bottleneck.encode(states), s, hidden)
+        return found.ids.to("cpu", torch.int32).numpy(), (found.scores > 0).cpu().numpy()
+
+
+class _Selected(NamedTuple):
+    """The selection of all tokens with some rows deleted."""
+
+    deleted: BoolArray
+    ids: NDArray[np.int32]
+    used: BoolArray
