@@ -36,7 +36,7 @@ from codeunlearn.unlearning.recipes.base import RECIPES, RETAINED, Needs, TopicS
 from codeunlearn.unlearning.recipes.candidates import DEPTH, Candidates, Reading, find_candidates, read_codes
 from codeunlearn.unlearning.recipes.counted import check_levels
 
-IDLE = 4
+IDLE = 2
 """So many rounds that brought nothing end the search."""
 
 
@@ -49,6 +49,8 @@ class Rounds:
         fdr: false discovery rate among the candidates of a round.
         correction: ``bh`` or ``by``, see `adjust`.
         min_effect: smallest difference of the shares of prompts that hold a candidate.
+        min_ratio: a candidate is held by so many times as many prompts as control prompts, so that what the topic shares with
+            its neighbours stays.
         max_retained: a code that a greater share of unrelated prompts holds stays.
         closed: done when so much of the way to what holds under the control prompts is gone.
         min_progress: a round that closes less than this on top of the best before it is an idle one.
@@ -64,6 +66,7 @@ class Rounds:
     fdr: float = 0.05
     correction: Correction = "bh"
     min_effect: float = 0.02
+    min_ratio: float = 4.0
     max_retained: float = 0.01
     closed: float = 1.0
     min_progress: float = 0.01
@@ -229,7 +232,7 @@ def find_rounds(
     for _ in range(options.max_rounds):
         candidates = find_candidates(reading, deleted, options, seed)
         tested = tested or candidates.tested
-        candidates = candidates.take(_rare(reading, candidates, deleted, options))
+        candidates = candidates.take(_own(reading, candidates, deleted, options))
         room = len(candidates.rows) if options.max_codes is None else options.max_codes - len(choices)
         if room < 1 or not len(candidates.rows):
             break
@@ -245,12 +248,14 @@ def find_rounds(
     return Found(choices[:kept], best, tested)
 
 
-def _rare(reading: Reading, candidates: Candidates, deleted: BoolArray, options: Rounds) -> NDArray[np.int64]:
-    """Places of the candidates that few enough unrelated prompts hold."""
+def _own(reading: Reading, candidates: Candidates, deleted: BoolArray, options: Rounds) -> NDArray[np.int64]:
+    """Places of the candidates that are the topic's own: few unrelated prompts and few of its controls hold them."""
     retained = reading.retained
     keys = retained.presence(retained.firing(deleted, reading.s, reading.mode))
     share = np.bincount(keys % retained.num_codes, minlength=retained.num_codes) / retained.sentences
-    return np.flatnonzero(share[candidates.rows] <= options.max_retained)
+    controls = candidates.control / len(reading.controls)
+    enriched = candidates.topic >= options.min_ratio * controls
+    return np.flatnonzero(enriched & (share[candidates.rows] <= options.max_retained))
 
 
 def _choices(reading: Reading, found: Candidates, deleted: BoolArray) -> Iterator[Choice]:
