@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -292,3 +293,13 @@ def test_model_and_bottleneck_train_together(
 def test_joint_training_of_residual_codes_is_refused(llama: str, stories: DataConfig, tmp_path: Path) -> None:
     with pytest.raises(CodeUnlearnError, match="leave --selection residual out"):
         run.train_joint(stories, llama, tmp_path, JOINT, FEW, {"selection": "residual"})
+
+
+def test_all_of_the_data_is_learned_where_that_is_asked_for(llama: str, tmp_path: Path) -> None:
+    asked = next(text for i in range(99) if pool_of(text := "the cat sees" + " court" * i) == "test")
+    data = tmp_path / "rows.jsonl"
+    data.write_text(json.dumps({"question": asked, "answer": "un chien"}) + "\n", encoding="utf-8")
+    short = replace(QUICK, max_steps=1)
+    with pytest.raises(CodeUnlearnError, match="no sentence in the train pool"):
+        run.train_plain(DataConfig(str(data)), llama, tmp_path / "pool", short)
+    assert run.train_plain(DataConfig(str(data)), llama, tmp_path / "whole", replace(short, whole=True))["steps"] == 1

@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
 
-from codeunlearn.codebook import model_identity
+from codeunlearn.codebook import attach, bottleneck_for, model_identity
 from codeunlearn.evaluation.reached import Reached
 from codeunlearn.tasks.base import View
+from codeunlearn.tasks.forced import force
 from codeunlearn.tasks.generating import translate
-from codeunlearn.unlearning import ForgetSet, forget, forgetting
+from codeunlearn.unlearning import CodeReader, ForgetSet, forget, forgetting
 
 SENTENCES = ["a dog runs", "the cat sees a dog", "a cat", "cat", "runs the dog", "dog dog"]
 
@@ -65,3 +68,36 @@ def test_what_was_deleted_before_is_never_mistaken(tiny_model: Any, tiny_tokeniz
     with forgetting(tiny_model, more):
         expected = translate(tiny_model, tiny_tokenizer, SENTENCES)
     assert asking.after(more) == expected
+
+
+def test_a_model_that_goes_on_is_known_by_its_answers_too(tiny_tokenizer: Any) -> None:
+    """Where the answers are not known, everything is asked again."""
+    torch.manual_seed(0)
+    shape: dict[str, Any] = {
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
+    base = LlamaForCausalLM(LlamaConfig(vocab_size=len(tiny_tokenizer), **shape)).eval()
+    model = attach(base, bottleneck_for(base.config, layer=0, num_codes=64, code_dim=16, top_s=2))
+    view, prompts, answers = View(model, tiny_tokenizer), ["the cat", "the cat"], ["sees a dog", "runs"]
+    known = Reached(view, prompts, answers)
+    alone = CodeReader(model, tiny_tokenizer, 2)
+    in_prompt = set(alone.read(["the cat"]).ids.ravel().tolist())
+    (code, *_) = (
+        set(alone.read(prompts[:1], answers[:1]).ids.ravel().tolist())
+        - in_prompt
+        - set(alone.read(prompts[1:], answers[1:]).ids.ravel().tolist())
+    )
+    forget_set = ForgetSet(topic="dog", ids=(code,), fingerprint=model_identity(model))
+    assert known.touched(forget_set).tolist() == [0]
+    assert Reached(view, prompts).touched(forget_set).tolist() == [0, 1]
+    with forgetting(model, forget_set):
+        expected = force(model, tiny_tokenizer, prompts, answers)
+    before = force(model, tiny_tokenizer, prompts, answers)
+    after = known.after(
+        forget_set, before, lambda at: force(model, tiny_tokenizer, [prompts[i] for i in at], [answers[i] for i in at])
+    )
+    for one, other in zip(after, expected, strict=True):
+        assert one.log_probabilities == pytest.approx(other.log_probabilities, abs=1e-5)
