@@ -33,8 +33,9 @@ def load(tmp_path: Path, **content: Any) -> ReproductionConfig:
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.name)
 def test_the_committed_configurations_can_be_read_and_name_no_folder_of_a_machine(path: Path) -> None:
     config = ReproductionConfig.load(path)
-    assert config.search.s_primes == S_PRIMES
-    assert config.scores.placebo_draws >= 20
+    if config.search.preset == "paper":
+        assert config.search.s_primes == S_PRIMES
+        assert config.scores.placebo_draws >= 20
     texts = [part.data for part in (config.text, *config.base.text)]
     assert not any(text.startswith(("/", "~")) for text in texts)
     for make, options in ((TrainConfig.finetune, config.plain), (TrainConfig.joint, config.joint.train)):

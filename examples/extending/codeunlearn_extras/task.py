@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import torch
-
 from codeunlearn.tasks.base import TASKS, Rows, View
 from codeunlearn.tasks.batches import IGNORED_LABEL, PadToStep
 from codeunlearn.tasks.forced import ForcedTokens
@@ -26,18 +24,16 @@ class Continuation:
         cost = TokenCost(sum(ids.shape[1] for ids in read), sum(map(len, said)), 0, 0, len(said))
         return Answers([view.tokenizer.decode(ids, skip_special_tokens=True) for ids in said], cost, (), ())
 
-    @torch.inference_mode()
     def forced(self, view: View, prompts: Sequence[str], answers: Sequence[str], **_: Any) -> list[ForcedTokens]:
         learned = zip(*self.rows(view, [(view.prefix or "") + prompt for prompt in prompts], answers), strict=True)
-        batch = PadToStep(view.tokenizer.pad_token_id)(
-            [{"input_ids": ids, "labels": labels} for ids, labels in learned]
-        )
+        pad = PadToStep(view.tokenizer.pad_token_id)
+        batch = pad([{"input_ids": ids, "labels": labels} for ids, labels in learned])
         wanted = batch.pop("labels")[:, 1:, None]
         scores = view.model(**batch).logits[:, :-1].log_softmax(-1)
         found = scores.gather(2, wanted.clamp_min(0))
         spans = view.tokenizer(list(answers), return_offsets_mapping=True).offset_mapping
         rows = zip(found[..., 0], (scores > found).sum(2) + 1, wanted[..., 0] >= 0, spans, strict=True)
-        return [ForcedTokens(f[at].double().numpy(), rank[at].numpy(), span) for f, rank, at, span in rows]
+        return [ForcedTokens(f[at].detach().double().numpy(), rank[at].numpy(), span) for f, rank, at, span in rows]
 
 
 TASKS.register(Continuation.name)(Continuation())
