@@ -13,6 +13,7 @@ from codeunlearn.codebook import attach, bottleneck_for, fingerprint, load_model
 from codeunlearn.codebook.adapter import keep_base
 from codeunlearn.codebook.writing import save_model
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.reporting.model_card import write_model_card
 from codeunlearn.unlearning import ForgetSet, commit, forget, restore
 
 IDS = torch.tensor([[1, 5, 9, 12, 7, 20]])
@@ -103,3 +104,13 @@ def test_nothing_else_opens_it(model: Any, tiny_tokenizer: Any, tmp_path: Path) 
     for auto in (AutoModel, AutoModelForCausalLM):
         with pytest.raises((ValueError, KeyError), match="codeunlearn-bottleneck"):
             auto.from_pretrained(tmp_path / "adapter")
+
+
+def test_its_card_says_what_it_is_asked(model: Any, tiny_tokenizer: Any, tmp_path: Path) -> None:
+    save_model(model, tiny_tokenizer, tmp_path / "adapter")
+    card = write_model_card(tmp_path / "adapter", None, []).read_text(encoding="utf-8")
+    assert "A model for completion in English, with a codebook bottleneck" in card
+    assert "codes in this file (K) | 105" in card
+    assert "translation" not in card
+    base = write_model_card(tmp_path / "base", None, []).read_text(encoding="utf-8")
+    assert "AutoModelForCausalLM.from_pretrained" in base

@@ -10,6 +10,7 @@ from typing import Any, cast
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from codeunlearn.codebook.adapter import KIND as ADAPTER
 from codeunlearn.codebook.ledger import entries
 from codeunlearn.corpus.languages.base import language_named
 from codeunlearn.corpus.samples import SAMPLES
@@ -22,7 +23,7 @@ from codeunlearn.reporting import limits
 from codeunlearn.reporting.labels import count_noun, number, system_label
 from codeunlearn.reporting.score_lines import compares, score_groups, systems_of
 from codeunlearn.saving import CARD, CONFIG, holds_model
-from codeunlearn.tasks.base import TASKS, Task
+from codeunlearn.tasks.base import TASKS, Task, task_of
 from codeunlearn.training.sizes import SIZES
 
 _LEADS = {
@@ -36,6 +37,7 @@ _LEAD_OF_UNKNOWN = (
     "A model for {asked}, with a codebook bottleneck. Topics can be taken out of it without training. How it was trained is "
     "not known here."
 )
+_AUTO = {"completion": "AutoModelForCausalLM", "classification": "AutoModelForSequenceClassification"}
 _SENTENCE = "The lamp is on the table."
 _METHOD = (
     "CodeUnlearn: Amortized Zero-Shot Machine Unlearning in Language Models Using Discrete Concept. After one layer's "
@@ -54,7 +56,7 @@ def write_model_card(
     name: str | None = None,
     license_name: str | None = None,
     scores: Scores | None = None,
-    task: str = "translation",
+    task: str | None = None,
 ) -> Path:
     """Writes ``README.md`` into the folder of a saved model.
 
@@ -62,6 +64,7 @@ def write_model_card(
 
     Args:
         name: of the model; the folder's when absent.
+        task: what the model's family is opened for when absent.
 
     Raises:
         CodeUnlearnError: the folder holds no saved model.
@@ -75,10 +78,10 @@ def write_model_card(
         record,
         ledger,
         attribution,
-        bottleneck=config.get("bottleneck"),
+        bottleneck=config if config.get("model_type") == ADAPTER else config.get("bottleneck"),
         license_name=license_name,
         scores=scores,
-        task=task,
+        task=task or task_of(folder).name,
     )
     path = folder / CARD
     write_text(path, card)
@@ -117,6 +120,8 @@ def model_card(
         code_name=json.dumps(name, ensure_ascii=False),
         lead=lead.format(asked=_asked(TASKS.get(task))),
         code_source=json.dumps(known.get("source_prefix", "") + _SENTENCE, ensure_ascii=False),
+        task=task,
+        auto=_AUTO.get(task, "AutoModelForSeq2SeqLM"),
         training=_training_rows(record) if record else [],
         bottleneck=_bottleneck_rows(bottleneck, known) if bottleneck else [],
         ledger=[_ledger_row(entry) for entry in entries(ledger)],
