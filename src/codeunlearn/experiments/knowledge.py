@@ -12,13 +12,10 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from codeunlearn.codebook import load_model, load_tokenizer, require_bottleneck
-from codeunlearn.device import pick_device
-from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.reached import Reached
 from codeunlearn.experiments.config import ReproductionConfig
 from codeunlearn.experiments.models import Models
-from codeunlearn.experiments.questions import Answered, Questions, ask, ask_rows
+from codeunlearn.experiments.questions import Answered, Questions, ask, ask_rows, changed_answers, rows_of
 from codeunlearn.experiments.stages import Stage, StageStore
 from codeunlearn.experiments.units import TopicStages, Unit, units
 from codeunlearn.tasks.base import View, task_of
@@ -84,18 +81,18 @@ class KnowledgeStages:
 
     @property
     def _view(self) -> View:
-        return View(*self.models.open(f"joint-{self.config.seeds[0]}"))
+        return View(*self.models.open(self._joint))
+
+    @property
+    def _joint(self) -> str:
+        return f"joint-{self.config.model_seed(self.config.seeds[0])}"
 
     def _plain(self) -> View:
-        base = require_bottleneck(self._view.model).config.base
-        name = self.config.knowledge.plain or (str(base["name"]) if base else None)
-        if not name:
-            raise CodeUnlearnError("Name the model without a codebook: knowledge: plain.")
-        return View(load_model(name).to(pick_device(self.models.device)), load_tokenizer(name))
+        return View(*self.models.open_plain(self.config.knowledge.plain, self._joint, "knowledge: plain"))
 
     @cached_property
     def _rows(self) -> list[tuple[str, str]]:
-        return [row for question in self.questions.every() for row in question.rows()]
+        return rows_of(self.questions.every())
 
     @cached_property
     def _reached(self) -> Reached:
@@ -123,9 +120,7 @@ class KnowledgeStages:
         def again(places: list[int]) -> list[list[float]]:
             return ask_rows(task, self._view, [self._rows[place] for place in places])
 
-        after = iter(self._reached.after(forget_set, flat, again))
-        found = [[next(after) for _ in one] for one in before]
-        return {place: new for place, (new, old) in enumerate(zip(found, before, strict=True)) if new != old}
+        return changed_answers(before, self._reached.after(forget_set, flat, again))
 
 
 def forgotten_name(unit: Unit) -> str:

@@ -84,6 +84,21 @@ class Models:
         self._opened[name] = self._opened.pop(name)
         return self._opened[name]
 
+    def open_plain(self, named: str | None, joint: str, where: str) -> tuple[Any, Any]:
+        """A model without a codebook beside a saved one with it: the one that is named, or the adapter's base.
+
+        Args:
+            where: the key of the configuration that can name it, for the message.
+
+        Raises:
+            CodeUnlearnError: none is named, and the codebook was saved with its model.
+        """
+        base = require_bottleneck(self.open(joint)[0]).config.base
+        name = named or (str(base["name"]) if base else None)
+        if not name:
+            raise CodeUnlearnError(f"Name the model without a codebook: {where}.")
+        return load_model(name).to(pick_device(self.device)), load_tokenizer(name)
+
     def system(self, name: str, role: Role, model: str) -> System:
         """A model, by its name, as a system that is opened when it is asked."""
 

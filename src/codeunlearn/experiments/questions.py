@@ -92,8 +92,29 @@ class Questions:
 
     def identity(self) -> str:
         """A digest, on which results depend."""
-        content = json.dumps([asdict(one) for one in self.every()], ensure_ascii=False)
-        return hashlib.sha256(content.encode()).hexdigest()
+        return questions_digest(self.every())
+
+
+def questions_digest(questions: Sequence[Question]) -> str:
+    """Of all that is asked."""
+    content = json.dumps([asdict(one) for one in questions], ensure_ascii=False)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def rows_of(questions: Sequence[Question]) -> list[tuple[str, str]]:
+    """Every prompt with an answer that is forced on it, question by question."""
+    return [row for question in questions for row in question.rows()]
+
+
+def changed_answers(before: Sequence[Answered], rows: Sequence[list[float]]) -> dict[int, Answered]:
+    """By the question's place, what is no longer as it was.
+
+    Args:
+        rows: what is found now, in the order of `rows_of`.
+    """
+    now = iter(rows)
+    found = [[next(now) for _ in one] for one in before]
+    return {place: new for place, (new, old) in enumerate(zip(found, before, strict=True)) if new != old}
 
 
 def read_probes(path: Path) -> list[Question]:
@@ -120,8 +141,7 @@ def read_probes(path: Path) -> list[Question]:
 
 def ask(task: Task, view: View, questions: Sequence[Question]) -> list[Answered]:
     """What a model finds for every question, one with its wrong answers and its control."""
-    rows = [row for question in questions for row in question.rows()]
-    found = iter(ask_rows(task, view, rows))
+    found = iter(ask_rows(task, view, rows_of(questions)))
     return [[next(found) for _ in question.rows()] for question in questions]
 
 

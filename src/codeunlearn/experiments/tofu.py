@@ -14,14 +14,12 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
-from codeunlearn.codebook import load_model, load_tokenizer, prompt_frame, require_bottleneck
+from codeunlearn.codebook import prompt_frame
 from codeunlearn.codebook.prefix import Frame
-from codeunlearn.device import pick_device
-from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.evaluation.reached import Reached
 from codeunlearn.experiments.config import ReproductionConfig
 from codeunlearn.experiments.models import Models
-from codeunlearn.experiments.questions import Answered, ask, ask_rows
+from codeunlearn.experiments.questions import Answered, ask, ask_rows, changed_answers, rows_of
 from codeunlearn.experiments.stages import Stage, StageStore
 from codeunlearn.experiments.tofu_authors import Author
 from codeunlearn.experiments.tofu_config import TofuConfig
@@ -132,11 +130,7 @@ class TofuStages:
         return Stage(name, {**self._asked(), **known}, (joint,), lambda: self._state(self._opened(model)))
 
     def _opened(self, model: str | None) -> View:
-        base = require_bottleneck(self._view.model).config.base
-        name = model or (str(base["name"]) if base else None)
-        if not name:
-            raise CodeUnlearnError("Name the fine-tuned model without a codebook: tofu: plain.")
-        return self._framed(load_model(name).to(pick_device(self.models.device)), load_tokenizer(name))
+        return self._framed(*self.models.open_plain(model, self._joint, "tofu: plain"))
 
     @cached_property
     def _view(self) -> View:
@@ -223,7 +217,7 @@ class TofuStages:
 
     @cached_property
     def _rows(self) -> list[tuple[str, str]]:
-        return [row for question in self.questions.every for row in question.rows()]
+        return rows_of(self.questions.every)
 
     @cached_property
     def _reached(self) -> Reached:
@@ -263,9 +257,7 @@ class TofuStages:
             new = dict(zip(wanted, found, strict=True))
             return [new.get(place, flat[place]) for place in places]
 
-        after = iter(self._reached.after(forget_set, flat, again))
-        found = [[next(after) for _ in one] for one in before.answered]
-        changed = {i: new for i, (new, old) in enumerate(zip(found, before.answered, strict=True)) if new != old}
+        changed = changed_answers(before.answered, self._reached.after(forget_set, flat, again))
         said = self._said_otherwise(forget_set) if speaks else {}
         return Change(len(forget_set), 0.0, changed, said)
 

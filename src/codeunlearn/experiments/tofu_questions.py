@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.experiments.questions import Question, read_facts
+from codeunlearn.experiments.questions import Question, questions_digest, read_facts
 from codeunlearn.experiments.tofu_answers import wrong_answers
 from codeunlearn.experiments.tofu_authors import Author, read_authors
 from codeunlearn.experiments.tofu_config import TofuConfig
@@ -67,8 +65,7 @@ class TofuQuestions:
     @cached_property
     def identity(self) -> str:
         """A digest, on which results depend."""
-        content = json.dumps([asdict(one) for one in self.every], ensure_ascii=False)
-        return hashlib.sha256(content.encode()).hexdigest()
+        return questions_digest(self.every)
 
     def places(self, authors: Sequence[Author]) -> list[int]:
         """Where the questions on these authors are in `every`."""

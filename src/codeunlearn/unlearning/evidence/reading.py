@@ -77,15 +77,12 @@ class CodeReader:
                 tokens, mask = padded_with_mask([column[i] for column in rows for i in places], 0, LENGTH_STEP)
                 states = run_to_site(self.model, tokens.to(self.model.device), mask.to(self.model.device))
                 selected = self.bottleneck.select(states, self.s, ignore_deleted=True)
-                ids, used = selected.ids.to("cpu", torch.int32), (selected.scores > 0).cpu()
-                parts = (part.chunk(len(rows)) for part in (ids, mask.bool(), tokens, used, states))
-                for of_column, part_ids, part_mask, part_tokens, *pursued in zip(found, *parts, strict=True):
+                pursued = () if self.bottleneck.codebook.ranked else (selected.scores > 0, states)
+                ids = selected.ids.to("cpu", torch.int32)
+                parts = (part.chunk(len(rows)) for part in (ids, mask.bool(), tokens, *pursued))
+                for of_column, part_ids, part_mask, part_tokens, *more in zip(found, *parts, strict=True):
                     sentence = np.repeat(np.array(places), part_mask.sum(1).numpy())
-                    kept = (
-                        ()
-                        if self.bottleneck.codebook.ranked
-                        else (part.cpu()[part_mask].float().numpy() for part in pursued)
-                    )
+                    kept = [part.cpu()[part_mask].float().numpy() for part in more]
                     of_column.append((part_ids[part_mask].numpy(), sentence, part_tokens[part_mask].numpy(), *kept))
                 if report is not None:
                     report(len(rows) * len(places))
