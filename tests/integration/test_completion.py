@@ -10,18 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
 from codeunlearn.cli.app import app
 from codeunlearn.codebook import attach, bottleneck_for
 from codeunlearn.corpus.loading import load_pairs
 from codeunlearn.evaluation.scores import Scores
-from codeunlearn.tasks.base import TASKS, View
-from codeunlearn.tasks.batches import PadToStep
 from codeunlearn.training.initialise import BuildConfig, initialise_from_data
 from codeunlearn.unlearning import ForgetSet
 
@@ -43,48 +38,14 @@ def sentences() -> list[str]:
     return sorted(found)
 
 
-def tokenizer() -> Any:
-    words = sorted({word for sentence in sentences() for word in sentence.split()})
-    made = Tokenizer(models.WordLevel({word: i for i, word in enumerate(["<pad>", "<s>", "<unk>", *words])}, "<unk>"))
-    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=made,
-        pad_token="<pad>",
-        bos_token="<s>",
-        unk_token="<unk>",
-        eos_token="<s>",
-        model_max_length=64,
-    )
-
-
-def trained(words: Any, data: Path) -> Any:
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(words), hidden_size=48, intermediate_size=96, num_hidden_layers=3, num_attention_heads=4,
-        bos_token_id=1, eos_token_id=1, pad_token_id=0, max_position_embeddings=64, tie_word_embeddings=False,
-    )  # fmt: skip
-    model, draw = LlamaForCausalLM(config).train(), random.Random(0)
-    # The first layer's attention adds nothing, so that no token before the site knows of another.
-    seen: Any = model.get_submodule("model.layers.0.self_attn.o_proj").weight
-    torch.nn.init.zeros_(seen).requires_grad_(False)
-    pairs = load_pairs(str(data)).dataset
-    learned = TASKS.get("completion").rows(View(model, words), list(pairs["source"]), list(pairs["target"]))
-    rows = [{"input_ids": ids, "labels": labels} for ids, labels in zip(*learned, strict=True)]
-    optimizer = torch.optim.AdamW(model.parameters(), 4e-3)
-    for _ in range(250):
-        model(**PadToStep(0)(draw.sample(rows, 48))).loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-    return model.eval()
-
-
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(tmp_path_factory: pytest.TempPathFactory, word_tokenizer: Any, taught_llama: Any) -> Path:
     """A folder with a text and a model with codes that knows it."""
-    folder, words = tmp_path_factory.mktemp("completion"), tokenizer()
+    folder, words = tmp_path_factory.mktemp("completion"), word_tokenizer(sentences())
     data = folder / "text.txt"
     data.write_text("\n".join(sentences()), encoding="utf-8")
-    base = trained(words, data)
+    pairs = load_pairs(str(data)).dataset
+    base = taught_llama(words, zip(pairs["source"], pairs["target"], strict=True), steps=250, learning_rate=4e-3)
     base.save_pretrained(folder / "base")
     words.save_pretrained(folder / "base")
     model = attach(base, bottleneck_for(base.config, layer=0, num_codes=256, code_dim=64, top_s=4))

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-import random
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaForCausalLM
 from typer.testing import CliRunner
 
 from codeunlearn.cli.app import app
 from codeunlearn.codebook import attach, bottleneck_for
-from codeunlearn.tasks.base import TASKS, View
-from codeunlearn.tasks.batches import PadToStep
 from codeunlearn.training.initialise import BuildConfig, initialise_from_data
 
 BEFORE, BEHIND = "Question : ", " Answer :"
@@ -55,51 +50,26 @@ RETAIN_ROWS, FORGET_ROWS = (
 FACT_ROWS = [(question, right) for world in (FACTS, WORLD) for question, (right, _) in world.items()]
 
 
-def tokenizer() -> Any:
-    texts = [BEFORE, BEHIND, *(part for row in (*RETAIN_ROWS, *FORGET_ROWS) for part in row[1:])]
-    texts += [part for world in (FACTS, WORLD) for question, both in world.items() for part in (question, *both)]
-    words = sorted({word for text in texts for word in text.split()})
-    made = Tokenizer(models.WordLevel({word: i for i, word in enumerate(["<pad>", "<s>", "<unk>", *words])}, "<unk>"))
-    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=made, pad_token="<pad>", bos_token="<s>", unk_token="<unk>", eos_token="<s>", model_max_length=64
-    )  # fmt: skip
-
-
-def trained(words: Any, pairs: list[tuple[str, str]]) -> Any:
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(words), hidden_size=48, intermediate_size=96, num_hidden_layers=3, num_attention_heads=4,
-        bos_token_id=1, eos_token_id=1, pad_token_id=0, max_position_embeddings=64, tie_word_embeddings=False,
-    )  # fmt: skip
-    model, draw = LlamaForCausalLM(config).train(), random.Random(0)
-    # The first layer's attention adds nothing, so that no token before the site knows of another.
-    seen: Any = model.get_submodule("model.layers.0.self_attn.o_proj").weight
-    torch.nn.init.zeros_(seen).requires_grad_(False)
-    learned = TASKS.get("completion").rows(View(model, words, BEFORE, BEHIND), *map(list, zip(*pairs, strict=True)))
-    rows = [{"input_ids": ids, "labels": labels} for ids, labels in zip(*learned, strict=True)]
-    optimizer = torch.optim.AdamW(model.parameters(), 5e-3)
-    for _ in range(200):
-        model(**PadToStep(0)(draw.sample(rows, min(32, len(rows))))).loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-    return model.eval()
+def texts() -> list[str]:
+    found = [BEFORE, BEHIND, *(part for row in (*RETAIN_ROWS, *FORGET_ROWS) for part in row[1:])]
+    return found + [part for world in (FACTS, WORLD) for question, both in world.items() for part in (question, *both)]
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(tmp_path_factory: pytest.TempPathFactory, word_tokenizer: Any, taught_llama: Any) -> Path:
     """A folder with models and data."""
-    folder, words = tmp_path_factory.mktemp("tofu"), tokenizer()
+    folder, words = tmp_path_factory.mktemp("tofu"), word_tokenizer(texts())
     retain = [row[1:] for row in RETAIN_ROWS] + FACT_ROWS
     full = retain + [row[1:] for row in FORGET_ROWS]
     for name, pairs in (("plain", full), ("gold", retain)):
-        trained(words, pairs).save_pretrained(folder / name)
+        model = taught_llama(words, pairs, BEFORE, BEHIND, steps=200, learning_rate=5e-3)
+        model.save_pretrained(folder / name)
         words.save_pretrained(folder / name)
     base = LlamaForCausalLM.from_pretrained(folder / "plain")
     shape = {"layer": 0, "num_codes": len(words) + 1 + 64, "top_s": 3}
     model = attach(base, bottleneck_for(base.config, words, selection="residual", **shape))
-    texts = [f"{BEFORE}{question}{BEHIND} {answer}" for question, answer in full]
-    initialise_from_data(model, words, 12 * texts, BuildConfig(fit_tokens=2000))
+    written = [f"{BEFORE}{question}{BEHIND} {answer}" for question, answer in full]
+    initialise_from_data(model, words, 12 * written, BuildConfig(fit_tokens=2000))
     model.eval().save_pretrained(folder / "model")
     words.save_pretrained(folder / "model")
     for name, rows in (("retain", RETAIN_ROWS), ("forget", FORGET_ROWS)):

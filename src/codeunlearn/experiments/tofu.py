@@ -18,7 +18,7 @@ from codeunlearn.codebook import prompt_frame
 from codeunlearn.codebook.prefix import Frame
 from codeunlearn.evaluation.reached import Reached
 from codeunlearn.experiments.config import ReproductionConfig
-from codeunlearn.experiments.models import Models
+from codeunlearn.experiments.models import Models, model_identity
 from codeunlearn.experiments.questions import Answered, ask, ask_rows, changed_answers, rows_of
 from codeunlearn.experiments.stages import Stage, StageStore
 from codeunlearn.experiments.tofu_authors import Author
@@ -26,9 +26,7 @@ from codeunlearn.experiments.tofu_config import TofuConfig
 from codeunlearn.experiments.tofu_questions import TofuQuestions
 from codeunlearn.experiments.tofu_search import author_sets
 from codeunlearn.methods.placebo import draw_placebos, stand_in
-from codeunlearn.record import public_name
 from codeunlearn.tasks.base import Task, View, task_of
-from codeunlearn.training.resuming import weights_digest
 from codeunlearn.unlearning import ForgetSet, make_recipe, union
 from codeunlearn.validation import validated
 
@@ -126,8 +124,8 @@ class TofuStages:
 
     def _saved(self, name: str, model: str | None, joint: str) -> Stage:
         """A model without a codebook; the adapter's base where none is named."""
-        known = {"model": None if model is None else public_name(model), "weights": model and weights_digest(model)}
-        return Stage(name, {**self._asked(), **known}, (joint,), lambda: self._state(self._opened(model)))
+        settings = {**self._asked(), **model_identity(model)}
+        return Stage(name, settings, (joint,), lambda: self._state(self._opened(model)))
 
     def _opened(self, model: str | None) -> View:
         return self._framed(*self.models.open_plain(model, self._joint, "tofu: plain"))
