@@ -66,7 +66,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, word_tokenizer: Any, taught_
         model.save_pretrained(folder / name)
         words.save_pretrained(folder / name)
     base = LlamaForCausalLM.from_pretrained(folder / "plain")
-    shape = {"layer": 0, "num_codes": len(words) + 1 + 64, "top_s": 3}
+    shape: dict[str, Any] = {"layer": 0, "num_codes": len(words) + 1 + 64, "top_s": 3}
     model = attach(base, bottleneck_for(base.config, words, selection="residual", **shape))
     written = [f"{BEFORE}{question}{BEHIND} {answer}" for question, answer in full]
     initialise_from_data(model, words, 12 * written, BuildConfig(fit_tokens=2000))
