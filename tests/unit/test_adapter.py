@@ -53,6 +53,21 @@ def test_what_is_saved_is_the_bottleneck_alone_and_the_model_is_whole_again(
     assert weights < own + 4096
 
 
+def test_codes_that_bf16_holds_take_half_the_space_and_come_back_the_same(
+    model: Any, tiny_tokenizer: Any, tmp_path: Path
+) -> None:
+    codes = require_bottleneck(model).codebook.weight
+    sizes: list[int] = []
+    for name in ("as-they-are", "rounded"):
+        save_model(model, tiny_tokenizer, tmp_path / name)
+        sizes.append((tmp_path / name / "model.safetensors").stat().st_size)
+        again = load_model(tmp_path / name)
+        assert again(IDS).logits.equal(model(IDS).logits)
+        assert require_bottleneck(again).codebook.weight.dtype == torch.float32
+        codes.data.copy_(codes.data.bfloat16())
+    assert sizes[0] - sizes[1] == pytest.approx(codes.numel() * 2, abs=64)  # the header differs too
+
+
 def test_deletions_live_in_the_adapter_and_can_be_undone_or_made_for_good(
     model: Any, tiny_tokenizer: Any, tmp_path: Path
 ) -> None:

@@ -155,7 +155,10 @@ def test_pieces_of_text_have_their_mean_as_code_and_others_their_neutral_state_m
     assert torch.allclose(codes, own + 2.0, atol=0.05), (
         "text is 3 above the neutral beginning, wherever a piece is seen"
     )
-    assert torch.allclose(b.codebook.weight[LEXICAL:].norm(dim=1), torch.ones(RESIDUAL), atol=1e-4)
+    assert torch.allclose(b.codebook.weight[LEXICAL:].norm(dim=1), torch.ones(RESIDUAL), atol=5e-3)
+    assert torch.equal(b.codebook.weight, b.codebook.weight.bfloat16().float()), (
+        "an adapter holds them in half the space"
+    )
     assert torch.equal(b.select(states, 1).ids[:, 0], tokens)
 
 

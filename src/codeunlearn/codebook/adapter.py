@@ -72,7 +72,14 @@ def save_adapter(model: Any, folder: Any) -> None:
     """The bottleneck alone, for use within `saving`."""
     bottleneck = require_bottleneck(model)
     settle(bottleneck)
-    bottleneck.save_pretrained(folder)
+    weights = {name: _in_half(tensor) for name, tensor in bottleneck.state_dict().items()}
+    bottleneck.save_pretrained(folder, state_dict=weights)
+
+
+def _in_half(tensor: torch.Tensor) -> torch.Tensor:
+    """In bfloat16 where that holds the same values, as it does the codes that `build` makes from data."""
+    half = tensor.bfloat16()
+    return half if tensor.dtype == torch.float32 and torch.equal(half.float(), tensor) else tensor
 
 
 def load_adapter(
