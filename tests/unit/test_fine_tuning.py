@@ -235,7 +235,7 @@ def little_text(monkeypatch: pytest.MonkeyPatch) -> None:
 
 SHAPE = {"num_codes": 16, "code_dim": 16, "top_s": 2}
 JOINT = TrainConfig.joint(max_steps=2, epochs=100, device="cpu", log_steps=1, revive_steps=1)
-FEW = BuildConfig(fit_tokens=100, new_basis=None)
+FEW = BuildConfig(fit_tokens=100)
 
 
 @pytest.fixture(scope="module")

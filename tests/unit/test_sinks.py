@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from codeunlearn.codebook import attach, bottleneck_for, goes_through, load_model, model_identity, run_to_site
-from codeunlearn.codebook.basis import require_basis
+from codeunlearn.codebook.basis import allows_basis, require_basis
 from codeunlearn.codebook.sinks import Sinks, find_sinks, passing, runs
 from codeunlearn.errors import CodeUnlearnError
 
@@ -250,6 +250,7 @@ def test_a_model_whose_layers_are_not_told_is_one_clear_error(llama: Any) -> Non
 
 
 def test_another_basis_is_refused_where_states_pass(llama: Any) -> None:
+    assert not allows_basis(llama)
     with pytest.raises(
         CodeUnlearnError, match=r"first token of a causal model passes the bottleneck.* new_basis: false"
     ):

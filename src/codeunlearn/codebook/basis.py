@@ -61,7 +61,7 @@ class SignedPermutation:
 
 def allows_basis(model: Any) -> bool:
     """Whether the layers behind the bottleneck can work in another basis, see `require_basis`."""
-    return require_bottleneck(model).config.autoencoder and architecture_of(model.config.model_type).rms_norm
+    return _against_basis(model) is None
 
 
 def require_basis(model: Any) -> None:
@@ -71,21 +71,23 @@ def require_basis(model: Any) -> None:
         CodeUnlearnError: the bottleneck has no decoder that could write in it, states pass it, or the model's norms do not
             allow it.
     """
-    if not require_bottleneck(model).config.autoencoder:
-        raise CodeUnlearnError(
-            "Only a decoder can write in a new basis; without the autoencoder give new_basis: false."
-        )
-    if require_bottleneck(model).config.control_tokens:
-        raise CodeUnlearnError(
-            "The first token of a causal model passes the bottleneck, in the basis that it has; give new_basis: false "
-            "(--no-new-basis)."
-        )
-    kind: str = model.config.model_type
+    if reason := _against_basis(model):
+        raise CodeUnlearnError(f"{reason}; give new_basis: false (--no-new-basis).")
+
+
+def _against_basis(model: Any) -> str | None:
+    """Why they cannot; None where they can."""
+    config, kind = require_bottleneck(model).config, str(model.config.model_type)
+    if not config.autoencoder:
+        return "Only a decoder can write in a new basis, and there is none without the autoencoder"
+    if config.control_tokens:
+        return "The first token of a causal model passes the bottleneck, in the basis that it has"
     if not architecture_of(kind).rms_norm:
-        raise CodeUnlearnError(
-            f"Only RMS norms let the layers behind the bottleneck work in a new basis, and a {base_type(kind)!r} model has "
-            "others; give new_basis: false (--no-new-basis)."
+        return (
+            "Only RMS norms let the layers behind the bottleneck work in a new basis, and a "
+            f"{base_type(kind)!r} model has others"
         )
+    return None
 
 
 @torch.no_grad()

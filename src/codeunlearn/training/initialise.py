@@ -44,7 +44,7 @@ class BuildConfig:
     fit_tokens: Count = 40_000
     ridge: NotNegative = 1e-4
     batch_tokens: Count = 4096
-    new_basis: bool | None = True
+    new_basis: bool | None = None
     seed: Seed = 0
 
 
