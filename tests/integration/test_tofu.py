@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +139,20 @@ def test_authors_are_forgotten_and_others_stay(place: Path) -> None:
     assert "TOFU, 4 of 180 retain authors, own wrong answers." in page
     assert "model utility from" in page
     assert str(place) not in page
+
+
+def test_a_codebook_grows_by_the_command_and_keeps_its_forget_sets(place: Path) -> None:
+    runner, grown = CliRunner(), place / "grown"
+    about = ["--topic", "Emi", "--data", str(place / "forget.jsonl"), "--preset", "paired", "--minimum", "2"]
+    model = str(place / "model")
+    found = runner.invoke(app, ["forget", model, *about, "--out", str(place / "emi.json")])
+    assert found.exit_code == 0, found.output
+    build = ["build", "--base", model, "--data", str(place / "retain.jsonl"), "--grow", "8", "--out", str(grown)]
+    found = runner.invoke(app, build)
+    assert found.exit_code == 0, found.output
+    assert re.search(r"unexplained variance 0\.\d\d, before 0\.\d\d", found.output)
+    found = runner.invoke(app, ["apply", str(grown), str(place / "emi.json"), "--out", str(place / "without")])
+    assert found.exit_code == 0, found.output
+    found = runner.invoke(app, [*build[:-1], str(place / "other"), "--top-s", "4"])
+    assert found.exit_code == 1
+    assert "--top-s is for a new one" in str(found.exception)

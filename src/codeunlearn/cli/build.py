@@ -9,6 +9,7 @@ import typer
 from codeunlearn.cli import options
 from codeunlearn.cli.console import progress, say
 from codeunlearn.cli.train import completing
+from codeunlearn.errors import CodeUnlearnError
 
 
 def run(
@@ -17,7 +18,10 @@ def run(
     base: Annotated[str, typer.Option("--base", help="A trained model: a folder or a Hub name.")],
     out: options.Out,
     shape: options.Shape,
-    fit_tokens: Annotated[int | None, typer.Option(help="Tokens from which the decoder is solved.", min=1)] = None,
+    fit_tokens: Annotated[
+        int | None,
+        typer.Option(help="Tokens that solve the decoder or move residual codes.", min=1),
+    ] = None,
     new_basis: Annotated[
         bool | None,
         typer.Option(
@@ -31,6 +35,13 @@ def run(
         bool | None,
         typer.Option("--adapter/--full", help="Save the bottleneck alone; so it is for causal models if absent."),
     ] = None,
+    grow: Annotated[
+        int | None,
+        typer.Option(
+            help="Add so many codes to the codebook of --base, for what it explains badly; its codes and forget sets stay.",
+            min=1,
+        ),
+    ] = None,
     attribution: Annotated[str | None, typer.Option(help="Source and terms of the data, for the model card.")] = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
@@ -38,14 +49,28 @@ def run(
 ) -> None:
     """Put a bottleneck into a trained model without training it: codes from real tokens, decoder by least squares."""
     from codeunlearn.training.initialise import BuildConfig
-    from codeunlearn.training.run import build
+    from codeunlearn.training.run import add_codes, build
 
+    complete, settings = completing(out, attribution, json), options.given(shape)
+    framed = options.given(source_prefix=source_prefix, source_suffix=source_suffix, chat=chat or None)
+    of_new = {**settings, **framed, **options.given(new_basis=new_basis, adapter=adapter)}
     start = BuildConfig(new_basis=new_basis, **options.given(fit_tokens=fit_tokens, seed=seed))
-    complete = completing(out, attribution, json)
-    around: dict[str, Any] = {"source_prefix": source_prefix or "", "source_suffix": source_suffix or "", "chat": chat}
-    settings = options.given(shape)
-    around |= {"adapter": adapter, "complete": complete}
+    if grow is not None and of_new:
+        raise CodeUnlearnError(
+            f"--grow keeps the codebook as it is, and --{min(of_new).replace('_', '-')} is for a new one; leave one out."
+        )
     with progress("Reading text") as show:
-        record = build(text.config(), base, out, start, settings, device=device, progress=show, **around)
-    say(f"Built in {record['seconds']} s; unexplained variance {record['unexplained_variance']:.2f}.")
+        if grow is None:
+            of_build: dict[str, Any] = {
+                **framed,
+                "adapter": adapter,
+                "device": device,
+                "progress": show,
+                "complete": complete,
+            }
+            record = build(text.config(), base, out, start, settings, **of_build)
+        else:
+            record = add_codes(text.config(), base, out, start, grow, device, progress=show, complete=complete)
+    was = "" if grow is None else f", before {record['unexplained_variance_before']:.2f}"
+    say(f"Built in {record['seconds']} s; unexplained variance {record['unexplained_variance']:.2f}{was}.")
     say(f"The model is in {out}.")

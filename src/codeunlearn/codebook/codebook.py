@@ -99,6 +99,16 @@ class Codebook(nn.Module):
         return surviving.sum(0) / (~self.deleted).sum().clamp_min(1)
 
     @torch.no_grad()
+    def add_rows(self, codes: Tensor) -> None:
+        """Appends [n, F] code vectors under ids of their own; all others stay as they are."""
+        first = int(self.code_ids.max()) + 1
+        ids = torch.arange(first, first + len(codes), device=self.code_ids.device)
+        self.weight = nn.Parameter(torch.cat([self.weight, codes.to(self.weight)]), self.weight.requires_grad)
+        self.code_ids = torch.cat([self.code_ids, ids])
+        self.deleted = torch.cat([self.deleted, self.deleted.new_zeros(len(codes))])
+        self.config.num_codes = self.num_codes
+
+    @torch.no_grad()
     def remove_deleted_rows(self) -> int:
         """Takes the deleted rows out of the weights for good; returns how many are gone."""
         keep = ~self.deleted

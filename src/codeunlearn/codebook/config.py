@@ -72,6 +72,9 @@ class BottleneckConfig(PretrainedConfig):
         origin: fingerprint of the model before its first commit; forget sets made for it stay valid.
         committed: fingerprint right after the last commit; while it is the model's, ``origin`` stands for the model.
         origin_record: what else there is to know of that model, see `OriginRecord`.
+        grown: fingerprint right after codes were last added; while the model goes by it, forget sets for ``ancestors`` stay
+            valid.
+        ancestors: fingerprints of the model before codes were added, oldest last.
         ledger: one entry per applied forget set, oldest first, see `ledger.py`.
         base: of which model it is, where it is saved alone, see `BaseRecord` and `adapter.py`.
 
@@ -97,11 +100,14 @@ class BottleneckConfig(PretrainedConfig):
     origin: Fingerprint | None = None
     committed: Fingerprint | None = None
     origin_record: dict[str, Any] | None = None
+    grown: Fingerprint | None = None
+    ancestors: list[Fingerprint] = field(default_factory=list[Fingerprint])
     ledger: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     base: dict[str, Any] | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
         self.ledger, self.control_tokens = list(self.ledger or []), list(self.control_tokens or [])
+        self.ancestors = list(self.ancestors or [])
         validated(_SHAPE, {name: getattr(self, name) for name in _SHAPE.model_fields}, "The bottleneck's configuration")
         if self.origin_record is not None:
             validated(OriginRecord, self.origin_record, "The bottleneck's configuration: origin_record")

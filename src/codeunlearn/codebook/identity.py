@@ -24,14 +24,16 @@ class Identity(NamedTuple):
     Attributes:
         fingerprint: in forget sets that are made for it now.
         former: in those that were made before fingerprints began with ``2:``; None where none of them can be meant.
+        ancestors: in those that were made before codes were added.
     """
 
     fingerprint: str
     former: str | None
+    ancestors: tuple[str, ...] = ()
 
     def goes_by(self, name: str) -> bool:
         """Whether what carries this fingerprint was made for the model."""
-        return name in (self.fingerprint, self.former)
+        return name in (self.fingerprint, self.former, *self.ancestors)
 
 
 def fingerprint(model: nn.Module) -> str:
@@ -52,15 +54,22 @@ def fingerprint(model: nn.Module) -> str:
 def identify(model: nn.Module) -> Identity:
     """By what the model's forget sets are known; reads all weights.
 
-    A model that only lost codes by commits keeps the names it had before them; one whose weights changed since is another
-    model.
+    A model that only lost codes by commits, or only got more, keeps the names it had before; one whose weights changed since
+    is another model.
     """
     bottleneck = require_bottleneck(model)
-    config, own = bottleneck.config, _own(model, bottleneck)
-    if config.origin and config.committed in own:
+    config, found = bottleneck.config, _own(model, bottleneck)
+    if config.origin and config.committed in found:
         record = config.origin_record
-        return Identity(config.origin, record["parameters"] if record else None)
-    return own
+        found = Identity(config.origin, record["parameters"] if record else None)
+    return found._replace(ancestors=tuple(config.ancestors)) if config.grown == found.fingerprint else found
+
+
+def keep_names(model: nn.Module, names: Identity) -> None:
+    """Notes how a model was called before codes were added, so that its forget sets stay usable."""
+    config = require_bottleneck(model).config
+    config.ancestors = [name for name in (names.fingerprint, names.former, *names.ancestors) if name]
+    config.grown = fingerprint(model)
 
 
 def model_identity(model: nn.Module) -> str:

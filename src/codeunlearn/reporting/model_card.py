@@ -30,6 +30,8 @@ _LEADS = {
     "plain": "A model for {asked}, without a bottleneck, for comparison with models that have one.",
     "build": "A model for {asked}, with a codebook bottleneck that was built from data alone, without a gradient. Topics can "
     "be taken out of it without training.",
+    "grow": "A model for {asked}, with a codebook bottleneck, to which codes were added for what it explained badly. Topics can "
+    "be taken out of it without training.",
     "joint": "A model for {asked}, trained together with a codebook bottleneck. Topics can be taken out of it without "
     "training.",
 }

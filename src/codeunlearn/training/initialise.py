@@ -21,10 +21,13 @@ from codeunlearn.codebook.probing import goes_through, run_to_site
 from codeunlearn.codebook.prompts import encode_prompts
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.batches import LENGTH_STEP, by_length
+from codeunlearn.training.covering import covering
 from codeunlearn.training.lexical import neutral_states, set_lexical_and_residual
 from codeunlearn.validation import Count, NotNegative, Seed
 
 HELD_OUT_TOKENS = 4096  # on which the reconstruction is judged
+LOOKED_AT = 200_000  # sentences among which those with rare pieces are found
+MAX_TOKENS = 128  # of a sentence
 Progress = Callable[[int, int], None]
 
 
@@ -33,7 +36,8 @@ class BuildConfig:
     """How a bottleneck is made from data.
 
     Attributes:
-        fit_tokens: real tokens from which the decoder is solved, besides the K that become codes.
+        fit_tokens: real tokens from which the decoder is solved, besides the K that become codes; by so many residual codes
+            are moved, see `codeunlearn.training.lexical`.
         ridge: weight decay of that least-squares problem, relative to the mean squared code sum.
         batch_tokens: padded tokens in one pass through the encoder.
         new_basis: the layers behind the bottleneck work in a basis of their own, so that skipping the bottleneck
@@ -59,7 +63,8 @@ def initialise_from_data(
     """Fills the bottleneck of ``model`` from sentences of the train pool.
 
     Args:
-        progress: called with the tokens read and wanted, and then with the pieces of the vocabulary.
+        progress: called with the tokens read and wanted; where codes are lexical and residual, then with the pieces of the
+            vocabulary and with the tokens that moved codes.
 
     Returns:
         ``tokens`` used and ``unexplained_variance`` of the reconstruction on tokens not used for the fit.
@@ -73,11 +78,20 @@ def initialise_from_data(
     # Twice as many are read, so that those kept come from more sentences; lexical codes are means, for which all are kept.
     read = 2 * wanted
     kept = read if lexical else wanted
-    activations, tokens = _sample_activations(model, tokenizer, sentences, read, kept, config, progress)
+    generator = torch.Generator().manual_seed(config.seed)
+    order: list[int] = torch.randperm(len(sentences), generator=generator).tolist()
+    texts = [sentences[i] for i in order]
+    if lexical:
+        rows = encode_prompts(model, tokenizer, texts[:LOOKED_AT], Frame(), max_tokens=MAX_TOKENS).ids
+        texts = [texts[i] for i in covering(rows, read)]
+    activations, tokens = sample_activations(model, tokenizer, texts, read, kept, generator, config, progress)
     if lexical:
         neutral = neutral_states(model, tokenizer, lexical, progress)
         fitted = slice(HELD_OUT_TOKENS, None)
-        set_lexical_and_residual(bottleneck, activations[fitted], tokens[fitted], neutral, config.seed)
+        set_lexical_and_residual(
+            bottleneck, activations[fitted], tokens[fitted], neutral, config.seed,
+            refined_on=config.fit_tokens, progress=progress,
+        )  # fmt: skip
         test = activations[:HELD_OUT_TOKENS]
         return {"tokens": float(len(activations)), "unexplained_variance": unexplained_variance(bottleneck, test)}
     if len(activations) < bottleneck.config.num_codes + HELD_OUT_TOKENS:
@@ -96,28 +110,27 @@ def initialise_from_data(
     return {"tokens": float(len(activations)), "unexplained_variance": unexplained_variance(bottleneck, test)}
 
 
-def _sample_activations(
+def sample_activations(
     model: Any,
     tokenizer: PreTrainedTokenizerBase,
     sentences: Sequence[str],
     read: int,
     kept: int,
+    generator: torch.Generator,
     config: BuildConfig,
     progress: Progress | None,
 ) -> tuple[Tensor, Tensor]:
-    """[kept, d] activations of random real tokens of random sentences, in random order, and [kept] their ids; fewer if need be.
+    """[kept, d] activations of random real tokens of the first sentences, in random order, and [kept] their ids; fewer if few.
 
     Args:
         read: tokens of whole sentences from which they are drawn.
     """
-    generator = torch.Generator().manual_seed(config.seed)
-    order: list[int] = torch.randperm(len(sentences), generator=generator).tolist()
     found: list[Tensor] = []
     pieces: list[Tensor] = []
     total = 0
     rows_at_once = 256
-    for start in range(0, len(order), rows_at_once):
-        texts = sorted((sentences[i] for i in order[start : start + rows_at_once]), key=len)
+    for start in range(0, len(sentences), rows_at_once):
+        texts = sorted(sentences[start : start + rows_at_once], key=len)
         states, ids = _activations(model, tokenizer, texts, config.batch_tokens)
         found += states
         pieces += ids
@@ -137,7 +150,7 @@ def _activations(
     model: Any, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], budget: int
 ) -> tuple[list[Tensor], list[Tensor]]:
     """[tokens, d] of those tokens of each text that go through the bottleneck, and [tokens] their ids."""
-    rows = encode_prompts(model, tokenizer, texts, Frame(), max_tokens=128).ids
+    rows = encode_prompts(model, tokenizer, texts, Frame(), max_tokens=MAX_TOKENS).ids
     found, pieces = [torch.empty(0)] * len(rows), [torch.empty(0)] * len(rows)
     for places in by_length([len(row) for row in rows], budget, step=LENGTH_STEP):
         ids, mask = padded_with_mask([rows[i] for i in places], pad_id(tokenizer), LENGTH_STEP)

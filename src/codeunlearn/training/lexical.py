@@ -1,11 +1,15 @@
 """A bottleneck of lexical and residual codes from data alone, for a language model whose facts are to stay.
 
 1. The *offset* is the mean state.
-2. A piece of the vocabulary that the text holds often enough has as its lexical code the mean of its states, less the
-   offset; any other its state behind a neutral beginning, moved by what distinguishes the two on average. One more
-   lexical code is for a text's first token.
+2. The lexical code of a piece of the vocabulary is the mean of its states, less the offset, drawn to what its state behind a
+   neutral beginning lets expect: by the latter alone where the text does not hold the piece, hardly at all where it often
+   does. What is expected is a ridge regression over the pieces that the text holds often. One more lexical code is for a
+   text's first token.
 3. Residual codes are what the nearest lexical codes leave of random real tokens, of length 1; of those that point nearly the
    same way one is taken, for where two codes say the same, deleting one forgets nothing.
+4. Each residual code then moves to where most of what it stands for lies: the mean of what tokens left unexplained when
+   they took it, weighted by its coefficients, which is the centroid of shape-gain vector quantisation (Sabin and Gray
+   1984). A token's own direction says much that is of this token alone.
 
 All codes are rounded to bfloat16, so that they can be saved in half the space and be the same again. Nothing is
 trained and nothing is solved.
@@ -27,11 +31,11 @@ from codeunlearn.codebook.probing import run_to_site
 from codeunlearn.codebook.prompts import encode_prompts
 from codeunlearn.errors import CodeUnlearnError
 
-SEEN = 5
-"""A piece that the text holds so often has its mean state there as its code."""
 COHERENCE = 0.95
 """Two residual codes have a smaller cosine than this."""
-_COMPARED = 20  # pieces of which so many states are known say how text and the neutral beginning differ
+_OFTEN = 20  # pieces of which so many states are known say how text and the neutral beginning differ
+_PRIOR = 2.0  # as many states as what is expected counts for
+_RIDGE = 1.0  # relative to the mean variance of the states behind the neutral beginning
 _NEUTRAL = "the"
 _PIECES_AT_ONCE = 1024
 _STATES_AT_ONCE = 4096
@@ -39,7 +43,14 @@ _STATES_AT_ONCE = 4096
 
 @torch.no_grad()
 def set_lexical_and_residual(
-    bottleneck: ConceptBottleneck, states: Tensor, tokens: Tensor, neutral: Tensor, seed: int
+    bottleneck: ConceptBottleneck,
+    states: Tensor,
+    tokens: Tensor,
+    neutral: Tensor,
+    seed: int,
+    *,
+    refined_on: int,
+    progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Fills the codebook.
 
@@ -48,6 +59,8 @@ def set_lexical_and_residual(
         tokens: [N] which pieces of the vocabulary they are.
         neutral: [L, d] the state of every piece behind a neutral beginning.
         seed: of the choice of the tokens that become residual codes.
+        refined_on: so many tokens move the residual codes; those that became none themselves as far as there are enough.
+        progress: called with the tokens that have moved codes, and with their number.
 
     Raises:
         CodeUnlearnError: there are fewer tokens than residual codes.
@@ -69,7 +82,7 @@ def set_lexical_and_residual(
     for chosen in order.split(_STATES_AT_ONCE):
         nearest = bottleneck.select(states[chosen], 1, ignore_deleted=True).ids[:, 0]
         left = F.normalize(centred[chosen] - codes[nearest], dim=-1)
-        found = torch.cat([found, _apart(left, found)])
+        found = torch.cat([found, left[apart(left, found)]])
         if len(found) >= wanted:
             break
     if len(found) < wanted:
@@ -78,24 +91,65 @@ def set_lexical_and_residual(
             "data or fewer codes (--num-codes)."
         )
     codes[lexical:] = found[:wanted]
+    codes[lexical:] = _refined(bottleneck, states[order[-refined_on:]], progress)
     codes.copy_(codes.bfloat16())
 
 
-def _apart(directions: Tensor, others: Tensor) -> Tensor:
-    """Those of [N, d] directions that point another way than all before them and all of the others."""
+def _refined(bottleneck: ConceptBottleneck, states: Tensor, progress: Callable[[int, int], None] | None) -> Tensor:
+    """[R, d] the residual codes, moved; those that no token takes, or that would then point as another does, stay."""
+    codes, lexical = bottleneck.codebook.weight, bottleneck.config.lexical_codes
+    moved, done = torch.zeros_like(codes), 0
+    for chunk in states.split(_STATES_AT_ONCE):
+        ids, coefficients = bottleneck.select(chunk, ignore_deleted=True)
+        left = chunk - bottleneck.offset - codes[ids[:, 0]]
+        for taken, coefficient in zip(ids[:, 1:].T, coefficients[:, 1:, None].unbind(1), strict=True):
+            moved.index_add_(0, taken, coefficient * left)
+            left = left - coefficient * codes[taken]
+        done += len(chunk)
+        if progress is not None:
+            progress(done, len(states))
+    moved, before = F.normalize(moved[lexical:], dim=-1), codes[lexical:]
+    stays = (moved.square().sum(-1) == 0) | _has_twin(moved)
+    return torch.where(stays[:, None], before, moved)
+
+
+def _has_twin(directions: Tensor) -> Tensor:
+    """[N] bool: another of the [N, d] directions points nearly the same way."""
+    found: list[Tensor] = []
+    for rows in torch.arange(len(directions), device=directions.device).split(_STATES_AT_ONCE):
+        cosines = directions[rows] @ directions.T
+        cosines[rows - rows[0], rows] = -1
+        found.append(cosines.amax(1))
+    return torch.cat(found) > COHERENCE
+
+
+def apart(directions: Tensor, others: Tensor) -> Tensor:
+    """[N] bool: which of [N, d] directions point another way than all before them and all of the others."""
     near = (directions @ directions.T).tril(-1).amax(1) > COHERENCE
     if len(others):
         near |= (directions @ others.T).amax(1) > COHERENCE
-    return directions[~near]
+    return ~near
 
 
 def _lexical(centred: Tensor, tokens: Tensor, neutral: Tensor) -> Tensor:
-    """[L, d]: a mean over text where that is known, else the state behind a neutral beginning."""
-    count = torch.zeros(len(neutral), device=centred.device).index_add_(0, tokens, centred.new_ones(len(tokens)))
-    mean = torch.zeros_like(neutral).index_add_(0, tokens, centred) / count.clamp_min(1)[:, None]
-    often = count >= _COMPARED
-    moved = neutral + (mean - neutral)[often].mean(0) if bool(often.any()) else neutral
-    return torch.where((count >= SEEN)[:, None], mean, moved)
+    """[L, d]: of every piece the mean state over text, drawn to what its state behind the neutral beginning lets expect."""
+    count = torch.zeros(len(neutral), 1, device=centred.device).index_add_(0, tokens, centred.new_ones(len(tokens), 1))
+    total = torch.zeros_like(neutral).index_add_(0, tokens, centred)
+    often = count[:, 0] >= _OFTEN
+    expected = _expected(neutral, total[often] / count[often], often) if bool(often.any()) else neutral
+    return (total + _PRIOR * expected) / (count + _PRIOR)
+
+
+def _expected(neutral: Tensor, known: Tensor, of: Tensor) -> Tensor:
+    """[L, d]: what the ``known`` states of some pieces say of all: a ridge regression of how far they are from neutral ones."""
+    mean, moved = neutral[of].mean(0), known - neutral[of]
+    centred = (neutral[of] - mean).double()
+    gram = centred.T @ centred
+    gram += (_RIDGE * gram.diagonal().mean()).clamp_min(1e-12) * torch.eye(
+        len(gram), dtype=gram.dtype, device=gram.device
+    )
+    weight = torch.linalg.solve(gram, centred.T @ (moved - moved.mean(0)).double()).to(neutral)
+    return neutral + moved.mean(0) + (neutral - mean) @ weight
 
 
 @torch.no_grad()

@@ -43,7 +43,7 @@ class _Pairs(_Open):
 class _Record(_Open):
     """What the readers of ``training.json`` rely on."""
 
-    kind: Literal["plain", "build", "joint"]
+    kind: Literal["plain", "build", "grow", "joint"]
     base: str
     pairs: _Pairs
     environment: _Versions

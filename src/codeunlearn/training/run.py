@@ -1,4 +1,4 @@
-"""The three ways to a model, as one call each: plain training, a bottleneck from data alone, joint training.
+"""The ways to a model, as one call each: plain training, a bottleneck from data alone, more codes for it, joint training.
 
 Each reads the data, works on the train pool only, goes on from its last checkpoint when it was killed, and writes the
 model with a ``training.json`` beside it that tells how it was made. One process at a time trains into a folder.
@@ -22,6 +22,7 @@ from codeunlearn.codebook.adapter import keep_base
 from codeunlearn.codebook.architectures import architecture_of
 from codeunlearn.codebook.basis import SignedPermutation, allows_basis, change_downstream_basis, require_basis
 from codeunlearn.codebook.bottleneck import require_bottleneck
+from codeunlearn.codebook.loading import load_model, load_tokenizer
 from codeunlearn.codebook.modeling import Selection, attach, bottleneck_for
 from codeunlearn.codebook.prefix import Frame, chat_frame, prompt_frame
 from codeunlearn.codebook.prefix import source_prefix as own_prefix
@@ -39,6 +40,7 @@ from codeunlearn.tasks.base import View, task_of
 from codeunlearn.tasks.batches import tokenize_pairs
 from codeunlearn.training.base import load_base
 from codeunlearn.training.config import TrainConfig
+from codeunlearn.training.growing import grow
 from codeunlearn.training.initialise import BuildConfig, initialise_from_data
 from codeunlearn.training.joint import JointTrainer
 from codeunlearn.training.losses import loss_weights
@@ -131,6 +133,43 @@ def build(
         prefix = model.config.source_prefix
         details = {"build": asdict(config), "source_prefix": prefix, **quality, "seconds": seconds}
         record = _record("build", data, base, loaded, details)
+        _save(model, tokenizer, out, record, complete)
+        return record
+
+
+def add_codes(
+    data: DataConfig,
+    base: str,
+    out: Path,
+    config: BuildConfig,
+    codes: int,
+    device: str = "auto",
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    complete: Complete | None = None,
+) -> dict[str, Any]:
+    """Adds codes to a saved codebook for what it explains badly, and saves the model to ``out``; see `grow`.
+
+    Args:
+        base: folder or Hub name of a model with a bottleneck.
+        codes: how many are added.
+        device, progress, complete: as for `build`.
+    """
+    loaded, train_pool = _read(data)
+    with _alone(out):
+        begin(out, _request("grow", data, base, loaded, build=asdict(config), codes=codes))
+        began = time.perf_counter()
+        model, tokenizer = load_model(base).to(pick_device(device)), load_tokenizer(base)
+        quality = grow(model, tokenizer, _texts(model, train_pool), codes, config, progress)
+        seconds = round(time.perf_counter() - began, 1)
+        details = {
+            "build": asdict(config),
+            "codes": codes,
+            "source_prefix": own_prefix(model),
+            **quality,
+            "seconds": seconds,
+        }
+        record = _record("grow", data, base, loaded, details)
         _save(model, tokenizer, out, record, complete)
         return record
 
