@@ -18,10 +18,7 @@ def run(
     base: Annotated[str, typer.Option("--base", help="A trained model: a folder or a Hub name.")],
     out: options.Out,
     shape: options.Shape,
-    fit_tokens: Annotated[
-        int | None,
-        typer.Option(help="Tokens that solve the decoder or move residual codes.", min=1),
-    ] = None,
+    fit_tokens: Annotated[int | None, typer.Option(help="Tokens from which the decoder is solved.", min=1)] = None,
     new_basis: Annotated[
         bool | None,
         typer.Option(

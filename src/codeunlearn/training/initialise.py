@@ -36,8 +36,7 @@ class BuildConfig:
     """How a bottleneck is made from data.
 
     Attributes:
-        fit_tokens: real tokens from which the decoder is solved, besides the K that become codes; by so many residual codes
-            are moved, see `codeunlearn.training.lexical`.
+        fit_tokens: real tokens from which the decoder is solved, besides the K that become codes.
         ridge: weight decay of that least-squares problem, relative to the mean squared code sum.
         batch_tokens: padded tokens in one pass through the encoder.
         new_basis: the layers behind the bottleneck work in a basis of their own, so that skipping the bottleneck
@@ -63,8 +62,7 @@ def initialise_from_data(
     """Fills the bottleneck of ``model`` from sentences of the train pool.
 
     Args:
-        progress: called with the tokens read and wanted; where codes are lexical and residual, then with the pieces of the
-            vocabulary and with the tokens that moved codes.
+        progress: called with the tokens read and wanted, and then with the pieces of the vocabulary.
 
     Returns:
         ``tokens`` used and ``unexplained_variance`` of the reconstruction on tokens not used for the fit.
@@ -88,10 +86,7 @@ def initialise_from_data(
     if lexical:
         neutral = neutral_states(model, tokenizer, lexical, progress)
         fitted = slice(HELD_OUT_TOKENS, None)
-        set_lexical_and_residual(
-            bottleneck, activations[fitted], tokens[fitted], neutral, config.seed,
-            refined_on=config.fit_tokens, progress=progress,
-        )  # fmt: skip
+        set_lexical_and_residual(bottleneck, activations[fitted], tokens[fitted], neutral, config.seed)
         test = activations[:HELD_OUT_TOKENS]
         return {"tokens": float(len(activations)), "unexplained_variance": unexplained_variance(bottleneck, test)}
     if len(activations) < bottleneck.config.num_codes + HELD_OUT_TOKENS:

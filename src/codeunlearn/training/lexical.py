@@ -7,12 +7,9 @@
    text's first token.
 3. Residual codes are what the nearest lexical codes leave of random real tokens, of length 1; of those that point nearly the
    same way one is taken, for where two codes say the same, deleting one forgets nothing.
-4. Each residual code then moves to where most of what it stands for lies: the mean of what tokens left unexplained when
-   they took it, weighted by its coefficients, which is the centroid of shape-gain vector quantisation (Sabin and Gray
-   1984). A token's own direction says much that is of this token alone.
 
 All codes are rounded to bfloat16, so that they can be saved in half the space and be the same again. Nothing is
-trained and nothing is solved.
+trained.
 """
 
 from __future__ import annotations
@@ -48,9 +45,6 @@ def set_lexical_and_residual(
     tokens: Tensor,
     neutral: Tensor,
     seed: int,
-    *,
-    refined_on: int,
-    progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Fills the codebook.
 
@@ -59,8 +53,6 @@ def set_lexical_and_residual(
         tokens: [N] which pieces of the vocabulary they are.
         neutral: [L, d] the state of every piece behind a neutral beginning.
         seed: of the choice of the tokens that become residual codes.
-        refined_on: so many tokens move the residual codes; those that became none themselves as far as there are enough.
-        progress: called with the tokens that have moved codes, and with their number.
 
     Raises:
         CodeUnlearnError: there are fewer tokens than residual codes.
@@ -91,36 +83,7 @@ def set_lexical_and_residual(
             "data or fewer codes (--num-codes)."
         )
     codes[lexical:] = found[:wanted]
-    codes[lexical:] = _refined(bottleneck, states[order[-refined_on:]], progress)
     codes.copy_(codes.bfloat16())
-
-
-def _refined(bottleneck: ConceptBottleneck, states: Tensor, progress: Callable[[int, int], None] | None) -> Tensor:
-    """[R, d] the residual codes, moved; those that no token takes, or that would then point as another does, stay."""
-    codes, lexical = bottleneck.codebook.weight, bottleneck.config.lexical_codes
-    moved, done = torch.zeros_like(codes), 0
-    for chunk in states.split(_STATES_AT_ONCE):
-        ids, coefficients = bottleneck.select(chunk, ignore_deleted=True)
-        left = chunk - bottleneck.offset - codes[ids[:, 0]]
-        for taken, coefficient in zip(ids[:, 1:].T, coefficients[:, 1:, None].unbind(1), strict=True):
-            moved.index_add_(0, taken, coefficient * left)
-            left = left - coefficient * codes[taken]
-        done += len(chunk)
-        if progress is not None:
-            progress(done, len(states))
-    moved, before = F.normalize(moved[lexical:], dim=-1), codes[lexical:]
-    stays = (moved.square().sum(-1) == 0) | _has_twin(moved)
-    return torch.where(stays[:, None], before, moved)
-
-
-def _has_twin(directions: Tensor) -> Tensor:
-    """[N] bool: another of the [N, d] directions points nearly the same way."""
-    found: list[Tensor] = []
-    for rows in torch.arange(len(directions), device=directions.device).split(_STATES_AT_ONCE):
-        cosines = directions[rows] @ directions.T
-        cosines[rows - rows[0], rows] = -1
-        found.append(cosines.amax(1))
-    return torch.cat(found) > COHERENCE
 
 
 def apart(directions: Tensor, others: Tensor) -> Tensor:
