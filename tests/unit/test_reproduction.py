@@ -27,18 +27,12 @@ from codeunlearn.evaluation.systems import Role, System
 from codeunlearn.evaluation.test_sets import FORGET, RETAIN, WHOLE, TestSet
 from codeunlearn.experiments import ablations
 from codeunlearn.experiments.ablations import result_name
+from codeunlearn.experiments.ablations_config import REFERENCE, AblationConfig, Variant
 from codeunlearn.experiments.answers import UnitAnswers
-from codeunlearn.experiments.config import (
-    REFERENCE,
-    AblationConfig,
-    BaseConfig,
-    ReproductionConfig,
-    SearchConfig,
-    TopicConfig,
-    Variant,
-)
+from codeunlearn.experiments.config import BaseConfig, ReproductionConfig, SearchConfig, TopicConfig
 from codeunlearn.experiments.paper.artefacts import make_artefacts, write_artefacts
 from codeunlearn.experiments.paper.examples import choose
+from codeunlearn.experiments.paper.extent_figure import trained_for
 from codeunlearn.experiments.results import Results
 from codeunlearn.experiments.run import Reproduction
 from codeunlearn.experiments.searches import deletion_name
@@ -329,6 +323,32 @@ def test_ablations_are_means_over_topics_and_count_those_that_are_gone(tmp_path:
     assert record["retain_chrf_delta"] == pytest.approx(-4 / 3)
     assert record["topics_gone"] == 1
     assert record["chrf"] == pytest.approx(100)
+
+
+def test_variants_that_differ_in_the_extent_of_their_training_are_a_line_in_its_order(tmp_path: Path) -> None:
+    made = {"long": (64, 320, 90.0), "short": (64, 5, 50.0), "other": (64, 80, 70.0), "larger": (128, 5, 60.0)}
+    varied = tuple(
+        Variant(name, bottleneck={"num_codes": codes}, train={"max_steps": steps})
+        for name, (codes, steps, _) in made.items()
+    )
+    config = replace(CONFIG, ablations=AblationConfig(variants=(*varied, Variant("drop", mode="drop"))))
+    store = StageStore(tmp_path)
+    for name, (*_, closed) in made.items():
+        curve = swept("love", 80.0, (8, 40.0, 0.0), (72, 4.0, 0.0))
+        ends = {"closed": closed, "closed_low": closed - 5, "closed_high": closed + 5}
+        shown = replace(curve, points=[replace(point, **ends) for point in curve.points])
+        finish(store, result_name(name), {"quality": quality("codebook").to_dict(), "curves": [asdict(shown)]})
+    results = Results.load(config, store)
+    lines = trained_for(results, 72)
+    assert [(one.extent, one.closed) for one in lines["K = 64"]] == [
+        ("5 steps", [50]),
+        ("80 steps", [70]),
+        ("320 steps", [90]),
+    ]
+    assert list(lines) == ["K = 64"], "a codebook with one training is no line"
+    (table,) = (artefact for artefact in make_artefacts(results) if artefact.name == "ablations")
+    assert [record["closed"] for record in table.records] == [90, 50, 70, 60]
+    assert table.svg
 
 
 def test_a_variant_for_which_no_code_is_found_is_a_row_without_numbers(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from codeunlearn.evaluation.scores import Scores
 from codeunlearn.evaluation.scoring import score
 from codeunlearn.evaluation.systems import BEFORE
 from codeunlearn.evaluation.test_sets import topic_tests, whole_pool
-from codeunlearn.experiments.config import REFERENCE, ReproductionConfig, Variant
+from codeunlearn.experiments.ablations_config import REFERENCE, Variant
+from codeunlearn.experiments.config import ReproductionConfig
 from codeunlearn.experiments.models import Models, variant_name
 from codeunlearn.experiments.stages import Stage
 from codeunlearn.experiments.units import TopicStages, Unit, units

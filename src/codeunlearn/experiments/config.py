@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, cast, get_type_hints
 
@@ -11,6 +11,7 @@ from codeunlearn.audit.beside import check_beside
 from codeunlearn.codebook import DeletionMode
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.errors import CodeUnlearnError
+from codeunlearn.experiments.ablations_config import AblationConfig, Variant, check_variants
 from codeunlearn.experiments.knowledge_config import KnowledgeConfig
 from codeunlearn.experiments.recipes_config import RecipesConfig, check_recipes
 from codeunlearn.experiments.tofu_config import TofuConfig, check_tofu
@@ -23,8 +24,6 @@ from codeunlearn.training.sizes import SIZES
 from codeunlearn.unlearning import RECIPES, S_PRIMES
 from codeunlearn.validation import MOST, Count, Index, Seed
 
-REFERENCE = "reference"
-"""The ablations' first row, with which the variants are compared."""
 _TAKEN = {"ablations", "changed"}  # what stages and --redo call otherwise
 PoolChoice = Literal["disjoint", "paper"]
 Options = Mapping[str, Any]
@@ -157,44 +156,6 @@ class ScoreConfig:
 
 
 @dataclass(frozen=True)
-class Variant:
-    """The codebook model with something changed.
-
-    Attributes:
-        name: what is changed, in words; also the name of its stages and folder.
-        train: options of `TrainConfig` over those of the reference.
-        bottleneck: as in `JointConfig`, over those of ``joint``.
-        build: options of `BuildConfig` over those of ``joint``.
-        mode: nothing is trained; the reference model forgets in this deletion mode.
-    """
-
-    name: str
-    train: Options = field(default_factory=dict[str, Any])
-    bottleneck: Options = field(default_factory=dict[str, Any])
-    build: Options = field(default_factory=dict[str, Any])
-    mode: DeletionMode | None = None
-
-
-@dataclass(frozen=True)
-class AblationConfig:
-    """What each part of the method contributes: variants of the codebook model, with the first seed.
-
-    Attributes:
-        train: options of `TrainConfig` over those of ``joint`` for the reference and all variants, such as fewer steps.
-            Without any, and from the same start, the reference is the codebook model itself.
-        start: the model from which the reference and all variants start; that of ``joint`` when absent. A short training
-            from a base that has never seen the topics says little of forgetting them.
-        topics: those that are searched and scored; all when absent.
-        variants: each differs from the reference as its name says.
-    """
-
-    train: Options = field(default_factory=dict[str, Any])
-    start: Literal["base", "plain"] | None = None
-    topics: tuple[str, ...] = ()
-    variants: tuple[Variant, ...] = ()
-
-
-@dataclass(frozen=True)
 class ReproductionConfig:
     """One reproduction.
 
@@ -257,6 +218,17 @@ class ReproductionConfig:
     def ablation_start(self) -> Literal["base", "plain"]:
         """The model from which the ablations' reference and variants start."""
         return self.ablations.start or self.joint.start
+
+    def joint_of(self, variant: Variant) -> JointConfig:
+        """The variant's codebook model."""
+        joint = self.joint
+        return replace(
+            joint,
+            start=self.ablation_start,
+            train={**joint.train, **self.ablations.train, **variant.train},
+            bottleneck={**joint.bottleneck, **variant.bottleneck},
+            build={**joint.build, **variant.build},
+        )
 
     def model_seed(self, seed: int) -> int:
         """The seed of the models that are searched and scored with ``seed``."""
@@ -358,7 +330,7 @@ def _check(config: ReproductionConfig) -> None:
         )
     check_beside(config.scores.methods, config.scores.attacks)
     _check_levels(config)
-    _check_variants(config.ablations)
+    check_variants(config.ablations)
     for where, options, known in (
         ("base: train", base.train, _hints(TrainConfig)),
         ("plain", config.plain, _hints(TrainConfig)),
@@ -402,17 +374,6 @@ def _check_levels(config: ReproductionConfig) -> None:
                 f"S' = {level} is to be shown but not searched; scores: s_prime or example_s_primes has it, and search: s_primes "
                 f"has {searched}."
             )
-
-
-def _check_variants(ablations: AblationConfig) -> None:
-    names = [REFERENCE, *(variant.name for variant in ablations.variants)]
-    if len(set(names)) < len(names) or not all(map(is_file_name, names)):
-        raise CodeUnlearnError(
-            f"Every variant needs a name of its own that a folder can have, without a slash and other than {REFERENCE!r}."
-        )
-    for variant in ablations.variants:
-        if variant.mode is not None and (variant.train or variant.bottleneck or variant.build):
-            raise CodeUnlearnError(f"The variant {variant.name!r} has a mode, so nothing else of it can change.")
 
 
 def _hints(cls: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from codeunlearn.evaluation.metrics.base import METRICS
 from codeunlearn.evaluation.scoring import score
 from codeunlearn.evaluation.systems import BEFORE, PLAIN, ZERO_SHOT, Role, System
 from codeunlearn.evaluation.test_sets import whole_pool
-from codeunlearn.experiments.config import JointConfig, ReproductionConfig, TopicConfig, Variant, train_config
+from codeunlearn.experiments.ablations_config import Variant
+from codeunlearn.experiments.config import JointConfig, ReproductionConfig, TopicConfig, train_config
 from codeunlearn.experiments.extras import Extras
 from codeunlearn.experiments.stages import Stage
 from codeunlearn.files import inside
@@ -206,13 +207,7 @@ class Models:
         seed, name = self.config.seeds[0], variant_name(variant.name)
         start = self._start(self.config.ablation_start, seed)
         folder = Path(self.path(name))
-        joint = self.config.joint
-        changed = replace(
-            joint,
-            train={**joint.train, **self.config.ablations.train, **variant.train},
-            bottleneck={**joint.bottleneck, **variant.bottleneck},
-            build={**joint.build, **variant.build},
-        )
+        changed = self.config.joint_of(variant)
 
         def make() -> dict[str, Any]:
             return _finished(folder, self._train_joint(self.config.text, start, folder, seed, changed))

@@ -10,6 +10,7 @@ from codeunlearn.evaluation.curve import Curve
 from codeunlearn.evaluation.systems import BEFORE
 from codeunlearn.evaluation.test_sets import WHOLE
 from codeunlearn.experiments.ablations import AblationResult
+from codeunlearn.experiments.paper.extent_figure import DRAWN, extent_figure, trained_for
 from codeunlearn.experiments.results import JUDGED_FROM, Results
 from codeunlearn.reporting.artefact import Artefact, Grid
 from codeunlearn.reporting.labels import bounds, count_noun, number, signed
@@ -21,6 +22,7 @@ _HEADS = (
     "Codes",
     "Recall before",
     "Recall after",
+    "Closed, %",
     "chrF on D'_T",
     "chrF on D_R [95%]",
     "Topics gone",
@@ -36,11 +38,12 @@ def ablations(results: Results) -> Artefact | None:
     records = [_record(variant, s_prime) for variant in results.ablations]
     topics = count_noun(len(results.ablations[0].curves), "topic")
     caption = (
-        f"What each part contributes: the codebook model{_training(results)} and variants of it, searched and scored "
-        f"at {results.step(s_prime)}, means over {topics}. chrF and BLEU: with nothing forgotten. Recall: of the topic's words "
-        "on D'_T. Topics gone: those of which the best size, chosen on the same sentences, leaves a tenth of the recall or less "
-        f"while chrF on D_R falls by less than 1; a topic counts from a recall of {number(JUDGED_FROM, 0)}% on. One model for "
-        "each variant, so that differences between rows hold for these models only."
+        f"What each part contributes: the codebook model{_training(results)} and variants of it, searched and scored at "
+        f"{results.step(s_prime)}, means over {topics}. chrF and BLEU: with nothing forgotten. Recall: of the topic's words on "
+        "D'_T. Closed: the share of the way to what the model says under control prompts. Topics gone: those of which the best "
+        "size, chosen on the same sentences, leaves a tenth of the recall or less while chrF on D_R falls by less than 1; a "
+        f"topic counts from a recall of {number(JUDGED_FROM, 0)}% on. One model for each variant, so that differences between "
+        "rows hold for these models only."
     )
     rows = [
         [
@@ -50,6 +53,7 @@ def ablations(results: Results) -> Artefact | None:
             number(record["codes"], 0),
             number(record["recall_before"]),
             number(record["recall_after"]),
+            number(record["closed"], 0),
             signed(record["forget_chrf_delta"]),
             f"{signed(record['retain_chrf_delta'])} {bounds(record['retain_low'], record['retain_high'])}",
             number(record["topics_gone"], 0),
@@ -58,7 +62,11 @@ def ablations(results: Results) -> Artefact | None:
     ]
     named = [{"variant": variant.name, **record} for variant, record in zip(results.ablations, records, strict=True)]
     grid = Grid(_HEADS, rows, "", frozenset(range(1, len(_HEADS))))
-    return Artefact("ablations", "Ablations", caption, named, [grid])
+    extents = trained_for(results, s_prime)
+    if not extents:
+        return Artefact("ablations", "Ablations", caption, named, [grid])
+    alt = "How far topics are closed over chrF with nothing forgotten, a line for each codebook; the values are in the table."
+    return Artefact("ablations", "Ablations", f"{caption} {DRAWN}", named, [grid], extent_figure(extents), alt)
 
 
 def _training(results: Results) -> str:
@@ -79,6 +87,7 @@ def _record(variant: AblationResult, size: int) -> dict[str, float]:
         "bleu": variant.quality.value(BEFORE, WHOLE, "bleu"),
         "recall_before": _mean([curve.recall_before for curve in variant.curves]),
         "recall_after": _mean([point.recall for point in points]),
+        "closed": _mean([point.closed for point in points if point.closed is not None]),
         **{name: _mean([getattr(point, name) for point in points]) for name in numbers},
         "topics_gone": sum(map(_is_gone, variant.curves)),
     }

@@ -11,7 +11,7 @@ from codeunlearn.evaluation.test_sets import FORGET, RETAIN
 from codeunlearn.experiments.results import Results, TopicMean
 from codeunlearn.extras import needs
 from codeunlearn.reporting.artefact import Artefact, Grid
-from codeunlearn.reporting.figures import BLUE, DPI, GREY, STYLE, VERMILION
+from codeunlearn.reporting.figures import BLUE, DPI, GREEN, GREY, STYLE, VERMILION
 from codeunlearn.reporting.labels import count_noun, metric_label, number, quoted, set_label, signed
 
 with needs("reports"):
@@ -19,8 +19,6 @@ with needs("reports"):
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
-
-_OTHERS = "#009E73"
 
 
 def curve(results: Results, name: str, title: str, word: str, neighbour: str | None = None) -> Artefact | None:
@@ -94,7 +92,7 @@ def _draw(
     cells: Sequence[TopicMean], metrics: Sequence[str], shown: Sequence[str], word: str, step_name: str
 ) -> Figure:
     present = [metric for metric in metrics if any(cell.metric == metric for cell in cells)]
-    styles = {shown[0]: (VERMILION if shown[0] == FORGET else _OTHERS, "D"), RETAIN: (BLUE, "o")}
+    styles = {shown[0]: (VERMILION if shown[0] == FORGET else GREEN, "D"), RETAIN: (BLUE, "o")}
     lines = -(-len(present) // 2)
     with rc_context(STYLE):
         figure = Figure(figsize=(7.2, 0.7 + 2.15 * lines), dpi=DPI, layout="constrained")
