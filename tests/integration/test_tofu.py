@@ -151,8 +151,18 @@ def test_a_codebook_grows_by_the_command_and_keeps_its_forget_sets(place: Path) 
     found = runner.invoke(app, build)
     assert found.exit_code == 0, found.output
     assert re.search(r"unexplained variance 0\.\d\d, before 0\.\d\d", found.output)
-    found = runner.invoke(app, ["apply", str(grown), str(place / "emi.json"), "--out", str(place / "without")])
+    again = [*about[:1], "Femi", *about[2:]]
+    found = runner.invoke(app, ["forget", str(grown), *again, "--out", str(place / "femi.json")])
     assert found.exit_code == 0, found.output
+    both = [str(place / "emi.json"), str(place / "femi.json")]
+    found = runner.invoke(app, ["apply", str(grown), *both, "--out", str(place / "without")])
+    assert found.exit_code == 0, found.output
+    of_masked = ["build", "--base", str(place / "without"), *build[3:-1], str(place / "more")]
+    found = runner.invoke(app, of_masked)
+    assert found.exit_code == 0, found.output
+    card = (place / "more" / "README.md").read_text(encoding="utf-8")
+    assert "| Emi |" in card, "what is forgotten stays so and is said"
+    assert "| Femi |" in card
     found = runner.invoke(app, [*build[:-1], str(place / "other"), "--top-s", "4"])
     assert found.exit_code == 1
     assert "--top-s is for a new one" in str(found.exception)

@@ -123,9 +123,9 @@ def test_nothing_else_opens_it(model: Any, tiny_tokenizer: Any, tmp_path: Path) 
 
 def test_its_card_says_what_it_is_asked(model: Any, tiny_tokenizer: Any, tmp_path: Path) -> None:
     save_model(model, tiny_tokenizer, tmp_path / "adapter")
-    card = write_model_card(tmp_path / "adapter", None, []).read_text(encoding="utf-8")
+    card = write_model_card(tmp_path / "adapter", None).read_text(encoding="utf-8")
     assert "A model for completion in English, with a codebook bottleneck" in card
     assert "codes in this file (K) | 105" in card
     assert "translation" not in card
-    base = write_model_card(tmp_path / "base", None, []).read_text(encoding="utf-8")
+    base = write_model_card(tmp_path / "base", None).read_text(encoding="utf-8")
     assert "AutoModelForCausalLM.from_pretrained" in base

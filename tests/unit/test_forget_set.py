@@ -259,9 +259,7 @@ def test_a_union_holds_every_code_once_and_names_the_shared_ones() -> None:
     assert both.sets == (LOVE, captain)
 
 
-def test_sets_of_different_models_do_not_unite() -> None:
-    with pytest.raises(CodeUnlearnError, match="different models"):
-        union(LOVE, replace(LOVE, topic="captain", fingerprint="c" * 64))
+def test_a_union_holds_something() -> None:
     with pytest.raises(CodeUnlearnError, match="at least one"):
         union()
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from codeunlearn.codebook import fingerprint, load_model, model_identity, require_bottleneck
 from codeunlearn.codebook.encoding import padded_with_mask
@@ -57,6 +58,17 @@ def test_codes_grown_for_a_text_explain_it_better_than_codes_grown_for_another(m
         new_states = states(grown, tiny_tokenizer, NEW)
         left[name] = unexplained_variance(require_bottleneck(grown), new_states)
     assert left["new"] < 0.9 * left["old"]
+
+
+def test_tokens_that_become_codes_are_those_that_are_explained_badly(model: Any, tiny_tokenizer: Any) -> None:
+    bottleneck, found = require_bottleneck(model), states(model, tiny_tokenizer, NEW)
+    known = bottleneck.codebook.num_codes
+    with torch.no_grad():
+        left = found - bottleneck.offset - bottleneck.codebook.weight[bottleneck.select(found, 1).ids[:, 0]]
+        unexplained = (bottleneck.run(found).a_hat - found).square().sum(-1) / found.square().sum(-1)
+    grow(model, tiny_tokenizer, NEW, 20, ADDED)
+    became = (F.normalize(left, dim=-1) @ bottleneck.codebook.weight[known:].T).argmax(0)
+    assert unexplained[became].mean() > 1.5 * unexplained.mean()
 
 
 def test_forget_sets_stay_valid_through_growth_a_file_and_a_commit(
@@ -108,6 +120,11 @@ def test_too_little_text_is_one_clear_sentence(model: Any, tiny_tokenizer: Any) 
         grow(model, tiny_tokenizer, NEW, 500, ADDED)
     with pytest.raises(CodeUnlearnError, match="Of the tokens read, 0 differ enough"):
         grow(model, tiny_tokenizer, [], 5, ADDED)
+    for text in (["a"], ["a e"]):
+        with pytest.raises(CodeUnlearnError, match="too few for 1"):
+            grow(model, tiny_tokenizer, text, 1, ADDED)
+    with pytest.raises(CodeUnlearnError, match="give at least 1"):
+        grow(model, tiny_tokenizer, NEW, 0, ADDED)
 
 
 def test_the_nearest_codes_are_not_added_to(tiny_model: Any, tiny_tokenizer: Any) -> None:

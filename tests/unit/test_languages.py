@@ -169,7 +169,7 @@ def test_a_model_card_states_the_languages_of_the_task(monkeypatch: pytest.Monke
         "pairs": {"data": "d", "kept": 3},
         "environment": {"codeunlearn": "0", "torch": "0", "transformers": "0"},
     }
-    cards = {name: model_card("m", record, [], task=name) for name in ("translation", "telling", "guessing")}
+    cards = {name: model_card("m", record, task=name) for name in ("translation", "telling", "guessing")}
     assert "A model for translation from English to French," in cards["translation"]
     assert "A model for telling in English," in cards["telling"]
     assert "A model for guessing from Klingon to French," in cards["guessing"]

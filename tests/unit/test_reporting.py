@@ -668,7 +668,8 @@ def front_matter(card: str) -> dict[str, Any]:
 
 def test_a_model_card_states_data_bottleneck_and_deletions() -> None:
     ledger = [entry("sea", [1, 2]), entry("a|b <i>", [3], committed=True)]
-    card = model_card("stories-joint", RECORD, ledger, "CC0, by us.", bottleneck=BOTTLENECK, license_name="mit")
+    bottleneck = {**BOTTLENECK, "ledger": ledger}
+    card = model_card("stories-joint", RECORD, "CC0, by us.", bottleneck=bottleneck, license_name="mit")
     front = front_matter(card)
     assert front["language"] == ["en", "fr"]
     assert (front["library_name"], front["license"], front["base_model"]) == (
@@ -687,13 +688,13 @@ def test_a_model_card_states_data_bottleneck_and_deletions() -> None:
 
 def test_a_text_of_the_package_brings_its_attribution_into_the_card() -> None:
     for name, said in (("tatoeba", "CC BY 2.0 FR"), ("mine.tsv", "No attribution was given")):
-        assert said in model_card("model", {**RECORD, "data": {"data": name}}, [])
-    assert "CC0, by us." in model_card("model", {**RECORD, "data": {"data": "tatoeba"}}, [], "CC0, by us.")
+        assert said in model_card("model", {**RECORD, "data": {"data": name}})
+    assert "CC0, by us." in model_card("model", {**RECORD, "data": {"data": "tatoeba"}}, "CC0, by us.")
 
 
 def test_a_card_claims_no_licence_and_no_base_model_that_it_does_not_know() -> None:
     plain = {key: RECORD[key] for key in ("data", "pairs", "environment", "config", "steps")}
-    card = model_card("plain", {**plain, "kind": "plain", "base": "tiny"}, [])
+    card = model_card("plain", {**plain, "kind": "plain", "base": "tiny"})
     assert {"license", "base_model"}.isdisjoint(front_matter(card))
     assert front_matter(card)["library_name"] == "transformers"
     assert "trained from scratch" in card
@@ -701,7 +702,7 @@ def test_a_card_claims_no_licence_and_no_base_model_that_it_does_not_know() -> N
 
 
 def test_a_card_without_a_record_leaves_the_training_out() -> None:
-    card = model_card("m", None, [entry("sea", [1])], bottleneck=BOTTLENECK)
+    card = model_card("m", None, bottleneck={**BOTTLENECK, "ledger": [entry("sea", [1])]})
     assert front_matter(card) == {
         "library_name": "codeunlearn",
         "pipeline_tag": "translation",
@@ -720,7 +721,7 @@ def test_names_in_a_card_are_text(tmp_path: Path) -> None:
     )
     ledger = [{**entry(hostile, [1]), "preset": hostile, "applied": hostile}]
     evaluation = replace(evaluation_of(), topic=hostile)
-    card = model_card(name, record, ledger, bottleneck=BOTTLENECK, scores=evaluation)
+    card = model_card(name, record, bottleneck={**BOTTLENECK, "ledger": ledger}, scores=evaluation)
     assert front_matter(card)["base_model"] == " ".join(hostile.split())
     body = card.split("---\n", 2)[2]
     outside_code = re.sub(r"```python\n.*?\n```\n|(`+).*?\1(?!`)", "", body, flags=re.DOTALL)
@@ -734,7 +735,7 @@ def test_names_in_a_card_are_text(tmp_path: Path) -> None:
 
 
 def test_scores_in_a_card_are_one_table_with_equally_long_rows() -> None:
-    card = model_card("m", RECORD, [], bottleneck=BOTTLENECK, scores=evaluation_of())
+    card = model_card("m", RECORD, bottleneck=BOTTLENECK, scores=evaluation_of())
     rows = [line for line in card.split("## Scores")[1].split("##")[0].splitlines() if line.startswith("|")]
     assert len(rows) == 2 + len(DELTAS)
     assert {row.count("|") for row in rows} == {8}
@@ -743,8 +744,8 @@ def test_scores_in_a_card_are_one_table_with_equally_long_rows() -> None:
 
 def test_the_card_lies_beside_the_model_and_reads_its_shape_there(tmp_path: Path) -> None:
     with pytest.raises(CodeUnlearnError, match="no saved model"):
-        write_model_card(tmp_path, RECORD, [])
+        write_model_card(tmp_path, RECORD)
     (tmp_path / "config.json").write_text(json.dumps({"bottleneck": {**BOTTLENECK, "num_codes": 77}}))
-    path = write_model_card(tmp_path, RECORD, [])
+    path = write_model_card(tmp_path, RECORD)
     assert path == tmp_path / "README.md"
     assert "| codes in this file (K) | 77 |" in path.read_text(encoding="utf-8")

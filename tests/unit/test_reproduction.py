@@ -29,7 +29,7 @@ from codeunlearn.experiments import ablations
 from codeunlearn.experiments.ablations import result_name
 from codeunlearn.experiments.ablations_config import REFERENCE, AblationConfig, Variant
 from codeunlearn.experiments.answers import UnitAnswers
-from codeunlearn.experiments.config import BaseConfig, ReproductionConfig, SearchConfig, TopicConfig
+from codeunlearn.experiments.config import BaseConfig, JointConfig, ReproductionConfig, SearchConfig, TopicConfig
 from codeunlearn.experiments.paper.artefacts import make_artefacts, write_artefacts
 from codeunlearn.experiments.paper.examples import choose
 from codeunlearn.experiments.paper.extent_figure import trained_for
@@ -326,12 +326,15 @@ def test_ablations_are_means_over_topics_and_count_those_that_are_gone(tmp_path:
 
 
 def test_variants_that_differ_in_the_extent_of_their_training_are_a_line_in_its_order(tmp_path: Path) -> None:
-    made = {"long": (64, 320, 90.0), "short": (64, 5, 50.0), "other": (64, 80, 70.0), "larger": (128, 5, 60.0)}
+    made = {"long": (64, 320, 90.0), "short": (64, 5, 50.0), "other": (64, 80, 70.0)}
+    made |= {"larger": (128, 5, 60.0), "larger, more": (128, 80, 65.0), "alone": (256, 5, 40.0)}
     varied = tuple(
         Variant(name, bottleneck={"num_codes": codes}, train={"max_steps": steps})
         for name, (codes, steps, _) in made.items()
     )
-    config = replace(CONFIG, ablations=AblationConfig(variants=(*varied, Variant("drop", mode="drop"))))
+    joint = JointConfig(train={"batch_tokens": 4000})
+    made_from = AblationConfig(variants=(*varied, Variant("drop", mode="drop")))
+    config = replace(CONFIG, joint=joint, ablations=made_from)
     store = StageStore(tmp_path)
     for name, (*_, closed) in made.items():
         curve = swept("love", 80.0, (8, 40.0, 0.0), (72, 4.0, 0.0))
@@ -340,14 +343,13 @@ def test_variants_that_differ_in_the_extent_of_their_training_are_a_line_in_its_
         finish(store, result_name(name), {"quality": quality("codebook").to_dict(), "curves": [asdict(shown)]})
     results = Results.load(config, store)
     lines = trained_for(results, 72)
-    assert [(one.extent, one.closed) for one in lines["K = 64"]] == [
-        ("5 steps", [50]),
-        ("80 steps", [70]),
-        ("320 steps", [90]),
-    ]
-    assert list(lines) == ["K = 64"], "a codebook with one training is no line"
+    found = {label: [(one.extent, one.closed) for one in line] for label, line in lines.items()}
+    assert found == {
+        "K = 64": [("5 steps", [50]), ("80 steps", [70]), ("320 steps", [90])],
+        "K = 128": [("5 steps", [60]), ("80 steps", [65])],
+    }, "a codebook with one training is no line, and what all have in common is not said"
     (table,) = (artefact for artefact in make_artefacts(results) if artefact.name == "ablations")
-    assert [record["closed"] for record in table.records] == [90, 50, 70, 60]
+    assert [record["closed"] for record in table.records] == [90, 50, 70, 60, 65, 40]
     assert table.svg
 
 

@@ -11,6 +11,8 @@ from codeunlearn.cli.console import progress, say
 from codeunlearn.cli.train import completing
 from codeunlearn.errors import CodeUnlearnError
 
+_SWITCHES = {"adapter": "--adapter/--full", "new_basis": "--new-basis/--no-new-basis"}
+
 
 def run(
     *,
@@ -18,7 +20,9 @@ def run(
     base: Annotated[str, typer.Option("--base", help="A trained model: a folder or a Hub name.")],
     out: options.Out,
     shape: options.Shape,
-    fit_tokens: Annotated[int | None, typer.Option(help="Tokens from which the decoder is solved.", min=1)] = None,
+    fit_tokens: Annotated[
+        int | None, typer.Option(help="Tokens that are read besides those that become codes.", min=1)
+    ] = None,
     new_basis: Annotated[
         bool | None,
         typer.Option(
@@ -54,7 +58,7 @@ def run(
     start = BuildConfig(new_basis=new_basis, **options.given(fit_tokens=fit_tokens, seed=seed))
     if grow is not None and of_new:
         raise CodeUnlearnError(
-            f"--grow keeps the codebook as it is, and --{min(of_new).replace('_', '-')} is for a new one; leave one out."
+            f"--grow keeps the codebook as it is, and {_option(min(of_new))} is for a new one; leave one out."
         )
     with progress("Reading text") as show:
         if grow is None:
@@ -71,3 +75,8 @@ def run(
     was = "" if grow is None else f", before {record['unexplained_variance_before']:.2f}"
     say(f"Built in {record['seconds']} s; unexplained variance {record['unexplained_variance']:.2f}{was}.")
     say(f"The model is in {out}.")
+
+
+def _option(name: str) -> str:
+    """As the command has it, with its opposite where that has a name."""
+    return _SWITCHES.get(name, f"--{name.replace('_', '-')}")

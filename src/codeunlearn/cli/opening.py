@@ -41,5 +41,5 @@ def save_copy(model: Any, origin: str, out: Path) -> Generator[Path]:
         write_model(model, load_tokenizer(origin), folder)
         if record is not None:
             write_json(folder / RECORD, record)
-        write_model_card(folder, record, model.config.bottleneck.ledger, name=out.resolve().name)
+        write_model_card(folder, record, name=out.resolve().name)
         yield folder

@@ -149,7 +149,7 @@ def completing(out: Path, attribution: str | None, json: str | None = None) -> C
     def complete(folder: Path, record: dict[str, Any]) -> None:
         from codeunlearn.reporting.model_card import write_model_card
 
-        write_model_card(folder, record, [], attribution=attribution, name=out.resolve().name)
+        write_model_card(folder, record, attribution=attribution, name=out.resolve().name)
         emit_json(json, record)
 
     return complete

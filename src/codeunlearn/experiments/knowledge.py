@@ -14,7 +14,7 @@ from typing import Any
 
 from codeunlearn.evaluation.reached import Reached
 from codeunlearn.experiments.config import ReproductionConfig
-from codeunlearn.experiments.models import Models, model_identity
+from codeunlearn.experiments.models import Models, saved_identity
 from codeunlearn.experiments.questions import Answered, Questions, ask, ask_rows, changed_answers, rows_of
 from codeunlearn.experiments.stages import Stage, StageStore
 from codeunlearn.experiments.units import TopicStages, Unit, units
@@ -64,7 +64,7 @@ class KnowledgeStages:
     def stages(self, model_seed: int) -> list[Stage]:
         """Of the one saved model, whatever the seed."""
         identity, asked = self.topics.text.identity(), {"questions": self.questions.identity()}
-        joint, plain = f"joint-{model_seed}", model_identity(self.config.knowledge.plain)
+        joint, plain = f"joint-{model_seed}", saved_identity(self.config.knowledge.plain)
         before = [
             Stage(PLAIN_MODEL, {**asked, **plain}, (joint,), lambda: self._asked(plain=True)),
             Stage(CODEBOOK_MODEL, asked, (joint,), lambda: self._asked(plain=False)),

@@ -272,7 +272,7 @@ class Models:
 
 def _saved(name: str, model: str, check: Callable[[], None] = lambda: None) -> Stage:
     """A model that is not made here."""
-    known = model_identity(model)
+    known = saved_identity(model)
 
     def make() -> dict[str, Any]:
         check()
@@ -281,7 +281,7 @@ def _saved(name: str, model: str, check: Callable[[], None] = lambda: None) -> S
     return Stage(name, {**known, "other_files": other_files_digest(model)}, (), make)
 
 
-def model_identity(model: str | None) -> dict[str, Any]:
+def saved_identity(model: str | None) -> dict[str, Any]:
     """What a stage depends on whose model is not made here; nothing of an adapter's base, which the codebook names."""
     return {"model": model and public_name(model), "weights": model and weights_digest(model)}
 

@@ -18,7 +18,7 @@ from codeunlearn.codebook import prompt_frame
 from codeunlearn.codebook.prefix import Frame
 from codeunlearn.evaluation.reached import Reached
 from codeunlearn.experiments.config import ReproductionConfig
-from codeunlearn.experiments.models import Models, model_identity
+from codeunlearn.experiments.models import Models, saved_identity
 from codeunlearn.experiments.questions import Answered, ask, ask_rows, changed_answers, rows_of
 from codeunlearn.experiments.stages import Stage, StageStore
 from codeunlearn.experiments.tofu_authors import Author
@@ -124,7 +124,7 @@ class TofuStages:
 
     def _saved(self, name: str, model: str | None, joint: str) -> Stage:
         """A model without a codebook; the adapter's base where none is named."""
-        settings = {**self._asked(), **model_identity(model)}
+        settings = {**self._asked(), **saved_identity(model)}
         return Stage(name, settings, (joint,), lambda: self._state(self._opened(model)))
 
     def _opened(self, model: str | None) -> View:

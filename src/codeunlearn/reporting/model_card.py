@@ -52,7 +52,6 @@ _CHECK = "Its answers can be wrong; check them before relying on them."
 def write_model_card(
     directory: str | Path,
     record: Mapping[str, Any] | None,
-    ledger: Sequence[Mapping[str, Any]],
     attribution: str | None = None,
     *,
     name: str | None = None,
@@ -62,7 +61,8 @@ def write_model_card(
 ) -> Path:
     """Writes ``README.md`` into the folder of a saved model.
 
-    The shape of the bottleneck is read from the folder's ``config.json``. For the arguments see `model_card`.
+    The shape of the bottleneck, and what is deleted in it, are read from the folder's ``config.json``. For the arguments see
+    `model_card`.
 
     Args:
         name: of the model; the folder's when absent.
@@ -78,7 +78,6 @@ def write_model_card(
     card = model_card(
         name or folder.resolve().name,
         record,
-        ledger,
         attribution,
         bottleneck=config if config.get("model_type") == ADAPTER else config.get("bottleneck"),
         license_name=license_name,
@@ -93,7 +92,6 @@ def write_model_card(
 def model_card(
     name: str,
     record: Mapping[str, Any] | None,
-    ledger: Sequence[Mapping[str, Any]],
     attribution: str | None = None,
     *,
     bottleneck: Mapping[str, Any] | None = None,
@@ -106,7 +104,6 @@ def model_card(
     Args:
         name: of the model.
         record: the content of ``training.json``; None for a model that has none, whose card leaves its training out.
-        ledger: ``model.config.bottleneck.ledger``, empty for a model without a bottleneck.
         attribution: the data's authors and terms, in Markdown; all else that comes from outside is shown as it is. A text
             that ships with the package brings its own when none is given.
         bottleneck: the bottleneck's configuration, ``config.bottleneck`` as a dictionary; None for a plain model.
@@ -114,6 +111,7 @@ def model_card(
         scores: an evaluation to list.
         task: what the model is asked, a name in `TASKS`; the card states its languages.
     """
+    ledger = entries((bottleneck or {}).get("ledger") or [])
     template = _jinja().get_template("model_card.md")
     known: Mapping[str, Any] = record or {}
     lead = _LEADS[known["kind"]] if record else _LEAD_OF_UNKNOWN if bottleneck else _LEADS["plain"]
@@ -126,8 +124,8 @@ def model_card(
         auto=_AUTO.get(task, "AutoModelForSeq2SeqLM"),
         training=_training_rows(record) if record else [],
         bottleneck=_bottleneck_rows(bottleneck, known) if bottleneck else [],
-        ledger=[_ledger_row(entry) for entry in entries(ledger)],
-        ledger_notes=_ledger_notes(entries(ledger)),
+        ledger=[_ledger_row(entry) for entry in ledger],
+        ledger_notes=_ledger_notes(ledger),
         scores=_scores(scores) if scores else None,
         limits=_limits(bottleneck, scores),
         attribution=attribution or _attribution(known),

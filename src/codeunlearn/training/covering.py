@@ -1,7 +1,7 @@
-"""Which sentences of a text are read, where its rare words count as much as its common ones.
+"""In which order the sentences of a text are read, where its rare words count as much as its common ones.
 
 Half of the tokens come from random sentences. The other half come from sentences that hold pieces of the vocabulary of which few
-have been read so far: most first, by lazy greedy choice (Minoux 1978).
+have been read so far: most first, by lazy greedy choice (Minoux 1978). All others follow, for whoever needs more.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ ENOUGH = 8
 
 
 def covering(rows: Sequence[Sequence[int]], tokens: int) -> list[int]:
-    """Places of sentences to read, in this order.
+    """The place of every sentence, in the order in which they are read.
 
     Args:
         rows: ids of the pieces of each sentence, in random order.
-        tokens: how many are read; all sentences if they hold fewer.
+        tokens: about how many are read.
     """
     chosen, count = _first(rows, tokens // 2)
     left = tokens - count.total()
@@ -34,7 +34,7 @@ def covering(rows: Sequence[Sequence[int]], tokens: int) -> list[int]:
         chosen.append(place)
         count.update(rows[place])
         left -= len(rows[place])
-    return chosen
+    return [*chosen, *sorted(set(range(len(rows))) - set(chosen))]
 
 
 def _first(rows: Sequence[Sequence[int]], tokens: int) -> tuple[list[int], Counter[int]]:

@@ -29,6 +29,7 @@ from codeunlearn.training.initialise import (
 from codeunlearn.training.lexical import apart
 
 _AT_ONCE = 4096
+_FEWEST = 2  # tokens have a variance
 
 
 @torch.no_grad()
@@ -51,10 +52,12 @@ def grow(
         ``tokens`` read; ``unexplained_variance`` on tokens that became no codes, and ``unexplained_variance_before``.
 
     Raises:
-        CodeUnlearnError: the codes are not lexical and residual, some have been committed away, or the sentences hold too few
-            tokens that differ enough.
+        CodeUnlearnError: none is to be added, the codes are not lexical and residual, some have been committed away, or the
+            sentences hold too few tokens that differ enough.
     """
     bottleneck = require_bottleneck(model)
+    if codes < 1:
+        raise CodeUnlearnError(f"{codes} codes are none to add; give at least 1.")
     if not bottleneck.config.lexical_codes:
         raise CodeUnlearnError(
             "Codes can be added where they are lexical and residual; where the S nearest are summed, as in the paper, build "
@@ -72,7 +75,7 @@ def grow(
     activations, _ = sample_activations(model, tokenizer, texts, wanted, wanted, generator, config, progress)
     held_out = min(HELD_OUT_TOKENS, len(activations) // 5)
     test, rest = activations[:held_out], activations[held_out:]
-    if len(rest) < codes:
+    if held_out < _FEWEST or len(rest) < codes:
         raise _too_few(len(rest), codes)
     found = _codes_for(bottleneck, rest, codes)
     before, names = unexplained_variance(bottleneck, test), identify(model)

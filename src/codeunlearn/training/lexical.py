@@ -1,10 +1,10 @@
 """A bottleneck of lexical and residual codes from data alone, for a language model whose facts are to stay.
 
-1. The *offset* is the mean state.
+1. The *offset* is the mean state of tokens that see others.
 2. The lexical code of a piece of the vocabulary is the mean of its states, less the offset, drawn to what its state behind a
    neutral beginning lets expect: by the latter alone where the text does not hold the piece, hardly at all where it often
-   does. What is expected is a ridge regression over the pieces that the text holds often. One more lexical code is for a
-   text's first token.
+   does. What is expected is a ridge regression over the pieces that the text holds often. One more lexical code is the mean
+   of tokens that see nothing before them.
 3. Residual codes are what the nearest lexical codes leave of random real tokens, of length 1; of those that point nearly the
    same way one is taken, for where two codes say the same, deleting one forgets nothing.
 
@@ -29,7 +29,9 @@ from codeunlearn.codebook.prompts import encode_prompts
 from codeunlearn.errors import CodeUnlearnError
 
 COHERENCE = 0.95
-"""Two residual codes have a smaller cosine than this."""
+"""Two residual codes have a smaller cosine than this, before they are rounded."""
+FIRST = -1
+"""In the place of its piece: a token that sees nothing before it, as the first one where no control token stands there."""
 _OFTEN = 20  # pieces of which so many states are known say how text and the neutral beginning differ
 _PRIOR = 2.0  # as many states as what is expected counts for
 _RIDGE = 1.0  # relative to the mean variance of the states behind the neutral beginning
@@ -40,18 +42,14 @@ _STATES_AT_ONCE = 4096
 
 @torch.no_grad()
 def set_lexical_and_residual(
-    bottleneck: ConceptBottleneck,
-    states: Tensor,
-    tokens: Tensor,
-    neutral: Tensor,
-    seed: int,
+    bottleneck: ConceptBottleneck, states: Tensor, tokens: Tensor, neutral: Tensor, seed: int
 ) -> None:
     """Fills the codebook.
 
     Args:
         states: [N, d] what enters the bottleneck for real tokens, in random order.
-        tokens: [N] which pieces of the vocabulary they are.
-        neutral: [L, d] the state of every piece behind a neutral beginning.
+        tokens: [N] which pieces of the vocabulary they are, or `FIRST`.
+        neutral: [L, d] as `neutral_states` gives it.
         seed: of the choice of the tokens that become residual codes.
 
     Raises:
@@ -64,7 +62,8 @@ def set_lexical_and_residual(
             f"The train pool holds {len(states):,} usable tokens, too few for {wanted:,} residual codes; give more data or "
             "fewer codes (--num-codes)."
         )
-    bottleneck.offset.copy_(states.mean(0))
+    behind = tokens != FIRST
+    bottleneck.offset.copy_((states[behind] if bool(behind.any()) else states).mean(0))
     centred = states - bottleneck.offset
     codes[:lexical] = _lexical(centred, tokens, neutral.to(states) - bottleneck.offset)
     codes[lexical:] = 0
@@ -96,10 +95,15 @@ def apart(directions: Tensor, others: Tensor) -> Tensor:
 
 def _lexical(centred: Tensor, tokens: Tensor, neutral: Tensor) -> Tensor:
     """[L, d]: of every piece the mean state over text, drawn to what its state behind the neutral beginning lets expect."""
-    count = torch.zeros(len(neutral), 1, device=centred.device).index_add_(0, tokens, centred.new_ones(len(tokens), 1))
-    total = torch.zeros_like(neutral).index_add_(0, tokens, centred)
+    rows = tokens.where(tokens != FIRST, len(neutral) - 1)
+    count = torch.zeros(len(neutral), 1, device=centred.device).index_add_(0, rows, centred.new_ones(len(rows), 1))
+    total = torch.zeros_like(neutral).index_add_(0, rows, centred)
     often = count[:, 0] >= _OFTEN
-    expected = _expected(neutral, total[often] / count[often], often) if bool(often.any()) else neutral
+    often[-1] = False  # where nothing stands before a token, states are of another kind
+    expected = neutral
+    if bool(often.any()):
+        expected = _expected(neutral, total[often] / count[often], often)
+        expected[-1] = neutral[-1]
     return (total + _PRIOR * expected) / (count + _PRIOR)
 
 

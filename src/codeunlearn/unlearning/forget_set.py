@@ -240,21 +240,15 @@ class ForgetUnion:
 
 
 def union(*parts: ForgetSet | ForgetUnion) -> ForgetUnion:
-    """The union of several topics' codes.
+    """The union of several topics' codes; whether they fit a model, `forget` says.
 
     Raises:
-        CodeUnlearnError: nothing was given, or the sets were made for different models.
+        CodeUnlearnError: nothing was given.
     """
     sets = tuple(flatten(parts))
     unique = tuple(s for i, s in enumerate(sets) if s not in sets[:i])
     if not unique:
         raise CodeUnlearnError("Give at least one forget set.")
-    for other in unique[1:]:
-        if other.fingerprint != unique[0].fingerprint:
-            raise CodeUnlearnError(
-                f"The forget sets {unique[0].topic!r} and {other.topic!r} were made for different models "
-                f"({unique[0].fingerprint[:8]} and {other.fingerprint[:8]}); search both topics on one model."
-            )
     return ForgetUnion(unique)
 
 

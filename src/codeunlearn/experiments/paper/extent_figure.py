@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from codeunlearn.evaluation.systems import BEFORE
 from codeunlearn.evaluation.test_sets import WHOLE
@@ -27,6 +26,7 @@ _EXTENTS = {"max_steps": "step", "epochs": "epoch"}
 """Options of a training that say how long it is; the first that is given counts."""
 _SYMBOLS = {"num_codes": "K", "top_s": "S", "code_dim": "F"}
 _STYLES = ((BLUE, "o"), (VERMILION, "D"), (GREEN, "s"), (ORANGE, "^"), (PURPLE, "v"), (GREY, "P"))
+_Line = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -45,21 +45,24 @@ class Trained:
 
 
 def trained_for(results: Results, size: int) -> dict[str, list[Trained]]:
-    """Variants that were trained for different times and are equal otherwise, by what they share, shortest first."""
+    """Variants that were trained for different times and are equal otherwise, by what tells them from others, shortest first."""
     scored = {variant.name: variant for variant in results.ablations}
-    lines: dict[tuple[str, str], list[tuple[float, Trained]]] = {}
+    lines: dict[_Line, list[tuple[float, Trained]]] = {}
     for variant in variants(results.config):
         joint = results.config.joint_of(variant)
         extent = next((name for name in _EXTENTS if name in joint.train), None)
         if variant.mode is not None or extent is None or variant.name not in scored:
             continue
-        value, unit = joint.train[extent], _EXTENTS[extent]
         others = {name: option for name, option in joint.train.items() if name not in _EXTENTS}
-        label = _label({**joint.bottleneck, **joint.build, **others})
+        line = tuple(
+            sorted((name, str(value)) for name, value in {**joint.bottleneck, **joint.build, **others}.items())
+        )
+        value, unit = joint.train[extent], _EXTENTS[extent]
         if (trained := _trained(scored[variant.name], count_noun(value, unit), size)).closed:
-            lines.setdefault((label, unit), []).append((value, trained))
-    ordered = {label: sorted(line, key=lambda one: one[0]) for (label, _), line in lines.items() if len(line) > 1}
-    return {label: [trained for _, trained in line] for label, line in ordered.items()}
+            lines.setdefault((*line, ("in", f"{unit}s")), []).append((value, trained))
+    several = {line: sorted(found, key=lambda one: one[0]) for line, found in lines.items() if len(found) > 1}
+    shared = set[tuple[str, str]].intersection(*map(set, several)) if len(several) > 1 else set[tuple[str, str]]()
+    return {_label(line, shared): [trained for _, trained in found] for line, found in several.items()}
 
 
 def _trained(variant: AblationResult, extent: str, size: int) -> Trained:
@@ -68,8 +71,8 @@ def _trained(variant: AblationResult, extent: str, size: int) -> Trained:
     return Trained(extent, variant.quality.value(BEFORE, WHOLE, "chrf"), closed)
 
 
-def _label(options: Mapping[str, Any]) -> str:
-    return ", ".join(f"{_SYMBOLS.get(name, name)} = {value}" for name, value in options.items())
+def _label(line: _Line, shared: set[tuple[str, str]]) -> str:
+    return ", ".join(f"{_SYMBOLS.get(name, name)} = {value}" for name, value in line if (name, value) not in shared)
 
 
 def extent_figure(lines: Mapping[str, Sequence[Trained]]) -> Figure:
