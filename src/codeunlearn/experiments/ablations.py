@@ -121,7 +121,7 @@ class Ablations:
             "metrics": sorted(METRICS.names()),
             "seed": seed,
         }
-        after = (model, *(f"{unit.name}/sets" for unit in first))
+        after = (model, *(unit.sets for unit in first))
         return Stage(result_name(variant.name), settings, after, make, together=True)
 
     def _curve(self, unit: Unit, model: str, mode: DeletionMode | None) -> Curve | None:

@@ -109,7 +109,7 @@ class KnowledgeStages:
             return asdict(Forgotten(found.to_dict(), seconds, len(sets.search), changed))
 
         settings = {"preset": preset, "seed": unit.seed, "questions": self.questions.identity()}
-        return Stage(forgotten_name(unit), settings, (f"{unit.name}/sets", CODEBOOK_MODEL), make)
+        return Stage(forgotten_name(unit), settings, (unit.sets, CODEBOOK_MODEL), make)
 
     def _changed(self, forget_set: ForgetSet) -> dict[int, Answered]:
         before, task = self.store.result(CODEBOOK_MODEL)["answered"], task_of(self._view.model)

@@ -134,7 +134,7 @@ class RecipeStages:
             "seed": unit.seed,
             "first": self._is_first(unit),
         }
-        after = (f"{unit.name}/sets", self._model(unit))
+        after = (unit.sets, self._model(unit))
         return Stage(recipes_name(unit), settings, after, lambda: asdict(self._study(unit)))
 
     def _study(self, unit: Unit) -> RecipeStudy:

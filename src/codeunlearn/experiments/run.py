@@ -15,7 +15,7 @@ from codeunlearn.experiments.models import Models
 from codeunlearn.experiments.recipes import RecipeStages
 from codeunlearn.experiments.stages import Stage, StageStore
 from codeunlearn.experiments.tofu import TofuStages
-from codeunlearn.experiments.units import TopicStages
+from codeunlearn.experiments.units import SETS, TopicStages
 
 
 class Reproduction:
@@ -52,7 +52,10 @@ class Reproduction:
         self.ablations = Ablations(config, self.models, self.topics)
 
     def stages(self) -> list[Stage]:
-        """All stages in the order in which they are made: one seed of the models after the other, then the ablations."""
+        """All stages in the order in which they are made: sentences, one seed of the models after the other, ablations.
+
+        A topic with too few sentences is told before anything is trained.
+        """
         seeds = self.config.model_seeds
         stages = [stage for seed in seeds for stage in (*self.models.stages(seed), *self._work().stages(seed))]
         stages += self.ablations.stages()
@@ -60,7 +63,7 @@ class Reproduction:
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise CodeUnlearnError(f"Two stages would be called {twice}; give each seed and each choice of pools once.")
-        return stages
+        return sorted(stages, key=lambda stage: not stage.name.endswith(SETS))
 
     def _work(self) -> RecipeStages | KnowledgeStages | TofuStages | TopicStages:
         if self.config.tofu.forget is not None:

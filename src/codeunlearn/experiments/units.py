@@ -29,6 +29,9 @@ from codeunlearn.tasks.base import Task, View
 from codeunlearn.unlearning import ForgetSet, make_recipe
 from codeunlearn.unlearning.recipes.base import RETAINED
 
+SETS = "/sets"
+"""How the names of stages end that find a topic's sentences, which needs no model."""
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -37,6 +40,11 @@ class Unit:
     topic: TopicConfig
     seed: int
     pools: PoolChoice
+
+    @property
+    def sets(self) -> str:
+        """The stage that finds its sentences."""
+        return f"{self.name}{SETS}"
 
     @property
     def name(self) -> str:
@@ -99,7 +107,7 @@ class TopicStages:
         if not unit.topic.in_place_of:
             del topic["in_place_of"]  # which older versions did not know
         settings = {"topic": topic, "seed": unit.seed, "pools": unit.pools, "text": identity, **sizes}
-        return Stage(f"{unit.name}/sets", settings, (), make, folder)
+        return Stage(unit.sets, settings, (), make, folder)
 
     def _search(self, unit: Unit) -> Stage:
         search, joint = self.config.search, self._joint(unit)
@@ -109,7 +117,7 @@ class TopicStages:
             return make_searches(*opened, sets, search.preset, search.s_primes, unit.seed)
 
         settings = {"preset": search.preset, "s_primes": search.s_primes, "seed": unit.seed}
-        return Stage(f"{unit.name}/search", settings, (f"{unit.name}/sets", joint), make, together=True)
+        return Stage(f"{unit.name}/search", settings, (unit.sets, joint), make, together=True)
 
     def _translations(self, unit: Unit) -> Stage:
         scores, names = self.config.scores, self._compared(unit)
@@ -151,7 +159,7 @@ class TopicStages:
             "usage_size": scores.usage_size,
             "seed": unit.seed,
         }
-        after = (f"{unit.name}/sets", f"{unit.name}/search", self._joint(unit), *names.values())
+        after = (unit.sets, f"{unit.name}/search", self._joint(unit), *names.values())
         return Stage(f"{unit.name}/translations", settings, tuple(dict.fromkeys(after)), make)
 
     def _scores(self, unit: Unit) -> Stage:
@@ -221,7 +229,7 @@ class TopicStages:
         Raises:
             CodeUnlearnError: they are no longer what that stage wrote.
         """
-        path, stage = self.out / "topics" / unit.name / "sets.json", f"{unit.name}/sets"
+        path, stage = self.out / "topics" / unit.name / "sets.json", unit.sets
         written = self.store.result(stage).get("sha256")
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != written:
             raise CodeUnlearnError(f"{path} is not what the stage {stage} wrote; make it again: --redo {stage}.")
