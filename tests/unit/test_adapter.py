@@ -102,6 +102,25 @@ def test_another_base_under_the_same_name_is_refused(
         load_model(tmp_path / "adapter")
 
 
+def test_adapter_and_base_can_be_opened_from_elsewhere_and_move_together(
+    base: Path, tiny_tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plain = load_model("base")
+    with_codes = attach(plain, bottleneck_for(plain.config, layer=1, selection="residual", num_codes=105, top_s=4))
+    keep_base(with_codes, "base")
+    save_model(with_codes, tiny_tokenizer, tmp_path / "adapter")
+    monkeypatch.chdir("/")
+    expected = load_model(tmp_path / "adapter")(IDS).logits
+    (tmp_path / "moved").mkdir()
+    for name in ("base", "adapter"):
+        (tmp_path / name).rename(tmp_path / "moved" / name)
+    again = load_model(tmp_path / "moved" / "adapter")
+    assert torch.equal(again(IDS).logits, expected)
+    save_model(again, tiny_tokenizer, tmp_path / "far" / "copy")
+    assert torch.equal(load_model(tmp_path / "far" / "copy")(IDS).logits, expected), "a copy knows where the base is"
+
+
 def test_changed_weights_are_not_lost_by_saving_the_bottleneck_alone(
     model: Any, tiny_tokenizer: Any, tmp_path: Path
 ) -> None:

@@ -27,8 +27,10 @@ from codeunlearn.codebook import (
     run_to_site,
     skip_bottleneck,
 )
+from codeunlearn.codebook.adapter import keep_base
 from codeunlearn.codebook.architectures import OWN, architecture_of
 from codeunlearn.codebook.basis import SignedPermutation, change_downstream_basis
+from codeunlearn.codebook.writing import save_model
 from codeunlearn.unlearning import ForgetSet, commit, forget
 
 SIZES = {"vocab_size": 48, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
@@ -384,9 +386,69 @@ def step_by_step(case: Case, tokens: int) -> Tensor:
 WRITING = [(family, where) for family, where in EVERY if make(family, where).writes]
 
 
+def generated(case: Case) -> Tensor:
+    inputs = batch("left" if case.causal else "right")
+    options = {"max_new_tokens": 6, "do_sample": False, "eos_token_id": None, "pad_token_id": 0}
+    return case.model.generate(**inputs, **options)
+
+
 @pytest.mark.parametrize(("family", "where"), WRITING, ids=lambda one: one)
 def test_generating_is_choosing_step_by_step(family: str, where: str) -> None:
     case = make(family, where)
-    inputs = batch("left" if case.causal else "right")
-    options = {"max_new_tokens": 6, "do_sample": False, "eos_token_id": None, "pad_token_id": 0}
-    assert torch.equal(case.model.generate(**inputs, **options), step_by_step(case, 6))
+    assert torch.equal(generated(case), step_by_step(case, 6))
+
+
+CAUSAL = [family for family in FAMILIES if architecture_of(FAMILIES[family][0]).causal]
+
+
+@cache
+def make_residual(family: str) -> Case:
+    """A causal family with the two kinds of codes that `build` gives it, where that puts them."""
+    base = make_base(family)
+    torch.manual_seed(1)
+    config = bottleneck_for(base.config, layer=LAYER, selection="residual", num_codes=49 + 40, top_s=4)
+    return Case(base, attach(base, config).eval(), causal=True)
+
+
+@pytest.fixture(params=CAUSAL)
+def residual(request: pytest.FixtureRequest) -> Case:
+    return make_residual(request.param)
+
+
+@pytest.fixture(params=[*WRITING, *CAUSAL], ids=str)
+def writing(request: pytest.FixtureRequest) -> Case:
+    """Every family that writes, in every place, and with residual codes."""
+    return make_residual(request.param) if isinstance(request.param, str) else make(*request.param)
+
+
+def test_what_is_forgotten_stays_so_step_by_step(writing: Case) -> None:
+    gone = used_codes(writing)[::2]
+    without = writing._replace(model=copy.deepcopy(writing.model))
+    forget(without.model, ForgetSet("topic", tuple(gone.tolist()), model_identity(without.model)))
+    taken: list[Tensor] = []
+    handle = require_bottleneck(without.model).register_forward_hook(
+        lambda module, given, _: taken.append(module.select(given[0]).ids)
+    )
+    found = generated(without)
+    handle.remove()
+    assert torch.equal(found, step_by_step(without, 6))
+    assert not torch.isin(torch.cat([ids.flatten() for ids in taken]), gone).any()
+
+
+def test_residual_codes_are_the_same_alone_and_in_a_batch(residual: Case) -> None:
+    test_a_text_has_the_same_codes_alone_and_in_a_batch(residual)
+    assert torch.equal(generated(residual), step_by_step(residual, 6))
+
+
+@pytest.mark.parametrize("kind", [*FIRST, *CAUSAL], ids=str)
+def test_an_adapter_and_its_base_are_the_model(
+    kind: tuple[str, str] | str, tiny_tokenizer: Any, tmp_path: Path
+) -> None:
+    case = make_residual(kind) if isinstance(kind, str) else make(*kind)
+    case.base.save_pretrained(tmp_path / "base")
+    model = copy.deepcopy(case.model)
+    keep_base(model, str(tmp_path / "base"))
+    save_model(model, tiny_tokenizer, tmp_path / "adapter")
+    again = load_model(tmp_path / "adapter")
+    assert torch.equal(logits(case, again), logits(case))
+    assert model_identity(again) == model_identity(model)

@@ -304,6 +304,15 @@ def test_one_gold_model_can_stand_for_several_topics(together: bool, names: list
         assert gold in stages[f"{topic}/0/translations"].after
 
 
+def test_sentences_are_found_before_anything_is_trained(tmp_path: Path) -> None:
+    text = DataConfig("stories", limit=60)
+    config = replace(CONFIG, text=text, base=BaseConfig(size="tiny", text=(text,)))
+    names = [stage.name for stage in Reproduction(config, tmp_path).stages()]
+    found = [unit.sets for unit in units(config)]
+    assert names[: len(found)] == found
+    assert "base" in names[len(found) :]
+
+
 def test_ablations_are_means_over_topics_and_count_those_that_are_gone(tmp_path: Path) -> None:
     config = replace(CONFIG, ablations=AblationConfig(variants=(Variant("drop", mode="drop"),)))
     store = StageStore(tmp_path)

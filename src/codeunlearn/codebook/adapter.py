@@ -8,6 +8,7 @@ weights that had.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -31,12 +32,12 @@ def keep_base(model: Any, name: str, revision: str | None = None) -> None:
 
     Args:
         model: with a bottleneck; its other weights are the base's.
-        name: folder or Hub name of the base.
+        name: folder or Hub name of the base; a folder is kept as the whole path.
         revision: of the Hub's.
     """
     bottleneck = require_bottleneck(model)
     bottleneck.config.base = BaseRecord(
-        name=name,
+        name=str(Path(name).resolve()) if Path(name).is_dir() else name,
         revision=revision,
         model_type=base_type(model.config.model_type),
         parameters=parameters_digest(model, but=bottleneck),
@@ -82,10 +83,18 @@ def _in_half(tensor: torch.Tensor) -> torch.Tensor:
     return half if tensor.dtype == torch.float32 and torch.equal(half.float(), tensor) else tensor
 
 
+def _place_of(base: str, adapter: Path) -> str:
+    """Where a base is now: where it was if there is anything, or a folder of its name beside the adapter."""
+    beside = adapter.resolve().parent / Path(base).name
+    return str(beside) if not Path(base).exists() and beside.is_dir() else base
+
+
 def load_adapter(
     name: str, load_base: Callable[[str, str | None], Any], dtype: torch.dtype | str, *, check_ledger: bool
 ) -> Any:
     """The base with the bottleneck of a folder.
+
+    A base in a folder that is no longer where it was is looked for beside the adapter, so that both can move together.
 
     Args:
         load_base: opens a model by its name and revision.
@@ -104,6 +113,8 @@ def load_adapter(
     if own.config.base is None:
         raise CodeUnlearnError(f"{name} holds a bottleneck and does not say of which model; attach it in Python.")
     record = validated(BaseRecord, own.config.base, f"config.json of {name}: base")
+    record = record.model_copy(update={"name": _place_of(record.name, Path(name))})
+    own.config.base = record.model_dump()
     try:
         base = load_base(record.name, record.revision)
     except CodeUnlearnError as error:
