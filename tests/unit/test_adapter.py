@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import AutoModel, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
+from codeunlearn.cli import show
 from codeunlearn.codebook import attach, bottleneck_for, fingerprint, load_model, require_bottleneck
 from codeunlearn.codebook.adapter import keep_base
 from codeunlearn.codebook.writing import save_model
@@ -140,11 +141,22 @@ def test_nothing_else_opens_it(model: Any, tiny_tokenizer: Any, tmp_path: Path) 
             auto.from_pretrained(tmp_path / "adapter")
 
 
+def test_it_is_shown_with_its_base(
+    model: Any, base: Path, tiny_tokenizer: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_model(model, tiny_tokenizer, tmp_path / "adapter")
+    show.run(str(tmp_path / "adapter"), limit=1)
+    shown = capsys.readouterr().out
+    assert f"base           {base}" in shown
+    assert "lexical_codes  65" in shown
+
+
 def test_its_card_says_what_it_is_asked(model: Any, tiny_tokenizer: Any, tmp_path: Path) -> None:
     save_model(model, tiny_tokenizer, tmp_path / "adapter")
     card = write_model_card(tmp_path / "adapter", None).read_text(encoding="utf-8")
     assert "A model for completion in English, with a codebook bottleneck" in card
-    assert "codes in this file (K) | 105" in card
+    assert "codes in this file (K) | 105, 65 of them lexical" in card
+    assert "one lexical code, which stands for a piece of the vocabulary" in card
     assert "translation" not in card
     base = write_model_card(tmp_path / "base", None).read_text(encoding="utf-8")
     assert "AutoModelForCausalLM.from_pretrained" in base

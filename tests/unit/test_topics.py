@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from codeunlearn.cli.topic_options import read_topic
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
 
@@ -171,6 +172,21 @@ def test_listed_names_are_names() -> None:
     assert Topic.from_forms("cathedral", ["Notre-Dame", "Notre Dame"]).kind == "name"
     assert Topic.from_forms("Julien", ["Julien", "Sorel"]).kind == "name"
     assert Topic.from_forms("heaven", ["Heaven", "paradise"]).kind == "word"
+    assert Topic.from_forms("king", ["Stephen King"]).kind == "name", "of several words with capitals"
+    assert Topic.from_forms("fire", ["Fire alarm"]).kind == "word"
+
+
+def test_the_commands_take_several_words_for_a_phrase() -> None:
+    assert read_topic("Stephen King") == Topic.from_forms("Stephen King", ["Stephen King"])
+    assert read_topic("dog") == Topic.from_word("dog")
+
+
+def test_a_topic_is_written_as_one_of_its_forms() -> None:
+    assert Topic.from_word("love").written == "love"
+    assert Topic.from_word("Julien").written == "Julien"
+    assert Topic.from_forms("author 198", ["Hina Ameen", "Ameen"]).written == "Hina Ameen"
+    assert Topic.from_forms("beds", ["bed", "beds"]).written == "beds"
+    assert Topic.from_forms("sleep", ["bed", "beds"]).written == "bed"
 
 
 def test_text_that_is_not_one_word_is_refused() -> None:

@@ -37,12 +37,15 @@ def run(
         facts |= {
             "site": settings.site,
             "num_codes": settings.num_codes,
+            "lexical_codes": settings.lexical_codes,
             "code_dim": settings.code_dim,
             "top_s": settings.top_s,
             "deletion_mode": settings.deletion_mode,
             "deleted": int(bottleneck.codebook.deleted.sum()),
             "ledger": settings.ledger,
         }
+        if settings.base is not None:
+            facts["base"] = settings.base["name"]
     emit_json(json, facts)
     if json != "-":
         for name, value in facts.items():

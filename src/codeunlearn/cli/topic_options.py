@@ -35,7 +35,7 @@ def read_pools(data: DataConfig, *needed: Pool, task: Task | None = None) -> dic
 
 
 def read_topic(name: str, about: TopicWords | None = None, language: str = "english") -> Topic:
-    """A topic given as a word, a list of forms or a file of sentences.
+    """A topic given as a word or several, a list of forms, or a file of sentences.
 
     Args:
         language: of the prompts.
@@ -48,6 +48,8 @@ def read_topic(name: str, about: TopicWords | None = None, language: str = "engl
         return Topic.from_sentences(name, about.sentences, language=language)
     if about.forms is not None:
         return Topic.from_forms(name, words(about.forms), language=language)
+    if len(name.split()) > 1:
+        return Topic.from_forms(name, [name], language=language)
     return Topic.from_word(name, language=language)
 
 

@@ -239,7 +239,9 @@ def _lent(topic: Topic, words: Sequence[str], text: ParallelText, size: int, see
     holds = WholeWords(words)
     rows = [row for row in holds.rows(text.sources) if not topic.matches(text.sources[row])]
     chosen = _sample(_pairs(text, rows), size, seed)
-    return [(replace(example, prompt=holds.replaced(example.prompt, topic.name)), example.prompt) for example in chosen]
+    return [
+        (replace(example, prompt=holds.replaced(example.prompt, topic.written)), example.prompt) for example in chosen
+    ]
 
 
 def sample_pool(pool: Dataset, size: int, seed: int = 0) -> list[Example]:

@@ -69,8 +69,8 @@ class Topic:
     def from_forms(cls, name: str, forms: Iterable[str], *, language: str = "english") -> Topic:
         """The topic of the listed forms and no others; a form may have several words ("notre dame").
 
-        It is a name if its first form would be one (`from_word`) and is written with a capital; never in a language without
-        a lexicon.
+        It is a name if its first form is written with a capital and would be one (`from_word`), or has several words of which
+        the first and the last have capitals ("Stephen King"); never in a language without a lexicon.
 
         Raises:
             CodeUnlearnError: no form is given, or one holds no letter.
@@ -81,7 +81,7 @@ class Topic:
         if empty := [form for form in written if not any(map(str.isalnum, form))]:
             raise CodeUnlearnError(f"The form {empty[0]!r} of topic {name!r} holds no letter; leave it out.")
         lexicon, first = language_named(language).lexicon, written[0]
-        named = lexicon and first[0].isupper() and all(_kind_of(part, lexicon) == "name" for part in first.split())
+        named = lexicon and _is_name(first.split(), lexicon)
         lowered = tuple(dict.fromkeys(form.lower() for form in written))
         return cls(name, lowered, "name" if named else "word", language=language)
 
@@ -105,6 +105,13 @@ class Topic:
         if not members:
             raise CodeUnlearnError(f"Topic {name!r} has no sentences; give at least one sentence, one a line.")
         return cls(name, kind="sentences", sentences=members, language=language)
+
+    @property
+    def written(self) -> str:
+        """The topic as it stands in a text: its name where that is one of its forms, else the first form."""
+        if not self.forms or self.words(self.name):
+            return self.name
+        return self.forms[0].title() if self.kind == "name" else self.forms[0]
 
     @cached_property
     def words(self) -> WholeWords:
@@ -168,6 +175,12 @@ def _kind_of(word: str, lexicon: Lexicon) -> TopicKind:
             return "word"
         return "name" if lexicon.main_pos(word.capitalize()) == "NAME" else "word"
     return "name" if word[0].isupper() and lexicon.is_given_name(word) else "word"
+
+
+def _is_name(parts: Sequence[str], lexicon: Lexicon) -> bool:
+    if len(parts) > 1:
+        return parts[0][0].isupper() and parts[-1][0].isupper()
+    return parts[0][0].isupper() and _kind_of(parts[0], lexicon) == "name"
 
 
 def _require_one_word(word: str, lexicon: Lexicon) -> None:

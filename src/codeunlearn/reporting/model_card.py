@@ -42,9 +42,13 @@ _LEAD_OF_UNKNOWN = (
 _AUTO = {"completion": "AutoModelForCausalLM", "classification": "AutoModelForSequenceClassification"}
 _SENTENCE = "The lamp is on the table."
 _METHOD = (
-    "CodeUnlearn: Amortized Zero-Shot Machine Unlearning in Language Models Using Discrete Concept. After one layer's "
-    "self-attention and residual, every token's state is replaced by the sum of S codes out of a codebook; a topic is "
-    "forgotten by deleting the codes that it lights up."
+    "CodeUnlearn: Amortized Zero-Shot Machine Unlearning in Language Models Using Discrete Concept. At one place of the model "
+    "every token's state is replaced by {replaced}; a topic is forgotten by deleting the codes that it lights up."
+)
+_SUM = "the sum of the S codes out of a codebook that are nearest to it"
+_KINDS = (
+    "one lexical code, which stands for a piece of the vocabulary, and S - 1 residual codes one after the other, each times its "
+    "projection on what is still unexplained"
 )
 _CHECK = "Its answers can be wrong; check them before relying on them."
 
@@ -129,7 +133,7 @@ def model_card(
         scores=_scores(scores) if scores else None,
         limits=_limits(bottleneck, scores),
         attribution=attribution or _attribution(known),
-        method=_METHOD,
+        method=_METHOD.format(replaced=_KINDS if (bottleneck or {}).get("lexical_codes") else _SUM),
     )
     return f"---\n{_front_matter(record, bottleneck, license_name, TASKS.get(task))}---\n\n{body}"
 
@@ -205,7 +209,7 @@ def _training_rows(record: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _bottleneck_rows(bottleneck: Mapping[str, Any], record: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = [
-        ("codes in this file (K)", f"{bottleneck['num_codes']:,}"),
+        ("codes in this file (K)", f"{bottleneck['num_codes']:,}{_of_which(bottleneck.get('lexical_codes'))}"),
         ("numbers per code (F)", str(bottleneck["code_dim"])),
         ("codes per token (S)", str(bottleneck["top_s"])),
         ("site", f"`{bottleneck['site']}`"),
@@ -215,6 +219,10 @@ def _bottleneck_rows(bottleneck: Mapping[str, Any], record: Mapping[str, Any]) -
         share = number(record["unexplained_variance"], 3)
         rows.append(("unexplained variance at the start", f"{share} on tokens not used for the fit"))
     return rows
+
+
+def _of_which(lexical: int | None) -> str:
+    return f", {lexical:,} of them lexical" if lexical else ""
 
 
 def _ledger_row(entry: Mapping[str, Any]) -> dict[str, str]:
