@@ -435,6 +435,19 @@ def test_what_is_forgotten_stays_so_step_by_step(writing: Case) -> None:
     assert not torch.isin(torch.cat([ids.flatten() for ids in taken]), gone).any()
 
 
+@pytest.mark.parametrize("family", ["llama", "gpt2", "gemma3"])
+def test_an_assistant_that_knows_a_forgotten_topic_changes_nothing(family: str) -> None:
+    """Assisted generation asks the model itself of every token that the assistant, here the plain base, suggests."""
+    case = make_residual(family)
+    model = copy.deepcopy(case.model)
+    forget(model, ForgetSet("topic", tuple(used_codes(case)[::2].tolist()), model_identity(model)))
+    ids = torch.tensor(TEXTS[:1])
+    options = {"max_new_tokens": 6, "do_sample": False, "eos_token_id": None, "pad_token_id": 0}
+    alone = model.generate(ids, attention_mask=torch.ones_like(ids), **options)
+    assisted = model.generate(ids, attention_mask=torch.ones_like(ids), assistant_model=case.base, **options)
+    assert torch.equal(assisted, alone)
+
+
 def test_residual_codes_are_the_same_alone_and_in_a_batch(residual: Case) -> None:
     test_a_text_has_the_same_codes_alone_and_in_a_batch(residual)
     assert torch.equal(generated(residual), step_by_step(residual, 6))
