@@ -90,6 +90,7 @@ def extent_figure(lines: Mapping[str, Sequence[Trained]]) -> Figure:
         axes.axhline(100, color="#555555", linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
         axes.set_xlabel("chrF with nothing forgotten")
         axes.set_ylabel("closed, %")
+        axes.margins(x=0.1, y=0.1)
         axes.grid(color="#DDDDDD", linewidth=0.6)
         axes.set_axisbelow(True)
         figure.legend(loc="outside upper left", ncols=4, frameon=False)
