@@ -21,12 +21,10 @@ from codeunlearn.codebook.probing import goes_through, run_to_site
 from codeunlearn.codebook.prompts import encode_prompts
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.batches import LENGTH_STEP, by_length
-from codeunlearn.training.covering import covering
-from codeunlearn.training.lexical import FIRST, neutral_states, set_lexical_and_residual
+from codeunlearn.training.lexical import neutral_states, set_lexical_and_residual
 from codeunlearn.validation import Count, NotNegative, Seed
 
 HELD_OUT_TOKENS = 4096  # on which the reconstruction is judged
-LOOKED_AT = 200_000  # sentences among which those with rare pieces are found
 MAX_TOKENS = 128  # of a sentence
 _ROWS_AT_ONCE = 256
 Progress = Callable[[int, int], None]
@@ -67,8 +65,7 @@ def initialise_from_data(
         progress: called with the tokens read and wanted, and then with the pieces of the vocabulary.
 
     Returns:
-        ``tokens`` used and ``unexplained_variance`` of the reconstruction on tokens not used for the fit. Lexical codes read
-        more of sentences with rare pieces than the text holds, and so do these tokens.
+        ``tokens`` used and ``unexplained_variance`` of the reconstruction on tokens not used for the fit.
 
     Raises:
         CodeUnlearnError: the sentences hold fewer real tokens than there are codes.
@@ -82,8 +79,6 @@ def initialise_from_data(
     generator = torch.Generator().manual_seed(config.seed)
     order: list[int] = torch.randperm(len(sentences), generator=generator).tolist()
     texts = [sentences[i] for i in order]
-    if lexical:
-        texts = [texts[i] for i in covering(_rows(model, tokenizer, texts[:LOOKED_AT]), read)] + texts[LOOKED_AT:]
     activations, tokens = sample_activations(model, tokenizer, texts, read, kept, generator, config, progress)
     if lexical:
         neutral = neutral_states(model, tokenizer, lexical, progress)
@@ -107,12 +102,6 @@ def initialise_from_data(
     return {"tokens": float(len(activations)), "unexplained_variance": unexplained_variance(bottleneck, test)}
 
 
-def _rows(model: Any, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
-    """The ids of each text; of the rest of what a tokenizer finds little is held at a time."""
-    parts = (texts[start : start + _ROWS_AT_ONCE] for start in range(0, len(texts), _ROWS_AT_ONCE))
-    return [row for part in parts for row in encode_prompts(model, tokenizer, part, Frame(), max_tokens=MAX_TOKENS).ids]
-
-
 def sample_activations(
     model: Any,
     tokenizer: PreTrainedTokenizerBase,
@@ -123,9 +112,7 @@ def sample_activations(
     config: BuildConfig,
     progress: Progress | None,
 ) -> tuple[Tensor, Tensor]:
-    """[kept, d] activations of random real tokens of the first sentences, in random order, and [kept] which pieces they are.
-
-    Fewer if there are few. A token that sees nothing before it is `FIRST` and no piece: its state says little of that.
+    """[kept, d] activations of random real tokens of the first sentences, in random order, and [kept] their ids; fewer if few.
 
     Args:
         read: tokens of whole sentences from which they are drawn.
@@ -153,14 +140,13 @@ def sample_activations(
 def _activations(
     model: Any, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], budget: int
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """[tokens, d] of those tokens of each text that go through the bottleneck, and [tokens] their ids or `FIRST`."""
+    """[tokens, d] of those tokens of each text that go through the bottleneck, and [tokens] their ids."""
     rows = encode_prompts(model, tokenizer, texts, Frame(), max_tokens=MAX_TOKENS).ids
     found, pieces = [torch.empty(0)] * len(rows), [torch.empty(0)] * len(rows)
     for places in by_length([len(row) for row in rows], budget, step=LENGTH_STEP):
         ids, mask = padded_with_mask([rows[i] for i in places], pad_id(tokenizer), LENGTH_STEP)
         ids, mask = ids.to(model.device), mask.to(model.device)
         states, through = run_to_site(model, ids, mask).float(), goes_through(model, ids, mask)
-        ids[:, 0] = FIRST
         for place, state, own, kept in zip(places, states, ids, through, strict=True):
             found[place], pieces[place] = state[kept], own[kept]
     return found, pieces

@@ -1,15 +1,14 @@
 """A bottleneck of lexical and residual codes from data alone, for a language model whose facts are to stay.
 
-1. The *offset* is the mean state of tokens that see others.
-2. The lexical code of a piece of the vocabulary is the mean of its states, less the offset, drawn to what its state behind a
-   neutral beginning lets expect: by the latter alone where the text does not hold the piece, hardly at all where it often
-   does. What is expected is a ridge regression over the pieces that the text holds often. One more lexical code is the mean
-   of tokens that see nothing before them.
+1. The *offset* is the mean state.
+2. A piece of the vocabulary that the text holds often enough has as its lexical code the mean of its states, less the
+   offset; any other its state behind a neutral beginning, moved by what distinguishes the two on average. One more
+   lexical code is for a text's first token.
 3. Residual codes are what the nearest lexical codes leave of random real tokens, of length 1; of those that point nearly the
    same way one is taken, for where two codes say the same, deleting one forgets nothing.
 
 All codes are rounded to bfloat16, so that they can be saved in half the space and be the same again. Nothing is
-trained.
+trained and nothing is solved.
 """
 
 from __future__ import annotations
@@ -28,13 +27,11 @@ from codeunlearn.codebook.probing import run_to_site
 from codeunlearn.codebook.prompts import encode_prompts
 from codeunlearn.errors import CodeUnlearnError
 
+SEEN = 5
+"""A piece that the text holds so often has its mean state there as its code."""
 COHERENCE = 0.95
 """Two residual codes have a smaller cosine than this, before they are rounded."""
-FIRST = -1
-"""In the place of its piece: a token that sees nothing before it, as the first one where no control token stands there."""
-_OFTEN = 20  # pieces of which so many states are known say how text and the neutral beginning differ
-_PRIOR = 2.0  # as many states as what is expected counts for
-_RIDGE = 1.0  # relative to the mean variance of the states behind the neutral beginning
+_COMPARED = 20  # pieces of which so many states are known say how text and the neutral beginning differ
 _NEUTRAL = "the"
 _PIECES_AT_ONCE = 1024
 _STATES_AT_ONCE = 4096
@@ -48,8 +45,8 @@ def set_lexical_and_residual(
 
     Args:
         states: [N, d] what enters the bottleneck for real tokens, in random order.
-        tokens: [N] which pieces of the vocabulary they are, or `FIRST`.
-        neutral: [L, d] as `neutral_states` gives it.
+        tokens: [N] which pieces of the vocabulary they are.
+        neutral: [L, d] the state of every piece behind a neutral beginning.
         seed: of the choice of the tokens that become residual codes.
 
     Raises:
@@ -62,8 +59,7 @@ def set_lexical_and_residual(
             f"The train pool holds {len(states):,} usable tokens, too few for {wanted:,} residual codes; give more data or "
             "fewer codes (--num-codes)."
         )
-    behind = tokens != FIRST
-    bottleneck.offset.copy_((states[behind] if bool(behind.any()) else states).mean(0))
+    bottleneck.offset.copy_(states.mean(0))
     centred = states - bottleneck.offset
     codes[:lexical] = _lexical(centred, tokens, neutral.to(states) - bottleneck.offset)
     codes[lexical:] = 0
@@ -94,29 +90,12 @@ def apart(directions: Tensor, others: Tensor) -> Tensor:
 
 
 def _lexical(centred: Tensor, tokens: Tensor, neutral: Tensor) -> Tensor:
-    """[L, d]: of every piece the mean state over text, drawn to what its state behind the neutral beginning lets expect."""
-    rows = tokens.where(tokens != FIRST, len(neutral) - 1)
-    count = torch.zeros(len(neutral), 1, device=centred.device).index_add_(0, rows, centred.new_ones(len(rows), 1))
-    total = torch.zeros_like(neutral).index_add_(0, rows, centred)
-    often = count[:, 0] >= _OFTEN
-    often[-1] = False  # where nothing stands before a token, states are of another kind
-    expected = neutral
-    if bool(often.any()):
-        expected = _expected(neutral, total[often] / count[often], often)
-        expected[-1] = neutral[-1]
-    return (total + _PRIOR * expected) / (count + _PRIOR)
-
-
-def _expected(neutral: Tensor, known: Tensor, of: Tensor) -> Tensor:
-    """[L, d]: what the ``known`` states of some pieces say of all: a ridge regression of how far they are from neutral ones."""
-    mean, moved = neutral[of].mean(0), known - neutral[of]
-    centred = (neutral[of] - mean).double()
-    gram = centred.T @ centred
-    gram += (_RIDGE * gram.diagonal().mean()).clamp_min(1e-12) * torch.eye(
-        len(gram), dtype=gram.dtype, device=gram.device
-    )
-    weight = torch.linalg.solve(gram, centred.T @ (moved - moved.mean(0)).double()).to(neutral)
-    return neutral + moved.mean(0) + (neutral - mean) @ weight
+    """[L, d]: a mean over text where that is known, else the state behind a neutral beginning."""
+    count = torch.zeros(len(neutral), device=centred.device).index_add_(0, tokens, centred.new_ones(len(tokens)))
+    mean = torch.zeros_like(neutral).index_add_(0, tokens, centred) / count.clamp_min(1)[:, None]
+    often = count >= _COMPARED
+    moved = neutral + (mean - neutral)[often].mean(0) if bool(often.any()) else neutral
+    return torch.where((count >= SEEN)[:, None], mean, moved)
 
 
 @torch.no_grad()
