@@ -52,9 +52,9 @@ class Reproduction:
         self.ablations = Ablations(config, self.models, self.topics)
 
     def stages(self) -> list[Stage]:
-        """All stages in the order in which they are made: sentences, one seed of the models after the other, ablations.
+        """All stages in the order in which they are made: one seed of the models after the other, then the ablations.
 
-        A topic with too few sentences is told before anything is trained.
+        Where models are trained, sentences come first: a topic with too few is told before that.
         """
         seeds = self.config.model_seeds
         stages = [stage for seed in seeds for stage in (*self.models.stages(seed), *self._work().stages(seed))]
@@ -63,7 +63,8 @@ class Reproduction:
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise CodeUnlearnError(f"Two stages would be called {twice}; give each seed and each choice of pools once.")
-        return sorted(stages, key=lambda stage: not stage.name.endswith(SETS))
+        trained = self.config.joint.model is None
+        return sorted(stages, key=lambda stage: not (trained and stage.name.endswith(SETS)))
 
     def _work(self) -> RecipeStages | KnowledgeStages | TofuStages | TopicStages:
         if self.config.tofu.forget is not None:
