@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook.bottleneck import ConceptBottleneck, require_bottleneck
@@ -26,9 +25,8 @@ from codeunlearn.training.initialise import (
     sample_activations,
     unexplained_variance,
 )
-from codeunlearn.training.lexical import apart
+from codeunlearn.training.lexical import STATES_AT_ONCE, residual_directions
 
-_AT_ONCE = 4096
 _FEWEST = 2  # tokens have a variance
 
 
@@ -68,18 +66,18 @@ def grow(
             "Codes have been committed away, and new ones could say what those said; add codes to the model from before the "
             "commit, and apply its forget sets again."
         )
-    generator = torch.Generator().manual_seed(config.seed)
-    order: list[int] = torch.randperm(len(sentences), generator=generator).tolist()
-    texts = [sentences[i] for i in order]
     wanted = config.fit_tokens + HELD_OUT_TOKENS
-    activations, _ = sample_activations(model, tokenizer, texts, wanted, wanted, generator, config, progress)
+    activations, _ = sample_activations(model, tokenizer, sentences, wanted, wanted, config, progress)
     held_out = min(HELD_OUT_TOKENS, len(activations) // 5)
     test, rest = activations[:held_out], activations[held_out:]
     if held_out < _FEWEST or len(rest) < codes:
         raise _too_few(len(rest), codes)
-    found = _codes_for(bottleneck, rest, codes)
+    residual = bottleneck.codebook.weight[bottleneck.config.lexical_codes :]
+    found = residual_directions(bottleneck, _worst_first(bottleneck, rest).split(STATES_AT_ONCE), residual, codes)
+    if len(found) < codes:
+        raise _too_few(len(found), codes)
     before, names = unexplained_variance(bottleneck, test), identify(model)
-    bottleneck.codebook.add_rows(found)
+    bottleneck.codebook.add_rows(found.bfloat16())
     keep_names(model, names)
     after = unexplained_variance(bottleneck, test)
     return {
@@ -87,19 +85,6 @@ def grow(
         "unexplained_variance_before": before,
         "unexplained_variance": after,
     }
-
-
-def _codes_for(bottleneck: ConceptBottleneck, states: Tensor, number: int) -> Tensor:
-    """[number, d] what lexical codes leave of the worst explained of the [N, d] states, pointing apart, of length 1."""
-    codes = bottleneck.codebook.weight
-    known = codes[bottleneck.config.lexical_codes :]
-    found = known
-    for chunk in _worst_first(bottleneck, states).split(_AT_ONCE):
-        left = F.normalize(bottleneck.encode(chunk) - codes[bottleneck.select(chunk, 1).ids[:, 0]], dim=-1)
-        found = torch.cat([found, left[apart(left, found)]])
-        if len(found) >= len(known) + number:
-            return found[len(known) : len(known) + number].bfloat16().to(codes)
-    raise _too_few(len(found) - len(known), number)
 
 
 def _too_few(found: int, wanted: int) -> CodeUnlearnError:
@@ -112,7 +97,7 @@ def _too_few(found: int, wanted: int) -> CodeUnlearnError:
 def _worst_first(bottleneck: ConceptBottleneck, states: Tensor) -> Tensor:
     """[M, d] the states that take no deleted code, by how much of each is not explained."""
     free, errors = list[Tensor](), list[Tensor]()
-    for chunk in states.split(_AT_ONCE):
+    for chunk in states.split(STATES_AT_ONCE):
         free.append(~bottleneck.codebook.deleted[bottleneck.select(chunk, ignore_deleted=True).ids].any(-1))
         errors.append((bottleneck.run(chunk).a_hat - chunk).square().sum(-1))
     share, kept = torch.cat(errors) / (states - states.mean(0)).square().sum(-1), torch.cat(free)

@@ -25,8 +25,6 @@ from codeunlearn.training.lexical import neutral_states, set_lexical_and_residua
 from codeunlearn.validation import Count, NotNegative, Seed
 
 HELD_OUT_TOKENS = 4096  # on which the reconstruction is judged
-MAX_TOKENS = 128  # of a sentence
-_ROWS_AT_ONCE = 256
 Progress = Callable[[int, int], None]
 
 
@@ -76,10 +74,7 @@ def initialise_from_data(
     # Twice as many are read, so that those kept come from more sentences; lexical codes are means, for which all are kept.
     read = 2 * wanted
     kept = read if lexical else wanted
-    generator = torch.Generator().manual_seed(config.seed)
-    order: list[int] = torch.randperm(len(sentences), generator=generator).tolist()
-    texts = [sentences[i] for i in order]
-    activations, tokens = sample_activations(model, tokenizer, texts, read, kept, generator, config, progress)
+    activations, tokens = sample_activations(model, tokenizer, sentences, read, kept, config, progress)
     if lexical:
         neutral = neutral_states(model, tokenizer, lexical, progress)
         fitted = slice(HELD_OUT_TOKENS, None)
@@ -108,20 +103,22 @@ def sample_activations(
     sentences: Sequence[str],
     read: int,
     kept: int,
-    generator: torch.Generator,
     config: BuildConfig,
     progress: Progress | None,
 ) -> tuple[Tensor, Tensor]:
-    """[kept, d] activations of random real tokens of the first sentences, in random order, and [kept] their ids; fewer if few.
+    """[kept, d] activations of random real tokens of random sentences, in random order, and [kept] their ids; fewer if need be.
 
     Args:
         read: tokens of whole sentences from which they are drawn.
     """
+    generator = torch.Generator().manual_seed(config.seed)
+    order: list[int] = torch.randperm(len(sentences), generator=generator).tolist()
     found: list[Tensor] = []
     pieces: list[Tensor] = []
     total = 0
-    for start in range(0, len(sentences), _ROWS_AT_ONCE):
-        texts = sorted(sentences[start : start + _ROWS_AT_ONCE], key=len)
+    rows_at_once = 256
+    for start in range(0, len(order), rows_at_once):
+        texts = sorted((sentences[i] for i in order[start : start + rows_at_once]), key=len)
         states, ids = _activations(model, tokenizer, texts, config.batch_tokens)
         found += states
         pieces += ids
@@ -141,7 +138,7 @@ def _activations(
     model: Any, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], budget: int
 ) -> tuple[list[Tensor], list[Tensor]]:
     """[tokens, d] of those tokens of each text that go through the bottleneck, and [tokens] their ids."""
-    rows = encode_prompts(model, tokenizer, texts, Frame(), max_tokens=MAX_TOKENS).ids
+    rows = encode_prompts(model, tokenizer, texts, Frame(), max_tokens=128).ids
     found, pieces = [torch.empty(0)] * len(rows), [torch.empty(0)] * len(rows)
     for places in by_length([len(row) for row in rows], budget, step=LENGTH_STEP):
         ids, mask = padded_with_mask([rows[i] for i in places], pad_id(tokenizer), LENGTH_STEP)

@@ -13,7 +13,7 @@ trained and nothing is solved.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -34,7 +34,7 @@ COHERENCE = 0.95
 _COMPARED = 20  # pieces of which so many states are known say how text and the neutral beginning differ
 _NEUTRAL = "the"
 _PIECES_AT_ONCE = 1024
-_STATES_AT_ONCE = 4096
+STATES_AT_ONCE = 4096
 
 
 @torch.no_grad()
@@ -65,28 +65,40 @@ def set_lexical_and_residual(
     codes[lexical:] = 0
     codes[lexical:, 0] = 1  # any direction, so that the first slot can be asked for
     order = torch.randperm(len(states), generator=torch.Generator().manual_seed(seed)).to(states.device)
-    found = codes.new_empty(0, codes.shape[1])
-    for chosen in order.split(_STATES_AT_ONCE):
-        nearest = bottleneck.select(states[chosen], 1, ignore_deleted=True).ids[:, 0]
-        left = F.normalize(centred[chosen] - codes[nearest], dim=-1)
-        found = torch.cat([found, left[apart(left, found)]])
-        if len(found) >= wanted:
-            break
+    none = codes.new_empty(0, codes.shape[1])
+    found = residual_directions(bottleneck, (states[chosen] for chosen in order.split(STATES_AT_ONCE)), none, wanted)
     if len(found) < wanted:
         raise CodeUnlearnError(
             f"The train pool holds {len(found):,} tokens that differ enough, too few for {wanted:,} residual codes; give more "
             "data or fewer codes (--num-codes)."
         )
-    codes[lexical:] = found[:wanted]
+    codes[lexical:] = found
     codes.copy_(codes.bfloat16())
 
 
-def apart(directions: Tensor, others: Tensor) -> Tensor:
-    """[N] bool: which of [N, d] directions point another way than all before them and all of the others."""
+def residual_directions(bottleneck: ConceptBottleneck, chunks: Iterable[Tensor], known: Tensor, wanted: int) -> Tensor:
+    """[wanted, d] what the nearest lexical codes leave of states, of length 1, pointing apart; fewer if there are no more.
+
+    Args:
+        chunks: [n, d] states each, of which the first that differ enough are taken.
+        known: [m, d] directions from which they point apart too.
+    """
+    codes, found = bottleneck.codebook.weight, known
+    for states in chunks:
+        nearest = bottleneck.select(states, 1, ignore_deleted=True).ids[:, 0]
+        left = F.normalize(bottleneck.encode(states) - codes[nearest], dim=-1)
+        found = torch.cat([found, _apart(left, found)])
+        if len(found) >= len(known) + wanted:
+            break
+    return found[len(known) : len(known) + wanted]
+
+
+def _apart(directions: Tensor, others: Tensor) -> Tensor:
+    """Those of [N, d] directions that point another way than all before them and all of the others."""
     near = (directions @ directions.T).tril(-1).amax(1) > COHERENCE
     if len(others):
         near |= (directions @ others.T).amax(1) > COHERENCE
-    return ~near
+    return directions[~near]
 
 
 def _lexical(centred: Tensor, tokens: Tensor, neutral: Tensor) -> Tensor:
