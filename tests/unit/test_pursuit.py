@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from torch.nn import functional as F
 from codeunlearn.codebook import BottleneckConfig
 from codeunlearn.codebook.bottleneck import ConceptBottleneck
 from codeunlearn.codebook.config import DELETION_MODES, DeletionMode
-from codeunlearn.codebook.selecting.pursuit import pursue_reference
+from codeunlearn.codebook.selecting.gram import Gram
+from codeunlearn.codebook.selecting.pursuit import PreparedKinds, pursue, pursue_reference
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.training.lexical import COHERENCE, set_lexical_and_residual
 
@@ -174,3 +176,48 @@ def test_residual_codes_point_apart_so_that_no_two_say_the_same() -> None:
         set_lexical_and_residual(
             b, states[:3].repeat(40, 1), torch.zeros(120, dtype=torch.long), torch.randn(LEXICAL, WIDTH), 0
         )
+
+
+def prepared_codes(b: ConceptBottleneck) -> PreparedKinds:
+    return PreparedKinds.of(b.codebook.weight.detach(), torch.arange(LEXICAL + RESIDUAL) < LEXICAL, None)
+
+
+def pursued(b: ConceptBottleneck, a: Tensor, prepared: PreparedKinds) -> tuple[Tensor, Tensor]:
+    """What is found, and what the definition says."""
+    codes, deleted = b.codebook.weight.detach(), prepared.deleted
+    found = pursue(b.encode(a), codes, prepared, S).ids
+    return found, pursue_reference(b.encode(a), codes, prepared.is_lexical, S, deleted).ids
+
+
+def test_what_codes_have_in_common_says_the_same_however_little_of_it_is_kept() -> None:
+    b, a = bottleneck(), activations(500)
+    prepared = prepared_codes(b)
+    for most in (0, 2 * RESIDUAL * 7, 2 * RESIDUAL * RESIDUAL):
+        kept = replace(prepared, gram=Gram(prepared.gram.codes, most))
+        for _ in range(2):
+            found, wanted = pursued(b, a, kept)
+            assert torch.equal(found, wanted)
+
+
+def test_what_codes_have_in_common_outlives_a_deletion() -> None:
+    b, a = bottleneck(), activations()
+    prepared = prepared_codes(b)
+    first, _ = pursued(b, a, prepared)
+    gone = torch.zeros(LEXICAL + RESIDUAL, dtype=torch.bool)
+    gone[first[:20].unique()] = True
+    gone[:2] = False  # a lexical code is left
+    found, wanted = pursued(b, a, prepared.without(gone))
+    assert torch.equal(found, wanted)
+    assert not gone[found].any()
+    again, _ = pursued(b, a, prepared.without(gone).without(None))
+    assert torch.equal(again, first)
+
+
+def test_codes_that_are_nearly_the_same_are_told_apart_as_the_definition_does() -> None:
+    b, a = bottleneck(), activations()
+    with torch.no_grad():
+        rows = b.codebook.weight[LEXICAL:]
+        rows[RESIDUAL // 2 :] = rows[: RESIDUAL // 2] * (1 + 1e-6 * torch.randn(RESIDUAL // 2, WIDTH))
+        rows[:5] = rows[5:10]
+    found, wanted = pursued(b, a, prepared_codes(b))
+    assert torch.equal(found, wanted)

@@ -111,10 +111,13 @@ def _prepared(codes: Tensor, deleted: Tensor | None, keep: bool) -> PreparedCode
 
 def _prepared_kinds(codes: Tensor, lexical: Tensor, deleted: Tensor | None, keep: bool) -> PreparedKinds:
     kept: PreparedKinds | None = _kept_kinds.get(codes)
-    if kept is not None and kept.fit(codes, lexical, deleted):
-        return kept
-    _require_finite_codes(codes)
-    prepared = PreparedKinds.of(codes.clone() if keep else codes, lexical, deleted)
+    if kept is not None and kept.made_of(codes, lexical):
+        if kept.lacks(deleted):
+            return kept
+        prepared = kept.without(deleted)
+    else:
+        _require_finite_codes(codes)
+        prepared = PreparedKinds.of(codes.clone() if keep else codes, lexical, deleted)
     if keep:
         _kept_kinds[codes] = prepared
     return prepared

@@ -105,7 +105,7 @@ def top_s(h: Tensor, codes: PreparedCodes, s: int, *, byte_budget: int | None = 
     if s > len(codes.ids) or not len(h):
         return top_s_reference(h, codes.raw, s, codes.deleted)
     budget = byte_budget or (CUDA_BYTE_BUDGET if h.is_cuda else BYTE_BUDGET)
-    with _full_precision(h.device):
+    with full_precision(h.device):
         return _fused(h, codes, s, budget) or _in_parts(h, codes, s, budget)
 
 
@@ -124,6 +124,11 @@ def _fused(h: Tensor, codes: PreparedCodes, s: int, byte_budget: int) -> Selecti
     if len(rows):
         found.ids[rows], found.scores[rows] = _in_parts(h[rows], codes, s, byte_budget)
     return found
+
+
+def rows_at_once(codes: PreparedCodes, device: torch.device) -> int:
+    """Activations whose float32 similarities to all codes are held at one time."""
+    return max(1, (CUDA_BYTE_BUDGET if device.type == "cuda" else BYTE_BUDGET) // (4 * max(1, len(codes.ids))))
 
 
 def _in_parts(h: Tensor, codes: PreparedCodes, s: int, byte_budget: int) -> Selection:
@@ -233,6 +238,24 @@ def _again(x: Tensor, unit: Tensor, columns: Tensor) -> Tensor:
     return torch.bmm(F.embedding(columns, unit), x[:, :, None])[:, :, 0]
 
 
+def exact_best(h: Tensor, codes: PreparedCodes, columns: Tensor, gone: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
+    """The most similar of some candidates, and whether no other code can be.
+
+    Args:
+        h: [N, F] activations.
+        columns: [N, C] places of the candidates among the codes.
+        gone: [K'] bool, codes that may not be chosen.
+        reach: [N] as similar as any other code may be.
+
+    Returns:
+        [N] rows of the codebook and [N] bool.
+    """
+    slack = _slack(h.shape[1])
+    scores = _again(F.normalize(h, dim=-1), codes.unit, columns).masked_fill(gone[columns], -torch.inf)
+    best = _in_order(scores, columns, h, codes, 1, 2 * slack)
+    return best.ids[:, 0], best.scores[:, 0] - slack > reach
+
+
 def _in_order(scores: Tensor, columns: Tensor, h: Tensor, codes: PreparedCodes, s: int, nearness: float) -> Selection:
     """The best ``s`` of the candidates in ``columns`` by their float32 scores, [N, C], and by float64 where those are near."""
     scores, order = scores.sort(dim=-1, descending=True)
@@ -264,7 +287,7 @@ def _too_near(scores: Tensor, s: int, nearness: float) -> Tensor:
 
 
 @contextmanager
-def _full_precision(device: torch.device) -> Generator[None]:
+def full_precision(device: torch.device) -> Generator[None]:
     """Products in the type they are asked for: neither float32 in less, nor bf16 summed in bf16."""
     precision = torch.get_float32_matmul_precision()
     summed_in_bf16 = torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction

@@ -9,37 +9,55 @@ pursuit (Mallat and Zhang 1993) behind a first stage of its own.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from codeunlearn.codebook.selecting.fast import PreparedCodes, top_s
+from codeunlearn.codebook.selecting.fast import PreparedCodes, rows_at_once, top_s
+from codeunlearn.codebook.selecting.gram import Gram, Products
 from codeunlearn.codebook.selecting.reference import Selection, top_s_reference
 
 
-class PreparedKinds(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class PreparedKinds:
     """The codes of both kinds, normalised once for many searches.
 
     Attributes:
-        lexical: may fill the first slot.
-        residual: may fill the others.
+        is_lexical: [K] bool.
+        deleted: [K] bool; None where no code is.
+        lexical: those left that may fill the first slot.
+        residual: those left that may fill the others.
+        gram: of all residual codes, deleted or not.
     """
 
+    is_lexical: Tensor
+    deleted: Tensor | None
     lexical: PreparedCodes
     residual: PreparedCodes
+    gram: Gram
 
     @classmethod
     def of(cls, codes: Tensor, lexical: Tensor, deleted: Tensor | None) -> PreparedKinds:
         """Of [K, F] codes, of which [K] bool are ``lexical``; the ``deleted`` ones are in neither kind."""
-        gone = torch.zeros_like(lexical) if deleted is None else deleted
-        return cls(PreparedCodes(codes, gone | ~lexical), PreparedCodes(codes, gone | lexical))
+        every = PreparedCodes(codes, ~lexical), PreparedCodes(codes, lexical)
+        return cls(lexical, None, *every, Gram(every[1])).without(deleted)
 
-    def fit(self, codes: Tensor, lexical: Tensor, deleted: Tensor | None) -> bool:
-        """Whether they were made of this, by content."""
-        gone = torch.zeros_like(lexical) if deleted is None else deleted
-        other = self.residual.deleted
-        return self.lexical.fits(codes, gone | ~lexical) and other is not None and torch.equal(other, gone | lexical)
+    def without(self, deleted: Tensor | None) -> PreparedKinds:
+        """The same codes, of which these are deleted."""
+        deleted = torch.zeros_like(self.is_lexical) if deleted is None else deleted.clone()
+        codes = self.lexical.raw
+        kinds = PreparedCodes(codes, deleted | ~self.is_lexical), PreparedCodes(codes, deleted | self.is_lexical)
+        return replace(self, deleted=deleted, lexical=kinds[0], residual=kinds[1])
+
+    def made_of(self, codes: Tensor, lexical: Tensor) -> bool:
+        """Whether they were made of this, by content, whatever is deleted."""
+        return self.lexical.fits(codes, self.lexical.deleted) and torch.equal(self.is_lexical, lexical)
+
+    def lacks(self, deleted: Tensor | None) -> bool:
+        """Whether these and no others are deleted."""
+        gone = torch.zeros_like(self.is_lexical) if deleted is None else deleted
+        return self.deleted is not None and torch.equal(self.deleted, gone)
 
 
 def pursue(h: Tensor, codes: Tensor, prepared: PreparedKinds, s: int) -> Selection:
@@ -55,12 +73,28 @@ def pursue(h: Tensor, codes: Tensor, prepared: PreparedKinds, s: int) -> Selecti
         code, or 0 where that is negative.
     """
     left = h.float()
-    ids, coefficients = left.new_empty((len(h), s), dtype=torch.int64), left.new_ones((len(h), s))
-    ids[:, 0] = top_s(left, prepared.lexical, 1).ids[:, 0]
-    left = left - codes[ids[:, 0]].float()
-    for slot in range(1, s):
-        ids[:, slot] = top_s(left, prepared.residual, 1).ids[:, 0]
-        left, coefficients[:, slot] = _without(left, codes[ids[:, slot]].float())
+    first = top_s(left, prepared.lexical, 1).ids
+    left = left - codes[first[:, 0]].float()
+    found = [Selection(first, torch.ones_like(first, dtype=torch.float32))]
+    if s > 1:
+        chunks = left.split(rows_at_once(prepared.residual, left.device))
+        parts = [_residual(some, codes, prepared, s - 1) for some in chunks]
+        found.append(Selection(*(torch.cat(column) for column in zip(*parts, strict=True))))
+    return Selection(*(torch.cat(column, 1) for column in zip(*found, strict=True)))
+
+
+@torch.no_grad()
+def _residual(left: Tensor, codes: Tensor, prepared: PreparedKinds, slots: int) -> Selection:
+    """The residual codes of [N, F] that is left, one after the other; only the first needs all products."""
+    ids, coefficients = left.new_empty((len(left), slots), dtype=torch.int64), left.new_empty((len(left), slots))
+    products = Products(left, prepared.gram, prepared.residual) if slots > 1 and not left.is_cuda else None
+    for slot in range(slots):
+        chosen = top_s(left, prepared.residual, 1).ids[:, 0] if products is None else products.best(left)
+        vectors = codes[chosen].float()
+        ids[:, slot] = chosen
+        left, coefficients[:, slot] = _without(left, vectors)
+        if products is not None and slot < slots - 1:
+            products.less(chosen, coefficients[:, slot] * torch.linalg.vector_norm(vectors, dim=-1))
     return Selection(ids, coefficients)
 
 

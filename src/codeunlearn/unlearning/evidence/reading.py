@@ -76,14 +76,18 @@ class CodeReader:
             for places in by_length(lengths, self.batch_tokens // len(rows), step=LENGTH_STEP):
                 tokens, mask = padded_with_mask([column[i] for column in rows for i in places], 0, LENGTH_STEP)
                 states = run_to_site(self.model, tokens.to(self.model.device), mask.to(self.model.device))
+                present = mask.bool()
+                states = states[present.to(states.device)]  # what pads selects nothing
                 selected = self.bottleneck.select(states, self.s, ignore_deleted=True)
                 pursued = () if self.bottleneck.codebook.ranked else (selected.scores > 0, states)
-                ids = selected.ids.to("cpu", torch.int32)
-                parts = (part.chunk(len(rows)) for part in (ids, mask.bool(), tokens, *pursued))
-                for of_column, part_ids, part_mask, part_tokens, *more in zip(found, *parts, strict=True):
-                    sentence = np.repeat(np.array(places), part_mask.sum(1).numpy())
-                    kept = [part.cpu()[part_mask].float().numpy() for part in more]
-                    of_column.append((part_ids[part_mask].numpy(), sentence, part_tokens[part_mask].numpy(), *kept))
+                of_columns = present.chunk(len(rows))
+                sizes = [int(part.sum()) for part in of_columns]
+                every = selected.ids.to("cpu", torch.int32), tokens[present], *pursued
+                parts = (part.split(sizes) for part in every)
+                for of_column, part, ids, pieces, *more in zip(found, of_columns, *parts, strict=True):
+                    sentence = np.repeat(np.array(places), part.sum(1).numpy())
+                    kept = [one.cpu().float().numpy() for one in more]
+                    of_column.append((ids.numpy(), sentence, pieces.numpy(), *kept))
                 if report is not None:
                     report(len(rows) * len(places))
         return [self._in_order(parts, len(lengths)) for parts in found]
