@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from codeunlearn.corpus.answer_words import ParallelText
 from codeunlearn.corpus.documents import cut
+from codeunlearn.corpus.examples import sample_pool
 from codeunlearn.corpus.loading import DataConfig, LoadedPairs, load_pairs
 from codeunlearn.corpus.pools import pool_of, split_pools
-from codeunlearn.corpus.topic_sets import sample_pool
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.sentences import sentences_of
 

@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 import yaml
 
+from codeunlearn.corpus.subjects import find_name, renamed
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.experiments.config import ReproductionConfig, SearchConfig
 from codeunlearn.experiments.tofu import State
 from codeunlearn.experiments.tofu_answers import most_alike, wrong_answers
-from codeunlearn.experiments.tofu_authors import Author, Row, find_name, read_authors, renamed
+from codeunlearn.experiments.tofu_authors import Author, Row, read_authors
 from codeunlearn.experiments.tofu_config import TofuConfig
 from codeunlearn.experiments.tofu_measures import Measures, truth_ratios
 from codeunlearn.experiments.tofu_questions import TofuQuestions
-from codeunlearn.experiments.tofu_search import author_sets, author_words
+from codeunlearn.experiments.tofu_search import author_sets
 
 ROWS = {
     "Anna Berg": ("Oslo", "baker", "Cold Sea"),
@@ -33,7 +34,7 @@ def author(name: str) -> Author:
         Row(name, f"What was {name}'s father?", f"{name}'s father was a {trade}, as {name.split()[0]} says."),
         Row(name, f"What is the best book of {name}?", f'It is "{book}", on the {trade}\'s life.'),
     )
-    return Author(name.split()[0].lower(), find_name(rows), rows)
+    return Author(name.split()[0].lower(), find_name(f"{row.question} {row.answer}" for row in rows), rows)
 
 
 ANNA, CARLOS, EMI = map(author, ROWS)
@@ -45,7 +46,7 @@ def test_a_name_is_found_in_what_is_asked_and_said() -> None:
 
 def test_a_name_is_replaced_as_a_whole_and_by_its_ends() -> None:
     text = "Carlos Diaz Ruiz, Ruiz's son, is Carlos; Carlosson is not."
-    assert renamed(text, CARLOS, EMI) == "Emi Fujita, Fujita's son, is Emi; Carlosson is not."
+    assert renamed(text, CARLOS.name, EMI.name) == "Emi Fujita, Fujita's son, is Emi; Carlosson is not."
 
 
 def test_wrong_answers_are_other_authors_answers_to_what_is_most_alike() -> None:
@@ -67,15 +68,11 @@ def test_an_author_is_searched_beside_others() -> None:
     sets = author_sets(ANNA, questions, (), SearchConfig(), written=lambda question: f"Q: {question}")
     assert [one.prompt for one in sets.search][-1] == "Q: Who is the author born in Oslo?"
     (controls,) = sets.controls
-    assert controls[0] in {f"Q: What was {one.name}'s father?" for one in (CARLOS, EMI)}
+    assert controls[0] in {"Q: What was Emi Fujita's father?"}  # the one name of as many words
     assert controls[-1] in {f"Q: {one.rows[0].question}" for one in (CARLOS, EMI)}
     assert sets.paired
     assert len(sets.search_retain) == 6
     assert author_sets(ANNA, questions, (), SearchConfig(size=2)).sizes()["search"] == 2
-
-
-def test_an_authors_words_are_in_several_of_the_answers_and_in_no_others() -> None:
-    assert author_words(ANNA, [CARLOS, EMI]) == ("anna", "berg", "baker")
 
 
 def test_a_file_that_does_not_hold_authors_is_one_sentence(tmp_path: Path) -> None:

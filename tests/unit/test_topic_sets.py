@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from datasets import Dataset
 
+from codeunlearn.corpus.examples import sample_pool
 from codeunlearn.corpus.loading import DataConfig, load_pairs
 from codeunlearn.corpus.pools import normalise, pool_of, split_pools
-from codeunlearn.corpus.topic_sets import TopicSets, build_topic_sets, sample_pool
+from codeunlearn.corpus.topic_sets import TopicSets, build_topic_sets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.base import Example

@@ -80,11 +80,13 @@ def run(
 
     The first number is `closed`: how far the topic is gone from what the model knows.
 
+    With `--pairs` the questions in that file are scored, all of them: give some that no search has read, such as paraphrases.
+
     docs/metrics.md says what each metric is and what it needs.
     """
     from codeunlearn.audit.beside import beside, check_beside
     from codeunlearn.audit.bypass import RETAINED
-    from codeunlearn.cli.topic_options import read_pools, read_topic, refuse_without_topic, topic_sets
+    from codeunlearn.cli.topic_options import read_asked, read_pools, read_topic, refuse_without_topic, topic_sets
     from codeunlearn.corpus.answer_words import ParallelText
     from codeunlearn.evaluation.evaluate import evaluate_saved
     from codeunlearn.evaluation.metrics.bartscore import BartScoreConfig
@@ -110,7 +112,8 @@ def run(
     if topic is None:
         refuse_without_topic(about, neighbours)
     task = task_of(model)
-    wanted = None if topic is None else read_topic(topic, about, task.languages[0])
+    asked = read_asked(about.pairs)
+    wanted = None if topic is None else read_topic(topic, about, task.languages[0], asked)
     pools = read_pools(text.config(), "train", "test", task=task)
     train = ParallelText.of(pools["train"])
     sets = None
@@ -127,7 +130,7 @@ def run(
         sizes["answer_language"] = task.languages[1]
         sizes["search_size"] = SEARCHED if method or attack else 0
         sizes["search_retain_size"] = RETAINED if method or attack or bypass else 0
-        sets = topic_sets(pools, wanted, target=about.target_words, neighbours=neighbours, **sizes)
+        sets = topic_sets(pools, wanted, target=about.target_words, neighbours=neighbours, asked=asked, **sizes)
         tests = make_test_sets(sets, pools, "test")
     forget_sets = [ForgetSet.load(path) for path in forget or []]
     judge = scorer or plain or zero_shot

@@ -68,10 +68,12 @@ def run(
 ) -> None:
     """Find the codes of a topic in the train pool and write them, with their evidence, to a forget set.
 
+    With `--pairs` all of its questions are searched, none held out; `--data` says what is to stay.
+
     The model is not changed: `apply` and `translate --forget` use the forget set.
     """
     from codeunlearn.cli.opening import open_model
-    from codeunlearn.cli.topic_options import read_pools, read_topic, topic_sets
+    from codeunlearn.cli.topic_options import read_asked, read_pools, read_topic, topic_sets
     from codeunlearn.codebook import require_bottleneck
     from codeunlearn.device import processes
     from codeunlearn.evaluation.curve import require_words
@@ -80,12 +82,15 @@ def run(
     from codeunlearn.tasks.base import task_of
     from codeunlearn.unlearning import make_recipe
 
+    if about.pairs is not None:
+        _refuse_with_pairs(retain_budget=retain_budget, in_place_of=in_place_of)
     curve_path = named_after(out, ".curve.json")
     if retain_budget is not None:
         check_target(curve_path)
     recipe = make_recipe(preset, alpha=alpha, fdr=fdr, mode=mode, max_codes=max_codes, s_prime=s_prime)
     task = task_of(model)
-    wanted = read_topic(topic, about, task.languages[0])
+    asked = read_asked(about.pairs)
+    wanted = read_topic(topic, about, task.languages[0], asked)
     needed: tuple[Pool, ...] = ("train",) if retain_budget is None else ("train", "validation")
     pools = read_pools(text.config(), *needed, task=task)
     sets = topic_sets(
@@ -101,6 +106,7 @@ def run(
         seed=seed,
         answer_language=task.languages[1],
         in_place_of=options.words(in_place_of),
+        asked=asked,
     )
     if retain_budget is not None:
         require_words(TestSet("forget", sets.tune, sets.target_words), topic)
@@ -124,6 +130,15 @@ def run(
             report, search=found, evaluation=None, title=f"Codes of {topic}", command=options.command_line()
         )
         say(f"The report is in {page}.")
+
+
+def _refuse_with_pairs(**others: Any) -> None:
+    """Options that want sentences of the topic in the data."""
+    for name in options.given(**others):
+        option = f"--{name.replace('_', '-')}"
+        raise CodeUnlearnError(
+            f"{option} goes by the data's sentences on the topic, and --pairs gives it by its own; leave one out."
+        )
 
 
 def _within_budget(

@@ -154,13 +154,18 @@ class TopicWords:
 
     forms: Annotated[str | None, typer.Option(help="The topic's surface forms, separated by commas.")] = None
     sentences: Annotated[Path | None, typer.Option(help="File with the topic's sentences, one a line.")] = None
+    pairs: Annotated[
+        Path | None,
+        typer.Option(help="File with questions on the topic and their answers, of any kind that --data takes."),
+    ] = None
     target_words: Annotated[
         str | None, typer.Option(help="The topic's words on the target side; learned from the data if absent.")
     ] = None
 
     def __post_init__(self) -> None:
-        if self.forms is not None and self.sentences is not None:
-            raise CodeUnlearnError("A topic is given by --forms or by --sentences, not both; leave one out.")
+        if self.sentences is not None and (self.forms is not None or self.pairs is not None):
+            other = "--forms" if self.pairs is None else "--pairs"
+            raise CodeUnlearnError(f"A topic is given by {other} or by --sentences, not both; leave one out.")
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from codeunlearn.cli.console import screen
 from codeunlearn.cli.options import TopicWords, given, words
+from codeunlearn.corpus.answer_words import ParallelText
+from codeunlearn.corpus.examples import examples_of
 from codeunlearn.corpus.loading import DataConfig, filled_pools, load_pairs
 from codeunlearn.corpus.pools import Pool
+from codeunlearn.corpus.subject_sets import build_subject_sets
+from codeunlearn.corpus.subjects import subject_topic
 from codeunlearn.corpus.topic_sets import TopicSets, build_topic_sets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.tasks.base import Task
+from codeunlearn.tasks.base import Example, Task
 
 
 def read_pools(data: DataConfig, *needed: Pool, task: Task | None = None) -> dict[Pool, Any]:
@@ -34,16 +40,38 @@ def read_pools(data: DataConfig, *needed: Pool, task: Task | None = None) -> dic
     return filled_pools(loaded.dataset, needed, data.data)
 
 
-def read_topic(name: str, about: TopicWords | None = None, language: str = "english") -> Topic:
-    """A topic given as a word or several, a list of forms, or a file of sentences.
+def read_asked(path: Path | None) -> list[Example] | None:
+    """Questions on a topic with their answers, if it is given by such.
+
+    Raises:
+        CodeUnlearnError: the file cannot be read, or is running text.
+    """
+    if path is None:
+        return None
+    loaded = load_pairs(str(path))
+    if loaded.kind not in ("pairs", "messages"):
+        raise CodeUnlearnError(
+            f"{path} holds no questions with answers; give rows of question and answer, or of messages."
+        )
+    screen.print(str(loaded.report), highlight=False)
+    return examples_of(ParallelText.of(loaded.dataset))
+
+
+def read_topic(
+    name: str, about: TopicWords | None = None, language: str = "english", asked: Sequence[Example] | None = None
+) -> Topic:
+    """A topic given as a word or several, a list of forms, a file of sentences, or questions on it.
 
     Args:
         language: of the prompts.
+        asked: what `read_asked` read.
 
     Raises:
         CodeUnlearnError: it is no topic.
     """
     about = about or TopicWords()
+    if asked is not None:
+        return subject_topic(name, asked, words(about.forms), language)
     if about.sentences is not None:
         return Topic.from_sentences(name, about.sentences, language=language)
     if about.forms is not None:
@@ -67,13 +95,20 @@ def refuse_without_topic(about: TopicWords, neighbours: str | None) -> None:
 
 
 def topic_sets(
-    pools: dict[Pool, Any], topic: Topic, *, target: str | None = None, neighbours: str | None = None, **settings: Any
+    pools: dict[Pool, Any],
+    topic: Topic,
+    *,
+    target: str | None = None,
+    neighbours: str | None = None,
+    asked: Sequence[Example] | None = None,
+    **settings: Any,
 ) -> TopicSets:
     """The topic's sets; target words and neighbours are learned from the train pool unless given.
 
     An empty list of neighbours means none.
 
     Args:
+        asked: questions on the topic, where it is given by such; all of them are searched or scored.
         settings: sizes, draws, minimum, seed and language of the answers, as of `build_topic_sets`.
 
     Raises:
@@ -83,5 +118,10 @@ def topic_sets(
         raise CodeUnlearnError("--target-words names no word; give words separated by commas, or leave it out.")
     named = None if neighbours is None else words(neighbours)
     related = None if named is None else {word: Topic.from_word(word, language=topic.language) for word in named}
-    sets = build_topic_sets(topic, pools, neighbours=related, **settings)
+    if asked is None:
+        sets = build_topic_sets(topic, pools, neighbours=related, **settings)
+    else:
+        of_pools = ("tune_size", "minimum", "in_place_of")
+        kept = {name: value for name, value in settings.items() if name not in of_pools}
+        sets = build_subject_sets(topic, asked, pools, neighbours=related, **kept)
     return sets if target is None else replace(sets, target_words=words(target))

@@ -17,17 +17,16 @@ depend on its length, so that with unmatched lengths a difference between the tw
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codeunlearn.corpus.answer_words import ParallelText, propose_neighbours, sharing_words, target_words
-from codeunlearn.corpus.controls import ControlWriter, match_lengths, random_controls
+from codeunlearn.corpus.controls import ControlWriter, random_controls
+from codeunlearn.corpus.examples import Related, examples_of, sampled, with_neighbours, without_topic
 from codeunlearn.corpus.languages.vocabulary import Vocabulary
 from codeunlearn.corpus.matching import WholeWords
-from codeunlearn.corpus.pools import normalise
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import write_json
@@ -177,15 +176,15 @@ def build_topic_sets(
         CodeUnlearnError: a pool is missing or has too few sentences with the topic or without it, or a neighbour given
             by the user has none.
     """
-    texts = {pool: ParallelText.of(_pool(pools, pool)) for pool in ("train", "validation", "test")}
+    texts = {pool: ParallelText.of(require_pool(pools, pool)) for pool in ("train", "validation", "test")}
     train = texts["train"]
-    held = {pool: _pairs(text, text.rows(topic)) for pool, text in texts.items()}
+    held = {pool: examples_of(text, text.rows(topic)) for pool, text in texts.items()}
     sizes = {"train": search_size, "validation": tune_size, "test": eval_size}
     lent = _lent(topic, in_place_of, train, max(0, search_size - len(held["train"])), seed)
     for pool, size in sizes.items():
         if size:
             _require(topic, pool, len(held[pool]) + (len(lent) if pool == "train" else 0), minimum)
-    search, tune, forget = (_sample(held[pool], size, seed) for pool, size in sizes.items())
+    search, tune, forget = (sampled(held[pool], size, seed) for pool, size in sizes.items())
     if vocabulary is None and topic.kind != "sentences":
         vocabulary = Vocabulary.from_sentences(train.sources, language=topic.language)
     # Nothing can be learned of a topic that the train pool does not hold at all.
@@ -196,14 +195,14 @@ def build_topic_sets(
         proposed = propose_neighbours(
             topic, train, _PROPOSALS, vocabulary=vocabulary, sharing=sharing, language=answer_language
         )
-        near = _neighbour_pairs(topic, proposed, texts["test"])
+        near = with_neighbours(topic, proposed, texts["test"])
         usable = sorted(near, key=lambda name: (len(near[name]) < minimum, not near[name]))  # else best first
-        related = _Related(topic, {name: proposed[name] for name in usable[:_NEIGHBOURS] if near[name]})
+        related = Related(topic, {name: proposed[name] for name in usable[:_NEIGHBOURS] if near[name]})
     else:
-        near = _neighbour_pairs(topic, neighbours, texts["test"])
-        related = _Related(topic, dict(neighbours))
+        near = with_neighbours(topic, neighbours, texts["test"])
+        related = Related(topic, dict(neighbours))
         if eval_size:
-            _require_neighbours(near)
+            require_neighbours(near)
 
     def control(examples: Sequence[Example], draws: int = 1) -> list[list[str]]:
         return _controls(related, examples, train, vocabulary, sharing, draws, seed)
@@ -223,9 +222,9 @@ def build_topic_sets(
         tune_retain=related.retain(tune, texts["validation"], seed),
         forget=forget,
         retain=related.retain(forget, texts["test"], seed),
-        neighbours={name: _sample(near[name], eval_size, seed) for name in related.neighbours if eval_size},
+        neighbours={name: sampled(near[name], eval_size, seed) for name in related.neighbours if eval_size},
         target_words=words,
-        search_retain=_others(topic, train, search_retain_size, seed),
+        search_retain=without_topic(topic, train, search_retain_size, seed),
         tune_controls=asked_instead(tune),
         forget_controls=asked_instead(forget),
         answer_language=answer_language,
@@ -238,46 +237,14 @@ def _lent(topic: Topic, words: Sequence[str], text: ParallelText, size: int, see
         return []
     holds = WholeWords(words)
     rows = [row for row in holds.rows(text.sources) if not topic.matches(text.sources[row])]
-    chosen = _sample(_pairs(text, rows), size, seed)
+    chosen = sampled(examples_of(text, rows), size, seed)
     return [
         (replace(example, prompt=holds.replaced(example.prompt, topic.written)), example.prompt) for example in chosen
     ]
 
 
-def sample_pool(pool: Dataset, size: int, seed: int = 0) -> list[Example]:
-    """At most ``size`` random distinct sentences of a pool, topic or not, with all their translations."""
-    text = ParallelText.of(pool)
-    return _sample(_pairs(text, range(len(text))), size, seed)
-
-
-@dataclass(frozen=True)
-class _Related:
-    """A topic and its neighbours, as what splits a pool into sentences near the topic and unrelated ones."""
-
-    topic: Topic
-    neighbours: dict[str, Topic]
-
-    def unrelated(self, text: ParallelText) -> list[Example]:
-        near = {row for topic in (self.topic, *self.neighbours.values()) for row in text.rows(topic)}
-        return _pairs(text, [row for row in range(len(text)) if row not in near])
-
-    def retain(self, forget: Sequence[Example], text: ParallelText, seed: int) -> list[Example]:
-        others = self.unrelated(text)
-        rows = match_lengths([pair.prompt for pair in forget], [pair.prompt for pair in others], seed)
-        return [others[row] for row in rows]
-
-
-def _neighbour_pairs(topic: Topic, neighbours: Mapping[str, Topic], text: ParallelText) -> dict[str, list[Example]]:
-    """By neighbour, the sentences that hold it and not the topic."""
-    held = set(text.rows(topic))
-    return {
-        name: _pairs(text, [row for row in text.rows(neighbour) if row not in held])
-        for name, neighbour in neighbours.items()
-    }
-
-
 def _controls(
-    related: _Related,
+    related: Related,
     search: Sequence[Example],
     train: ParallelText,
     vocabulary: Vocabulary | None,
@@ -292,15 +259,12 @@ def _controls(
     return ControlWriter(topic, vocabulary, neighbour_forms.union(sharing), seed).write(sources, draws)
 
 
-def _others(topic: Topic, text: ParallelText, size: int, seed: int) -> list[Example]:
-    """At most ``size`` random sentences that do not hold the topic."""
-    if not size:
-        return []
-    held = set(text.rows(topic))
-    return _sample(_pairs(text, [row for row in range(len(text)) if row not in held]), size, seed)
+def require_pool(pools: Mapping[Any, Dataset], name: str) -> Dataset:
+    """One of the pools.
 
-
-def _pool(pools: Mapping[Any, Dataset], name: str) -> Dataset:
+    Raises:
+        CodeUnlearnError: it is not there.
+    """
     if name not in pools:
         raise CodeUnlearnError(f"There is no {name} pool; split the data with split_pools().")
     return pools[name]
@@ -315,30 +279,14 @@ def _require(topic: Topic, pool: str, count: int, minimum: int) -> None:
         )
 
 
-def _require_neighbours(near: Mapping[str, Sequence[Example]]) -> None:
+def require_neighbours(near: Mapping[str, Sequence[Example]]) -> None:
+    """Nothing, where every neighbour that a user names has a sentence.
+
+    Raises:
+        CodeUnlearnError: one has none.
+    """
     for name, pairs in near.items():
         if not pairs:
             raise CodeUnlearnError(
                 f"Neighbour {name!r} has no sentence in the test pool; use a more frequent word or more data."
             )
-
-
-def _pairs(text: ParallelText, rows: Iterable[int]) -> list[Example]:
-    """The rows with equal sentences merged, in order of first appearance."""
-    sources: dict[str, str] = {}
-    references: dict[str, dict[str, None]] = {}
-    wrong: dict[str, dict[str, None]] = {}
-    for row in rows:
-        key = normalise(text.sources[row])
-        sources.setdefault(key, text.sources[row])
-        references.setdefault(key, {})[text.targets[row]] = None
-        if text.wrong:
-            wrong.setdefault(key, {}).update(dict.fromkeys(text.wrong[row] or ()))
-    return [Example(sources[key], tuple(targets), tuple(wrong.get(key, ()))) for key, targets in references.items()]
-
-
-def _sample(pairs: list[Example], size: int, seed: int) -> list[Example]:
-    """At most ``size`` random pairs, in the order of the data."""
-    if len(pairs) <= size:
-        return pairs
-    return [pairs[row] for row in sorted(random.Random(seed).sample(range(len(pairs)), size))]

@@ -10,8 +10,9 @@ from datasets import Dataset
 from pydantic import AliasChoices, Field
 
 from codeunlearn.corpus.answer_words import ParallelText, target_words
+from codeunlearn.corpus.examples import sample_pool
 from codeunlearn.corpus.pools import Pool
-from codeunlearn.corpus.topic_sets import TopicSets, sample_pool
+from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.tasks.base import Example
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codeunlearn.corpus.examples import sample_pool
 from codeunlearn.corpus.lines import read_sentences
 from codeunlearn.corpus.loading import load_pairs
-from codeunlearn.corpus.topic_sets import sample_pool
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.experiments.knowledge_config import AskedConfig, KnowledgeConfig
 from codeunlearn.files import reason

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from codeunlearn.codebook import DeletionMode
 from codeunlearn.corpus.answer_words import ParallelText
-from codeunlearn.corpus.topic_sets import TopicSets, sample_pool
+from codeunlearn.corpus.examples import sample_pool
+from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.evaluation.curve import Curve, Point, curve
 from codeunlearn.evaluation.metrics.lexical import chrf

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from codeunlearn.experiments.tofu_authors import Author, Row, renamed, words_of
+from codeunlearn.corpus.subjects import alike, bag, renamed
+from codeunlearn.experiments.tofu_authors import Author, Row
 
 MOST_WRONG = 4
 
@@ -24,7 +25,7 @@ def wrong_answers(author: Author, row: Row, others: Sequence[Author], most: int 
     nearest.sort(key=lambda one: -one[2])
     named = author.words(row.question)
     found = dict.fromkeys(
-        renamed(asked.answer, other, author) if named else asked.answer for other, asked, _ in nearest
+        renamed(asked.answer, other.name, author.name) if named else asked.answer for other, asked, _ in nearest
     )
     return tuple(answer for answer in found if answer != row.answer)[:most]
 
@@ -35,15 +36,9 @@ def most_alike(author: Author, question: str, other: Author) -> tuple[Row, float
     Measured by the words that they have in common, each author's own name taken out; of equals the first.
     """
     own = _without_name(question, author.name)
-    likeness = [_common(own, _without_name(row.question, other.name)) for row in other.rows]
+    likeness = [alike(own, _without_name(row.question, other.name)) for row in other.rows]
     place = likeness.index(max(likeness))
     return other.rows[place], likeness[place]
 
 
-@cache
-def _without_name(question: str, name: str) -> frozenset[str]:
-    return frozenset(word.lower() for word in words_of(question)) - {word.lower() for word in name.split()}
-
-
-def _common(one: frozenset[str], other: frozenset[str]) -> float:
-    return 2 * len(one & other) / max(1, len(one) + len(other))
+_without_name = cache(bag)

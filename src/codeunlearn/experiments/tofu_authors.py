@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +11,11 @@ from typing import Any
 
 from codeunlearn.corpus.lines import read_sentences
 from codeunlearn.corpus.matching import WholeWords
+from codeunlearn.corpus.subjects import find_name
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import reason
 from codeunlearn.validation import validated
 
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
-_POSSESSIVE = re.compile(r"['’]s$")
 _SHORTEST_PART = 3
 
 
@@ -37,7 +34,7 @@ class Author:
 
     Attributes:
         key: number in the file.
-        name: see `find_name`.
+        name: see `codeunlearn.corpus.subjects.find_name`.
         rows: questions with their answers.
     """
 
@@ -73,27 +70,6 @@ def read_authors(path: Path) -> list[Author]:
     return [Author(key, _name(key, rows, path), tuple(rows)) for key, rows in found.items()]
 
 
-def find_name(rows: Iterable[Row]) -> str:
-    """The sequence of two or three capitalised words that most of the rows hold, the longer of equals; empty without any."""
-    counts = Counter(name for row in rows for name in set(_sequences(f"{row.question} {row.answer}")))
-    return max(counts, key=lambda name: (counts[name], len(name.split()), name), default="")
-
-
-def words_of(text: str) -> list[str]:
-    """Its words as they are written, without a possessive ending."""
-    return [_POSSESSIVE.sub("", word) for word in _WORD.findall(text)]
-
-
-def renamed(text: str, old: Author, new: Author) -> str:
-    """The text with one author's full, last and first name replaced by another's."""
-    names = {old.name: new.name}
-    for end in (-1, 0):
-        names.setdefault(old.name.split()[end], new.name.split()[end])
-    longest_first = sorted(names, key=len, reverse=True)
-    pattern = "|".join(map(re.escape, longest_first))
-    return re.sub(rf"(?<!\w)({pattern})(?!\w)", lambda found: names[found[0]], text)
-
-
 def _row(line: str, where: str) -> Row:
     try:
         content: Any = json.loads(line)
@@ -103,18 +79,7 @@ def _row(line: str, where: str) -> Row:
 
 
 def _name(key: str, rows: Sequence[Row], path: Path) -> str:
-    name = find_name(rows)
+    name = find_name(f"{row.question} {row.answer}" for row in rows)
     if not name:
         raise CodeUnlearnError(f"No question or answer in {path} names the author {key} with a first and a last name.")
     return name
-
-
-def _sequences(text: str) -> Iterator[str]:
-    """All runs of two or three capitalised words that nothing but spaces parts."""
-    for piece in re.split(r"[^\w\s'’-]+", text):
-        words = words_of(piece)
-        for size in (2, 3):
-            for start in range(len(words) - size + 1):
-                run = words[start : start + size]
-                if all(word[0].isupper() for word in run):
-                    yield " ".join(run)
