@@ -24,6 +24,7 @@ KNOWN = {
     ("r", "yes"): ([-0.25], [1]),
     ("r", "no"): ([-2.25], [7]),
     ("s", "alone"): ([-2.0, -1.0, -3.0], [4, 1, 1]),
+    ("t", "none"): ([], []),
 }
 """Log probabilities and ranks of the tokens of every answer."""
 EXAMPLES = [Example("q", ("right",), ("wrong", "false")), Example("r", ("yes",), ("no",)), Example("s", ("alone",))]
@@ -34,7 +35,9 @@ class Told(Completion):
 
     def forced(self, view: Any, prompts: Sequence[str], answers: Sequence[str], **_: Any) -> list[ForcedTokens]:
         found = [KNOWN[pair] for pair in zip(prompts, answers, strict=True)]
-        return [ForcedTokens(np.array(likely), np.array(ranks)) for likely, ranks in found]
+        return [
+            ForcedTokens(np.array(likely, dtype=np.float64), np.array(ranks, dtype=np.int64)) for likely, ranks in found
+        ]
 
 
 def outputs(
@@ -92,6 +95,31 @@ def test_a_share_is_resampled_over_the_prompts_that_enter() -> None:
     assert set(np.round(resample(sums, draws=200, seed=0).draws[np.isfinite(resample(sums, draws=200, seed=0).draws)], 4)) >= {
         0.0, 50.0, 100.0
     }  # fmt: skip
+
+
+class Ended(Told):
+    """Its replies end with a mark that is not probable."""
+
+    def forced(self, view: Any, prompts: Sequence[str], answers: Sequence[str], **how: Any) -> list[ForcedTokens]:
+        return [tokens._replace(end=-4.0) for tokens in super().forced(view, prompts, answers, **how)]
+
+
+def test_an_end_mark_counts_in_probabilities_and_in_no_choice() -> None:
+    ended, without = outputs(EXAMPLES[1:], task=Ended()), outputs(EXAMPLES[1:])
+    found = score("probability", ended)
+    assert found.per_sentence == pytest.approx([100 * np.exp(-4.25 / 2), 100 * np.exp(-10 / 4)])
+    assert (found.signature, score("probability", without).signature) == ("forced|end mark:yes", "forced|end mark:no")
+    assert truth_ratios(ended)[0] == pytest.approx(np.exp((-2.25 + 0.25) / 2))
+    for name in ("cross_entropy", "multiple_choice", "exact_memorization", "extraction_strength"):
+        one, other = score(name, ended), score(name, without)
+        assert (one.value, one.signature) == (other.value, other.signature)
+
+
+def test_an_answer_without_tokens_is_not_known() -> None:
+    empty = outputs([Example("t", ("none",)), EXAMPLES[1]])
+    assert score("exact_memorization", empty).per_sentence == pytest.approx([np.nan, 100], nan_ok=True)
+    assert score("extraction_strength", empty).per_sentence == [0, 100]
+    assert score("probability", empty).per_sentence == pytest.approx([0, 100 * np.exp(-0.25)])
 
 
 def test_without_wrong_answers_nothing_is_said_of_them() -> None:

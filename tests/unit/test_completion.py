@@ -153,8 +153,8 @@ def test_what_is_learned_is_the_answer_and_the_end_of_a_reply(tokenizer: Any, fr
     for ids, labels, found in zip(*rows, TASK.forced(view, asked, answers), strict=True):
         with torch.inference_mode():
             loss = view.model(torch.tensor([ids]), labels=torch.tensor([labels])).loss.item()
-        if not frame.behind:
-            assert loss == pytest.approx(-found.log_probabilities.mean(), rel=1e-4)
+        assert loss == pytest.approx(-found.with_end.mean(), rel=1e-4)
+        assert (found.end is not None) == bool(frame.behind)
 
 
 def test_of_a_long_row_the_prompt_loses_its_beginning(tokenizer: Any) -> None:

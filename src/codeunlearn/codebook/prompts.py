@@ -36,6 +36,12 @@ class Row(NamedTuple):
     spans: list[Span]
 
 
+def end_of_reply(tokenizer: PreTrainedTokenizerBase, frame: Frame) -> int | None:
+    """The end mark that a reply to a prompt ends with; None where a text goes on, which nothing behind a prompt tells."""
+    end = tokenizer.eos_token_id
+    return end if frame.behind and isinstance(end, int) else None
+
+
 def goes_on(model: Any) -> bool:
     """Whether the model's answer is what follows the prompt, as with a decoder alone."""
     model = unwrapped(model)

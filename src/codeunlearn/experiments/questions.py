@@ -139,16 +139,21 @@ def read_probes(path: Path) -> list[Question]:
     return probes
 
 
-def ask(task: Task, view: View, questions: Sequence[Question]) -> list[Answered]:
-    """What a model finds for every question, one with its wrong answers and its control."""
-    found = iter(ask_rows(task, view, rows_of(questions)))
+def ask(task: Task, view: View, questions: Sequence[Question], *, ended: bool = False) -> list[Answered]:
+    """What a model finds for every question, one with its wrong answers and its control; see `ask_rows`."""
+    found = iter(ask_rows(task, view, rows_of(questions), ended=ended))
     return [[next(found) for _ in question.rows()] for question in questions]
 
 
-def ask_rows(task: Task, view: View, rows: Sequence[tuple[str, str]]) -> list[list[float]]:
-    """For each prompt with its answer, the summed log probability and the tokens."""
+def ask_rows(task: Task, view: View, rows: Sequence[tuple[str, str]], *, ended: bool = False) -> list[list[float]]:
+    """For each prompt with its answer, the summed log probability and the tokens.
+
+    Args:
+        ended: the end mark behind a reply is one of its tokens.
+    """
     forced = task.forced(view, [prompt for prompt, _ in rows], [answer for _, answer in rows])
-    return [[float(one.log_probabilities.sum()), float(len(one.ranks))] for one in forced]
+    found = [one.with_end if ended else one.log_probabilities for one in forced]
+    return [[float(tokens.sum()), float(len(tokens))] for tokens in found]
 
 
 def probabilities(answered: Sequence[Answered], place: int = 0) -> NDArray[np.float64]:

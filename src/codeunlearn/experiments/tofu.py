@@ -117,14 +117,18 @@ class TofuStages:
         sets = self.questions.spoken(self._tofu, self.config.seeds[0])
         return sorted({place for places in sets.values() for place in places})
 
+    def _answered(self) -> dict[str, Any]:
+        """What is asked, and that answers are replies: TOFU's measures count their end marks."""
+        return {**self._asked(), "end_mark": True}
+
     def _before(self, joint: str) -> list[Stage]:
         gold = {gold_name(split): model for split, model in self._tofu.gold.items()}
         saved = [self._saved(name, model, joint) for name, model in ({PLAIN_MODEL: self._tofu.plain} | gold).items()]
-        return [*saved, Stage(CODEBOOK_MODEL, self._asked(), (joint,), lambda: self._state(self._view))]
+        return [*saved, Stage(CODEBOOK_MODEL, self._answered(), (joint,), lambda: self._state(self._view))]
 
     def _saved(self, name: str, model: str | None, joint: str) -> Stage:
         """A model without a codebook; the adapter's base where none is named."""
-        settings = {**self._asked(), **saved_identity(model)}
+        settings = {**self._answered(), **saved_identity(model)}
         return Stage(name, settings, (joint,), lambda: self._state(self._opened(model)))
 
     def _opened(self, model: str | None) -> View:
@@ -153,9 +157,8 @@ class TofuStages:
 
     def _state(self, view: View) -> dict[str, Any]:
         said = self._answer(view, self._spoken)
-        return asdict(
-            State(ask(self._task(), view, self.questions.every), dict(zip(self._spoken, said, strict=True)))
-        )  # fmt: skip
+        answered = ask(self._task(), view, self.questions.every, ended=True)
+        return asdict(State(answered, dict(zip(self._spoken, said, strict=True))))
 
     def _answer(self, view: View, places: Sequence[int]) -> list[str]:
         prompts = [self.questions.every[place].prompt for place in places]
@@ -204,7 +207,7 @@ class TofuStages:
             change = self._change(deleted, authors, speaks=speaks)
             return asdict(replace(change, seconds=sum(one.seconds for one in found)))
 
-        settings = {"seed": seed, "authors": [author.key for author in authors], "kind": kind, **self._asked()}
+        settings = {"seed": seed, "authors": [author.key for author in authors], "kind": kind, **self._answered()}
         return Stage(name, settings, (*searches, CODEBOOK_MODEL), make)
 
     def _placebo(self, chosen: ForgetSet, seed: int) -> ForgetSet:
@@ -251,7 +254,8 @@ class TofuStages:
 
         def again(places: list[int]) -> list[list[float]]:
             wanted = [place for place in places if measured[place]]
-            found = ask_rows(self._task(), self._view, [self._rows[place] for place in wanted]) if wanted else []
+            rows = [self._rows[place] for place in wanted]
+            found = ask_rows(self._task(), self._view, rows, ended=True) if rows else []
             new = dict(zip(wanted, found, strict=True))
             return [new.get(place, flat[place]) for place in places]
 

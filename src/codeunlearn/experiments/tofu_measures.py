@@ -1,7 +1,8 @@
 """TOFU's measures (Maini et al. 2024) of what a model was found to know; shares from 0 to 1.
 
-Definitions are those of `codeunlearn.evaluation.metrics.answers`. An answer is kept as its summed log probability and its
-tokens.
+Definitions are those of `codeunlearn.evaluation.metrics.answers`, and of forget quality and model utility those of
+OpenUnlearning (``ks_test``, ``hm_aggregate``). An answer is kept as its summed log probability and its tokens, the end mark
+behind a reply among them. A truth ratio has the right answer where TOFU has a paraphrase of it, which our part of TOFU lacks.
 """
 
 from __future__ import annotations

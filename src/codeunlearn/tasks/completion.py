@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from codeunlearn.codebook import prompt_frame
-from codeunlearn.codebook.prompts import encode_rows, goes_on
+from codeunlearn.codebook.prompts import encode_rows, end_of_reply, goes_on
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.base import TASKS, Rows, View
 from codeunlearn.tasks.batches import IGNORED_LABEL
@@ -28,8 +28,8 @@ class Completion:
 
     def rows(self, view: View, prompts: Sequence[str], answers: Sequence[str], max_tokens: int = 512) -> Rows:
         """Prompt and answer in one row; learned is the answer, and its end where it answers a question (a suffix)."""
-        end = view.tokenizer.eos_token_id
-        ends = [end] if view.frame.behind and isinstance(end, int) else []
+        end = end_of_reply(view.tokenizer, view.frame)
+        ends = [] if end is None else [end]
         rows = encode_rows(view.tokenizer, prompts, answers, view.frame, 2 * max_tokens - len(ends))
         return Rows(
             [[*row.prompt, *row.answer, *ends] for row in rows],
@@ -57,7 +57,7 @@ class Completion:
     def forced(
         self, view: View, prompts: Sequence[str], answers: Sequence[str], *, with_spans: bool = False
     ) -> list[ForcedTokens]:
-        """See `Task.forced`; an end mark is no part of an answer."""
+        """See `Task.forced`; an end mark is no part of an answer, and stands beside it (`ForcedTokens.end`)."""
         prefix, suffix = view.prefix, view.suffix
         return force(view.model, view.tokenizer, prompts, answers, prefix=prefix, suffix=suffix, with_spans=with_spans)
 

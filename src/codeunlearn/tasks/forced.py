@@ -7,6 +7,7 @@ probability that it gives the target's next token, and how many tokens it would 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from transformers import PreTrainedTokenizerBase
 
 from codeunlearn.codebook import evaluating, prompt_frame
 from codeunlearn.codebook.encoding import encode, pad_id, padded, padded_with_mask
-from codeunlearn.codebook.prompts import encode_prompts, encode_rows, goes_on
+from codeunlearn.codebook.prompts import encode_prompts, encode_rows, end_of_reply, goes_on
 from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.batches import by_length
@@ -33,11 +34,19 @@ class ForcedTokens(NamedTuple):
         log_probabilities: [tokens], natural logarithm.
         ranks: [tokens], 1 plus the number of tokens that the model finds more probable there.
         spans: [tokens], the characters of the target that each stands for; empty unless asked for.
+        end: log probability of the end mark behind the tokens, where it is none of them: of a model without an encoder, if its
+            target is a reply, so that it has learned to end there (`end_of_reply`).
     """
 
     log_probabilities: NDArray[np.float64]
     ranks: NDArray[np.int64]
     spans: Sequence[tuple[int, int]] = ()
+    end: float | None = None
+
+    @property
+    def with_end(self) -> NDArray[np.float64]:
+        """Log probabilities of the tokens and of the end mark behind them, if there is one."""
+        return self.log_probabilities if self.end is None else np.append(self.log_probabilities, self.end)
 
 
 def force(
@@ -53,7 +62,7 @@ def force(
 ) -> list[ForcedTokens]:
     """Scores every target given its source, in order, on the device where the model is.
 
-    Of a model without an encoder, targets are what follows their sources, and no end mark is scored.
+    Of a model without an encoder, targets are what follows their sources, and an end mark is scored apart from their tokens.
 
     Args:
         prefix: put before every source, such as T5's task prefix; the model's own if absent, the empty text for none.
@@ -70,7 +79,7 @@ def force(
         rows = encode_rows(tokenizer, sources, targets, frame, most)
         inputs, labels, spans = [row.prompt for row in rows], [row.answer for row in rows], [row.spans for row in rows]
         lengths = [len(row.prompt) + len(row.answer) for row in rows]
-        forced = _force_continuations
+        forced = partial(_force_continuations, end=end_of_reply(tokenizer, frame))
     elif model.config.is_encoder_decoder:
         inputs = encode_prompts(model, tokenizer, sources, frame, most).ids
         targeted = encode(tokenizer, targets, most, as_target=True, with_spans=with_spans)
@@ -106,18 +115,25 @@ def _force_batch(
 
 
 def _force_continuations(
-    model: Any, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[list[int]], answers: Sequence[list[int]]
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[list[int]],
+    answers: Sequence[list[int]],
+    *,
+    end: int | None,
 ) -> Iterator[ForcedTokens]:
     rows = [[*prompt, *answer] for prompt, answer in zip(prompts, answers, strict=True)]
     device, first = model.device, min(map(len, prompts))
     ids, mask = (part.to(device) for part in padded_with_mask(rows, pad_id(tokenizer)))
     # The output layer, the widest of a small model, sees no token that lies before all answers.
     kept = ids.shape[1] - first + 1
-    logits: Tensor = model(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=kept).logits
-    log_probabilities, ranks = _of_tokens(logits[:, -kept:-1].float(), ids[:, first:])
-    for row, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
-        places = slice(len(prompt) - first, len(prompt) - first + len(answer))
-        yield ForcedTokens(log_probabilities[row, places], ranks[row, places])
+    logits: Tensor = model(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=kept).logits[:, -kept:]
+    log_probabilities, ranks = _of_tokens(logits[:, :-1].float(), ids[:, first:])
+    ends = [len(row) - first for row in rows]
+    ended = None if end is None else logits[range(len(rows)), ends].float().log_softmax(-1)[:, end].tolist()
+    for row, (prompt, stop) in enumerate(zip(prompts, ends, strict=True)):
+        places = slice(len(prompt) - first, stop)
+        yield ForcedTokens(log_probabilities[row, places], ranks[row, places], end=ended[row] if ended else None)
 
 
 def _of_tokens(logits: Tensor, wanted: Tensor) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -1,8 +1,10 @@
 """How well a model knows the answers of the data, and tells them from wrong ones; how well a classifier sorts.
 
 Definitions and names are those of TOFU (Maini et al. 2024) and of the benchmark OpenUnlearning (Dorna et al. 2025), in per
-cent. An answer's tokens are without an end mark, which a pretrained model has no reason to put behind a short answer;
-OpenUnlearning counts it in ``probability`` and the truth ratio.
+cent; on the same tokens and logits so are the numbers. As there, the end mark behind a reply (`ForcedTokens.end`) counts in
+``probability``, ``probability_w_options`` and ``truth_ratio``, and not in ``exact_memorization``. It counts in no score that
+OpenUnlearning lacks (``cross_entropy``, ``perplexity``, ``multiple_choice``), for a pretrained model has no reason to put it
+behind a short answer. A truth ratio has the right answer where TOFU's files have a paraphrase of it.
 """
 
 from __future__ import annotations
@@ -54,13 +56,14 @@ def perplexity(outputs: Outputs) -> Score:
 @_of_task("completion", "probability")
 def probability(outputs: Outputs) -> Score:
     """Mean probability of the wanted answers, each of which is normalised for its length: exp of the mean log probability."""
-    return _mean("probability", [answer_probability(tokens) for tokens in outputs.forced])
+    return _mean("probability", [answer_probability(tokens) for tokens in outputs.forced], _with_end(outputs))
 
 
 @_of_task("completion", "exact_memorization")
 def exact_memorization(outputs: Outputs) -> Score:
     """Mean share of the wanted answer's tokens that the model finds most probable in their places."""
-    return _mean("exact_memorization", [float((tokens.ranks == 1).mean()) for tokens in outputs.forced])
+    shares = [float((tokens.ranks == 1).mean()) if len(tokens.ranks) else np.nan for tokens in outputs.forced]
+    return _mean("exact_memorization", shares)
 
 
 @_of_task("completion", "truth_ratio")
@@ -74,7 +77,8 @@ def truth_ratio(outputs: Outputs) -> Score | None:
         return None
     forget = outputs.test.name == FORGET
     values = np.minimum(ratios, 1 / (ratios + _TINY)) if forget else np.maximum(0, 1 - ratios)
-    return _mean("truth_ratio", values.tolist(), f"{_FORCED}|{'closer_to_1_better' if forget else 'true_better'}")
+    how = f"{_with_end(outputs)}|{'closer_to_1_better' if forget else 'true_better'}"
+    return _mean("truth_ratio", values.tolist(), how)
 
 
 @_of_task("completion", "probability_w_options")
@@ -85,7 +89,7 @@ def probability_w_options(outputs: Outputs) -> Score | None:
     right = [answer_probability(tokens) for tokens in outputs.forced]
     wrong = [sum(map(answer_probability, several)) for several in outputs.wrong_forced]
     shares = [p / (p + q + _TINY) for p, q in zip(right, wrong, strict=True)]
-    return _mean("probability_w_options", _where_wrong(outputs, shares))
+    return _mean("probability_w_options", _where_wrong(outputs, shares), _with_end(outputs))
 
 
 @_of_task("completion", "multiple_choice")
@@ -94,7 +98,9 @@ def multiple_choice(outputs: Outputs) -> Score | None:
     if not any(outputs.wrong_forced):
         return None
     chosen = [
-        float(answer_probability(tokens) > max(map(answer_probability, several), default=0))
+        float(
+            _likelihood(tokens.log_probabilities) > max((_likelihood(o.log_probabilities) for o in several), default=0)
+        )
         for tokens, several in zip(outputs.forced, outputs.wrong_forced, strict=True)
     ]
     return _mean("multiple_choice", _where_wrong(outputs, chosen), is_rate=True)
@@ -149,9 +155,8 @@ def macro_f1(outputs: Outputs) -> Score:
 
 
 def answer_probability(tokens: ForcedTokens) -> float:
-    """exp of the mean log probability of its tokens; 0 without tokens."""
-    found = tokens.log_probabilities
-    return float(np.exp(found.mean())) if len(found) else 0.0
+    """exp of the mean log probability of its tokens, the end mark behind a reply among them; 0 without tokens."""
+    return _likelihood(tokens.with_end)
 
 
 def truth_ratios(outputs: Outputs) -> Floats | None:
@@ -163,10 +168,18 @@ def truth_ratios(outputs: Outputs) -> Floats | None:
     if not any(outputs.wrong_forced):
         return None
     wrong = [
-        np.exp(np.mean([tokens.log_probabilities.mean() for tokens in several])) if several else np.nan
+        np.exp(np.mean([tokens.with_end.mean() for tokens in several])) if several else np.nan
         for several in outputs.wrong_forced
     ]
     return np.array(wrong) / (np.array([answer_probability(tokens) for tokens in outputs.forced]) + _TINY)
+
+
+def _likelihood(log_probabilities: Floats) -> float:
+    return float(np.exp(log_probabilities.mean())) if len(log_probabilities) else 0.0
+
+
+def _with_end(outputs: Outputs) -> str:
+    return f"forced|end mark:{'yes' if any(tokens.end is not None for tokens in outputs.forced) else 'no'}"
 
 
 def _losses(forced: Sequence[ForcedTokens]) -> Floats:

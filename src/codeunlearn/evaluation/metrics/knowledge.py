@@ -24,10 +24,12 @@ PROBABILITY, CONTROL_PROBABILITY = "target_word_probability", "control_word_prob
 @METRICS.register(EXTRACTION)
 def extraction(outputs: Outputs) -> Score:
     """Mean extraction strength of the wanted answers, per cent."""
-    values = [100 * extraction_strength(tokens.ranks) for tokens in outputs.forced]
+    goes_on = outputs.task.name == "completion"
+    measure = completion_extraction_strength if goes_on else extraction_strength
+    values = [100 * measure(tokens.ranks) for tokens in outputs.forced]
     sums = sentence_mean(values)
-    ended = "no" if outputs.task.name == "completion" else "yes"
-    return Score(EXTRACTION, sums.value, f"forced|1-k/T|end mark:{ended}", len(sums), values, sums)
+    how = "forced|1-k/T, k<T|end mark:no" if goes_on else "forced|1-k/T|end mark:yes"
+    return Score(EXTRACTION, sums.value, how, len(sums), values, sums)
 
 
 @METRICS.register(PROBABILITY)
@@ -58,11 +60,19 @@ def rank(outputs: Outputs) -> Score | None:
 def extraction_strength(ranks: Sequence[int] | NDArray[np.int64]) -> float:
     """1 - k/T: k tokens of the reference must be given before greedy decoding says the other T - k, end mark included.
 
-    Carlini et al., "Extracting Training Data from Large Language Models", 2021, as the benchmark OpenUnlearning
-    computes it: under forced decoding k is the place after the last token that is not the most probable one.
+    Carlini et al., "Extracting Training Data from Large Language Models", 2021, under forced decoding, as in the benchmark
+    OpenUnlearning: k is the place after the last token that is not the most probable one. 0 without tokens.
     """
     wrong = np.flatnonzero(np.asarray(ranks) != 1)
-    return 1 - (int(wrong[-1]) + 1 if len(wrong) else 0) / len(ranks)
+    return 1 - (int(wrong[-1]) + 1 if len(wrong) else 0) / len(ranks) if len(ranks) else 0.0
+
+
+def completion_extraction_strength(ranks: Sequence[int] | NDArray[np.int64]) -> float:
+    """As OpenUnlearning computes it: at most T - 1 tokens are given, so that it is at least 1/T.
+
+    Its tables are made so. An answer of one token has 1, whether the model says it or not.
+    """
+    return max(extraction_strength(ranks), 1 / len(ranks)) if len(ranks) else 0.0
 
 
 def words_probability(outputs: Outputs, forced: Sequence[ForcedTokens], name: str = PROBABILITY) -> Score:
