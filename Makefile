@@ -29,6 +29,7 @@ lint: $(VENV)/.installed-dev  ## check style, formatting and types
 
 bench: $(VENV)/.installed-bench  ## time the search, a training step and translation against others
 	@$(BIN)/python benchmarks/search.py --out runs/bench
+	@$(BIN)/python benchmarks/pursuit.py --out runs/bench
 	@$(BIN)/python benchmarks/training.py --out runs/bench
 	@$(BIN)/python benchmarks/translation.py --out runs/bench
 	@$(BIN)/python benchmarks/page.py --out runs/bench

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from codeunlearn.cli.app import app
 from codeunlearn.codebook import attach, bottleneck_for
+from codeunlearn.corpus.documents import cut
 from codeunlearn.corpus.loading import load_pairs
 from codeunlearn.evaluation.scores import Scores
 from codeunlearn.training.initialise import BuildConfig, initialise_from_data
@@ -100,6 +101,31 @@ def test_the_search_reads_the_prompts_that_are_asked(place: Path) -> None:
     forget_set = ForgetSet.load(place / "dog.json")
     assert len(forget_set) > 2
     assert {code.top_tokens[0][0] for code in forget_set.evidence} == {"dog"}
+
+
+def test_questions_on_a_subject_are_searched_and_unseen_ones_scored(place: Path) -> None:
+    parts = [parts for text in sentences() if " dog " in text and (parts := cut(text)) and " dog " in parts[0]]
+    pairs = [{"question": before, "answer": rest} for before, rest in dict(parts).items()]
+    for name, rows in (("asked", pairs[:120]), ("unseen", pairs[120:150])):
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        (place / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+    about = ["--topic", "request 7", "--data", str(place / "text.txt"), "--forms", "dog", "--target-words", "bone"]
+    forget_set, scores = place / "request.json", place / "request-scores.json"
+    run(
+        "forget", str(place / "model"), *about, "--pairs", str(place / "asked.jsonl"), "--preset", "paired",
+        "--s-prime", "8", "--out", str(forget_set),
+    )  # fmt: skip
+    assert ForgetSet.load(forget_set).n_topic == 120
+    run(
+        "evaluate", str(place / "model"), *about, "--pairs", str(place / "unseen.jsonl"), "--forget", str(forget_set),
+        "--json", str(scores),
+    )  # fmt: skip
+    closed = Scores.load(scores).closed("unlearned")
+    assert closed is not None
+    assert closed.low > 25
+    both = [*about, "--pairs", str(place / "asked.jsonl"), "--in-place-of", "cat", "--out", str(place / "none.json")]
+    refused = CliRunner().invoke(app, ["forget", str(place / "model"), *both])
+    assert "--pairs gives" in str(refused.exception)
 
 
 def test_what_a_model_says_of_a_subject_is_text_to_search_on(place: Path) -> None:
