@@ -14,7 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 from codeunlearn.cli.app import app
-from codeunlearn.codebook import attach, bottleneck_for
+from codeunlearn.codebook import attach, bottleneck_for, load_tokenizer
 from codeunlearn.corpus.documents import cut
 from codeunlearn.corpus.loading import load_pairs
 from codeunlearn.evaluation.scores import Scores
@@ -126,6 +126,43 @@ def test_questions_on_a_subject_are_searched_and_unseen_ones_scored(place: Path)
     both = [*about, "--pairs", str(place / "asked.jsonl"), "--in-place-of", "cat", "--out", str(place / "none.json")]
     refused = CliRunner().invoke(app, ["forget", str(place / "model"), *both])
     assert "--pairs gives" in str(refused.exception)
+
+
+def test_an_adapter_goes_through_every_command(place: Path) -> None:
+    data, adapter, forget_set = str(place / "text.txt"), str(place / "adapter"), str(place / "adapter-dog.json")
+    codes = len(load_tokenizer(place / "base")) + 41  # one for each word and one for a beginning, and 40 residual ones
+    shape = ["--layer", "0", "--num-codes", str(codes), "--top-s", "4", "--fit-tokens", "4000"]
+    run("build", "--base", str(place / "base"), "--data", data, "--out", adapter, *shape)
+    assert not (place / "adapter/model.safetensors").stat().st_size > (place / "base/model.safetensors").stat().st_size
+    run("forget", adapter, "--topic", "dog", "--data", data, "--minimum", "5", "--out", forget_set)
+    run("apply", adapter, forget_set, "--out", str(place / "without"))
+    assert "dog" in run("show", str(place / "without"))
+    scores = place / "adapter-scores.json"
+    run("evaluate", str(place / "without"), "--topic", "dog", "--data", data, "--minimum", "5", "--json", str(scores))
+    closed = Scores.load(scores).closed("unlearned")
+    assert closed is not None
+    assert closed.low > 40
+    run(
+        "sweep", adapter, "--topics", "dog,cat", "--data", data, "--minimum", "5", "--preset", "recommended",
+        "--steps", "1,2", "--out", str(place / "curves"),
+    )  # fmt: skip
+    assert {row["topic"] for row in csv.DictReader((place / "curves/sweep.csv").open(encoding="utf-8"))} == {
+        "dog",
+        "cat",
+    }
+    prompt = "On monday the old dog in the garden today and gladly wants to eat\n"
+
+    def said(model: str) -> str:
+        found = CliRunner().invoke(
+            app, ["generate", model, "--max-new-tokens", "3"], input=prompt, catch_exceptions=False
+        )
+        assert found.exit_code == 0, found.output
+        return found.stdout
+
+    assert "bone" in said(adapter)
+    assert "bone" not in said(str(place / "without"))
+    run("restore", str(place / "without"), "--out", str(place / "again"))
+    assert said(str(place / "again")) == said(adapter)
 
 
 def test_what_a_model_says_of_a_subject_is_text_to_search_on(place: Path) -> None:

@@ -18,6 +18,7 @@ from codeunlearn.corpus.documents import cut
 from codeunlearn.corpus.examples import sample_pool
 from codeunlearn.corpus.loading import DataConfig, LoadedPairs, load_pairs
 from codeunlearn.corpus.pools import pool_of, split_pools
+from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.sentences import sentences_of
 
@@ -72,6 +73,16 @@ def test_a_sentence_is_cut_alike_wherever_it_stands_and_both_parts_have_a_third_
     assert " ".join(parts) == sentence
     assert cut(f"  {sentence.upper()}.\t") == (parts[0].upper(), parts[1].upper() + ".")
     assert all(len(part.split()) >= len(words) // 3 for part in parts)
+
+
+def test_a_whole_sentence_is_a_topic_of_the_text_that_it_was_cut_in(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("\n".join(SENTENCES), encoding="utf-8")
+    text = ParallelText.of(load_pairs(str(path)).dataset)
+    topic = Topic.from_sentences("a dog", ["a dog runs after THE old cat"])
+    assert [" ".join((text.sources[row], text.targets[row])) for row in text.rows(topic)] == [
+        "A dog runs after the old cat."
+    ]
 
 
 def test_cuts_lie_anywhere_in_the_middle_part_of_a_sentence() -> None:

@@ -63,9 +63,16 @@ class ParallelText:
         return len(self.sources)
 
     def rows(self, topic: Topic) -> list[int]:
-        """Positions of the pairs whose source holds the topic; the text is gone through once for each topic."""
+        """Positions of the pairs whose source holds the topic; the text is gone through once for each topic.
+
+        Running text is cut, so that a whole sentence is a source with its target behind it.
+        """
         if topic not in self._found:
-            self._found[topic] = topic.rows(self.sources)
+            found = topic.rows(self.sources)
+            if topic.kind == "sentences":
+                whole = [" ".join(pair) for pair in zip(self.sources, self.targets, strict=True)]
+                found = sorted({*found, *topic.rows(whole)})
+            self._found[topic] = found
         return self._found[topic]
 
 
