@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sentencepiece
 import torch
 from torch import Tensor, nn
 from transformers import (
+    M2M100Tokenizer,
+    MarianTokenizer,
     MT5Config,
     MT5ForConditionalGeneration,
     PreTrainedTokenizerFast,
@@ -113,3 +118,26 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
     """A trained tokenizer with T5's special tokens, whose ids all fit the tiny models."""
     sentences = ["a dog runs", "the cat sees a dog", "un chien court", "le chat voit un chien"]
     return train_tokenizer(sentences, vocab_size=VOCABULARY)
+
+
+def make_slow_tokenizer(kind: str, folder: Path, texts: Sequence[str], size: int = 60, **options: Any) -> Any:
+    """A tokenizer without a ``tokenizers`` backend, as ``marian`` or ``m2m100`` have it, trained on texts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(texts), model_prefix=str(folder / "source"), vocab_size=size, hard_vocab_limit=False,
+        minloglevel=2,
+    )  # fmt: skip
+    model = (folder / "source.model").rename(folder / "source.spm")
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(model))
+    learned = [pieces.id_to_piece(i) for i in range(3, pieces.get_piece_size())]
+    marks = ["</s>", "<unk>", *learned, "<pad>"] if kind == "marian" else ["<s>", "<pad>", "</s>", "<unk>", *learned]
+    (folder / "vocab.json").write_text(json.dumps({piece: i for i, piece in enumerate(marks)}), "utf-8")
+    if kind == "marian":
+        return MarianTokenizer(str(model), str(model), str(folder / "vocab.json"), **options)
+    return M2M100Tokenizer(str(folder / "vocab.json"), str(model), **options)
+
+
+@pytest.fixture(scope="session")
+def slow_tokenizer() -> Callable[..., Any]:
+    """`make_slow_tokenizer`: ``slow_tokenizer("marian", folder, texts, source_lang="en", target_lang="de")``."""
+    return make_slow_tokenizer

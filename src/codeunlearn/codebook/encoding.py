@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from codeunlearn.codebook.alignment import Span, align
 from codeunlearn.errors import CodeUnlearnError
-
-Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -47,21 +46,19 @@ def encode(
     Args:
         max_tokens: a longer text is cut to it, frame included; no bound if absent.
         as_target: the texts are of the target side, for tokenizers that treat the two sides differently.
-        with_spans: also say where the tokens stand in the text; needs a fast tokenizer.
+        with_spans: also say where the tokens stand in the text.
 
     Raises:
-        CodeUnlearnError: a text is not Unicode (half a surrogate pair), or spans are asked of a slow tokenizer.
+        CodeUnlearnError: a text is not Unicode (half a surrogate pair).
     """
     if not texts:
         return Encoded([], [], [])
-    if with_spans and not tokenizer.is_fast:
-        raise CodeUnlearnError("The tokenizer must know where its tokens stand in the text; save a fast tokenizer.")
-    found = _call(tokenizer, list(texts), max_tokens, as_target, with_spans)
+    found = tokenized(tokenizer, texts, max_tokens, as_target=as_target, with_spans=with_spans)
     if tokenizer.is_fast:  # a slow one never looks for control tokens in a text that it is told to split
         control = control_ids(tokenizer)
         for i in range(len(texts)):
             if not control.isdisjoint(_body(found.ids[i], found.framing[i])):
-                whole = _call(tokenizer, [texts[i]], None, as_target, with_spans)
+                whole = tokenized(tokenizer, [texts[i]], as_target=as_target, with_spans=with_spans)
                 tokens = _cut(list(spelled(tokenizer, whole, control)), max_tokens)
                 found.ids[i], found.framing[i] = [t[0] for t in tokens], [t[1] for t in tokens]
                 if with_spans:
@@ -100,25 +97,71 @@ def padded_with_mask(rows: Sequence[Sequence[int]], value: int, step: int = 1) -
     return padded(rows, value, step), padded([[1] * len(row) for row in rows], 0, step)
 
 
-def _call(
-    tokenizer: PreTrainedTokenizerBase, texts: list[str], max_tokens: int | None, as_target: bool, with_spans: bool
+def tokenized(
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    max_tokens: int | None = None,
+    *,
+    as_target: bool = False,
+    with_spans: bool = False,
+    framed: bool = True,
+    split: bool = True,
 ) -> Encoded:
-    call: Any = tokenizer
+    """What the tokenizer itself makes of every text, control tokens that stand in it included.
+
+    Args:
+        framed: the tokenizer puts its frame around each.
+        split: names of control tokens in a text are text, as far as the tokenizer keeps to that.
+
+    Raises:
+        CodeUnlearnError: a text is not Unicode (half a surrogate pair).
+    """
+    own: Any = tokenizer
     try:
-        encoded: Any = call(
-            **{"text_target" if as_target else "text": texts},
+        encoded: Any = own(
+            **{"text_target" if as_target else "text": list(texts)},
             truncation=max_tokens is not None,
             max_length=max_tokens,
-            split_special_tokens=True,
+            add_special_tokens=framed,
+            split_special_tokens=split,
             return_special_tokens_mask=True,
-            return_offsets_mapping=with_spans,
+            return_offsets_mapping=with_spans and tokenizer.is_fast,
             verbose=False,
         )
     except (TypeError, UnicodeEncodeError):
         _check_unicode(texts)
         raise
-    framing = [[bool(mark) for mark in row] for row in encoded["special_tokens_mask"]]
-    return Encoded(list(encoded["input_ids"]), framing, list(encoded["offset_mapping"]) if with_spans else [])
+    ids, framing = list(encoded["input_ids"]), [[bool(mark) for mark in row] for row in encoded["special_tokens_mask"]]
+    if not with_spans:
+        return Encoded(ids, framing, [])
+    if tokenizer.is_fast:
+        return Encoded(ids, framing, list(encoded["offset_mapping"]))
+    pieces = _pieces(tokenizer, texts, as_target=as_target, split=split)
+    spans = [align(row, text, cast(str | None, own.unk_token)) for row, text in zip(pieces, texts, strict=True)]
+    side = str(own.truncation_side)
+    return Encoded(ids, framing, [_placed(*row, side) for row in zip(spans, framing, strict=True)])
+
+
+def _pieces(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, as_target: bool, split: bool
+) -> list[list[str]]:
+    """Tokens as they read, also those whose id is the unknown token's."""
+    own: Any = tokenizer
+    switches = as_target and hasattr(own, "_switch_to_target_mode")  # as a call with `text_target` does
+    if switches:
+        own._switch_to_target_mode()
+    try:
+        return [own.tokenize(text, split_special_tokens=split) for text in texts]
+    finally:
+        if switches:
+            own._switch_to_input_mode()
+
+
+def _placed(spans: Sequence[Span], framing: Sequence[bool], truncation_side: str) -> list[Span]:
+    """The spans of a text's tokens, as many as were kept, with an empty one for each token of the frame."""
+    kept = len(framing) - sum(framing)
+    left = iter(spans[len(spans) - kept :] if truncation_side == "left" else spans[:kept])
+    return [(0, 0) if frame else next(left) for frame in framing]
 
 
 def _check_unicode(texts: Sequence[str]) -> None:

@@ -16,10 +16,9 @@ from typing import Any, NamedTuple
 
 from transformers import PreTrainedTokenizerBase
 
-from codeunlearn.codebook.encoding import Encoded, Span, Token, control_ids, encode, spelled
+from codeunlearn.codebook.encoding import Encoded, Span, Token, control_ids, encode, spelled, tokenized
 from codeunlearn.codebook.prefix import Frame
 from codeunlearn.codebook.wrappers import unwrapped
-from codeunlearn.errors import CodeUnlearnError
 
 
 class Row(NamedTuple):
@@ -59,7 +58,7 @@ def encode_prompts(
         with_spans: also say which characters of the prompt each token stands for; those of the frame lie outside of it.
 
     Raises:
-        CodeUnlearnError: as `encode`; or the model goes on with the prompt and its tokenizer is a slow one.
+        CodeUnlearnError: as `encode`.
     """
     if goes_on(model):
         rows = [_cut(row, max_tokens) for row in _read(tokenizer, frame, prompts)]
@@ -102,30 +101,26 @@ def _read(
     """The tokens of each row; spans count from where the prompt begins, and what is of the frame is marked."""
     if not prompts:
         return
-    if not tokenizer.is_fast:
-        raise CodeUnlearnError("The tokenizer must know where its tokens stand in the text; save a fast tokenizer.")
     control = control_ids(tokenizer)
     marks = [str(tokenizer.convert_ids_to_tokens(one)) for one in control]
     texts = list(map(frame.around, prompts))
     if answers is not None:
         texts = [text + _between(tokenizer, text, answer) + answer for text, answer in zip(texts, answers, strict=True)]
-    call: Any = tokenizer
-    encoded = call(
+    encoded = tokenized(
+        tokenizer,
         texts,
         # A frame that begins with a control token has all that belongs there, as chat templates do.
-        add_special_tokens=not any(frame.before.startswith(mark) for mark in marks),
-        split_special_tokens=not any(mark in part for mark in marks for part in frame),
-        return_special_tokens_mask=True,
-        return_offsets_mapping=True,
-        verbose=False,
+        framed=not any(frame.before.startswith(mark) for mark in marks),
+        split=not any(mark in part for mark in marks for part in frame),
+        with_spans=True,
     )
-    columns = (encoded["input_ids"], encoded["special_tokens_mask"], encoded["offset_mapping"])
+    columns = (encoded.ids, encoded.framing, encoded.spans)
     start, opening = len(frame.before), _opening(tokenizer)
     for prompt, ids, added, spans in zip(prompts, *columns, strict=True):
         while added and added[-1] and ids[-1] in control:  # the tokenizer's end mark
             ids, added, spans = ids[:-1], added[:-1], spans[:-1]
         moved = [(a - start, b - start) for a, b in spans]
-        around = [bool(mark) or b <= 0 or len(prompt) <= a < len(prompt) + len(frame.behind)
+        around = [mark or b <= 0 or len(prompt) <= a < len(prompt) + len(frame.behind)
                   for mark, (a, b) in zip(added, moved, strict=True)]  # fmt: skip
         tokens = list(zip(ids, around, moved, strict=True))
         if any(token in control and not frame_too for token, frame_too, _ in tokens):

@@ -69,7 +69,7 @@ def force(
         suffix: put behind every source, likewise.
         batch_tokens: bound on the padded target tokens of a batch (of a model without an encoder, those of source and target);
             the logits of all of them are in memory. What suits the device when absent.
-        with_spans: also say where the tokens stand in their target; needs a fast tokenizer.
+        with_spans: also say where the tokens stand in their target.
 
     Sources and targets are cut at 512 tokens, or where the model's positions end.
     """
