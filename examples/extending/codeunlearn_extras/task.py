@@ -11,7 +11,7 @@ from codeunlearn.tasks.generating import Answers, TokenCost
 
 class Continuation:
     name: ClassVar[str] = "continuation"
-    languages: ClassVar[tuple[str, str]] = ("english", "english")
+    languages: tuple[str, str] = ("english", "english")
 
     def rows(self, view: View, prompts: Sequence[str], answers: Sequence[str], max_tokens: int = 512) -> Rows:
         read, said = ([view.tokenizer(text).input_ids[:max_tokens] for text in side] for side in (prompts, answers))

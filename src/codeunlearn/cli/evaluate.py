@@ -90,7 +90,7 @@ def run(
     from codeunlearn.corpus.answer_words import ParallelText
     from codeunlearn.evaluation.evaluate import evaluate_saved
     from codeunlearn.evaluation.metrics.bartscore import BartScoreConfig
-    from codeunlearn.evaluation.metrics.base import standard_metrics
+    from codeunlearn.evaluation.metrics.base import of_other_languages, standard_metrics
     from codeunlearn.evaluation.metrics.bertscore import bertscore_config
     from codeunlearn.evaluation.metrics.fluency import fit_fluency
     from codeunlearn.evaluation.metrics.opening import ExtraMetricsConfig, opened_metrics
@@ -145,7 +145,11 @@ def run(
     with progress("Fitting the character model") as show:
         fluency = fit_fluency(train, wanted, tests[0].words, seed=seed, language=task.languages[1])
         show(1, 1)
-    metrics = opened_metrics(chosen, fluency=fluency, device=device)
+    metrics = standard_metrics() | opened_metrics(chosen, fluency=fluency, device=device)
+    if others := of_other_languages(metrics, task.languages[1]):
+        say(
+            f"Not measured, since answers are in {task.languages[1]}: {', '.join(f'{n} ({of})' for n, of in others.items())}."
+        )
     own = ["skip", *(["fitted-map"] if sets else [])] if bypass else []
     attacks = own + [name for name in attack or [] if name not in own]
     with progress("Asking") as show:
@@ -161,7 +165,7 @@ def run(
             num_beams=beams,
             seed=seed,
             device=device,
-            metrics={**standard_metrics(), **metrics},
+            metrics=metrics,
             progress=show,
         )
     evaluation.details["metrics"] = chosen.names()

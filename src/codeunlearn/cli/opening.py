@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from codeunlearn.codebook import load_model, load_tokenizer
+from codeunlearn.codebook import load_tokenizer
+from codeunlearn.codebook.loading import load_both
 from codeunlearn.codebook.writing import write_model
 from codeunlearn.device import pick_device
 from codeunlearn.files import write_json
@@ -19,7 +20,7 @@ from codeunlearn.unlearning import ForgetSet, forget
 
 def open_model(name: str, device: str, forget_sets: Sequence[Path] = ()) -> tuple[Any, Any]:
     """Model (with the forget sets applied) and tokenizer."""
-    model, tokenizer = load_model(name), load_tokenizer(name)
+    model, tokenizer = load_both(name)
     if forget_sets:
         forget(model, *map(ForgetSet.load, forget_sets))
     return model.to(pick_device(device)), tokenizer

@@ -149,6 +149,18 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Languages:
+    """Between which languages a model translates."""
+
+    source_language: Annotated[
+        str | None, typer.Option(help="Language of the prompts, such as english or de; what the base says if absent.")
+    ] = None
+    target_language: Annotated[
+        str | None, typer.Option(help="Language of the answers; what the base says, or french, if absent.")
+    ] = None
+
+
+@dataclass(frozen=True)
 class TopicWords:
     """What is said about a topic beside its name."""
 

@@ -18,11 +18,13 @@ from codeunlearn.codebook.bottleneck import ConceptBottleneck, find_bottleneck, 
 from codeunlearn.codebook.checks import require_whole
 from codeunlearn.codebook.config import BaseRecord, BottleneckConfig
 from codeunlearn.codebook.identity import parameters_digest
+from codeunlearn.codebook.languages import noted
 from codeunlearn.codebook.ledger import require_agreement, require_sound, settle
 from codeunlearn.codebook.modeling import attach
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.validation import validated
 
+_STARTS = ("forced_bos_token_id", "decoder_start_token_id")
 KIND = BottleneckConfig.model_type
 """The ``model_type`` of an adapter."""
 
@@ -36,6 +38,7 @@ def keep_base(model: Any, name: str, revision: str | None = None) -> None:
         revision: of the Hub's.
     """
     bottleneck = require_bottleneck(model)
+    starts = {key: getattr(model.generation_config, key) for key in _STARTS} if model.config.is_encoder_decoder else {}
     bottleneck.config.base = BaseRecord(
         name=str(Path(name).resolve()) if Path(name).is_dir() else name,
         revision=revision,
@@ -43,6 +46,8 @@ def keep_base(model: Any, name: str, revision: str | None = None) -> None:
         parameters=parameters_digest(model, but=bottleneck),
         source_prefix=getattr(model.config, "source_prefix", None) or "",
         source_suffix=getattr(model.config, "source_suffix", None) or "",
+        **noted(model.config),
+        **starts,
     ).model_dump()
 
 
@@ -128,4 +133,7 @@ def load_adapter(
     model = attach(base, own.config)
     require_bottleneck(model).load_state_dict(own.state_dict())
     model.config.source_prefix, model.config.source_suffix = record.source_prefix, record.source_suffix
+    for key in _STARTS:
+        if (start := getattr(record, key)) is not None:
+            setattr(model.generation_config, key, start)
     return model

@@ -41,6 +41,9 @@ class BaseRecord(Shape):
         model_type: transformers' name of its kind.
         parameters: digest of its weights, see `identity.parameters_digest`.
         source_prefix: put before every prompt; ``source_suffix`` behind it.
+        source_language: of the prompts, and ``target_language`` of the answers; None where nothing is known.
+        asked_task: what it is asked, a name in `TASKS`; None for what its family is for.
+        forced_bos_token_id: with which answers begin, and ``decoder_start_token_id`` behind what; None for the base's own.
     """
 
     name: Name
@@ -49,6 +52,11 @@ class BaseRecord(Shape):
     parameters: Digest
     source_prefix: str
     source_suffix: str
+    source_language: str | None = None
+    target_language: str | None = None
+    asked_task: str | None = None
+    forced_bos_token_id: Index | None = None
+    decoder_start_token_id: Index | None = None
 
 
 class BottleneckConfig(PretrainedConfig):

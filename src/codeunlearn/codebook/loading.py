@@ -25,8 +25,9 @@ from codeunlearn.codebook.adapter import KIND, base_kind, load_adapter
 from codeunlearn.codebook.architectures import architecture_of, base_type, find_architecture
 from codeunlearn.codebook.checks import require_fit, require_numbers, require_settings, require_whole
 from codeunlearn.codebook.generation import generation_of
+from codeunlearn.codebook.languages import set_languages, told
 from codeunlearn.codebook.modeling import with_bottleneck
-from codeunlearn.codebook.untrusted import CONFIG, check_source, check_weights
+from codeunlearn.codebook.untrusted import CONFIG, TOKENIZER, check_source, check_weights
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import exists, reason
 
@@ -54,16 +55,37 @@ def load_model(
         return _unchanged_meanwhile(Path(name), lambda: _load(name, dtype, check_ledger)).eval()
 
 
-def saved_type(name: str | Path) -> str | None:
-    """The ``model_type`` of a saved model, of which only ``config.json`` is read; an adapter's is that of its base.
+def load_both(name: str | Path) -> tuple[Any, PreTrainedTokenizerBase]:
+    """A saved model and its tokenizer, which a multilingual one needs to begin answers in their language.
+
+    Raises:
+        CodeUnlearnError: as `load_model` and `load_tokenizer`.
+    """
+    model, tokenizer = load_model(name), load_tokenizer(name)
+    set_languages(model, tokenizer)
+    return model, tokenizer
+
+
+def saved_kind(name: str | Path) -> tuple[str | None, dict[str, str]]:
+    """The ``model_type`` of a saved model, and what its files say of task and languages; an adapter's are those of its base.
+
+    Its weights are not read.
 
     Raises:
         CodeUnlearnError: there is no such model; its files ask for code.
     """
     name = _found(name, slashes=(1,))
     with _opening(name, f"The model in {name}"):
-        config = check_source(name).get(CONFIG, {})
-        return base_kind(config) if config.get("model_type") == KIND else config.get("model_type")
+        settings = check_source(name)
+        config = settings.get(CONFIG, {})
+        kind = base_kind(config) if config.get("model_type") == KIND else config.get("model_type")
+        return kind, _told(settings, name)
+
+
+def _told(settings: dict[str, dict[str, Any]], name: str) -> dict[str, str]:
+    config = settings.get(CONFIG, {})
+    own: Any = config.get("base") if config.get("model_type") == KIND else config
+    return told(own if isinstance(own, dict) else {}, settings.get(TOKENIZER, {}), name)
 
 
 def _load(name: str, dtype: torch.dtype | Literal["auto"], check_ledger: bool) -> Any:
@@ -72,7 +94,11 @@ def _load(name: str, dtype: torch.dtype | Literal["auto"], check_ledger: bool) -
         check_weights(Path(name))
     config = settings.get(CONFIG, {})
     if config.get("model_type") == KIND:
-        return load_adapter(name, lambda base, _: load_model(base, dtype), dtype, check_ledger=check_ledger)
+        return _noting(
+            load_adapter(name, lambda base, _: load_model(base, dtype), dtype, check_ledger=check_ledger),
+            settings,
+            name,
+        )
     architecture = find_architecture(config.get("model_type"))
     if architecture is None:
         generation_of(settings, CONFIG, name)
@@ -86,6 +112,13 @@ def _load(name: str, dtype: torch.dtype | Literal["auto"], check_ledger: bool) -
     model, info = auto.from_pretrained(name, **options)
     require_whole(info, name)
     require_numbers(model, name)
+    return _noting(model, settings, name)
+
+
+def _noting(model: Any, settings: dict[str, dict[str, Any]], name: str) -> Any:
+    """The model, in whose configuration stands what its files say of task and languages."""
+    for key, value in _told(settings, name).items():
+        setattr(model.config, key, value)
     return model
 
 

@@ -20,9 +20,9 @@ from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import read_json_object, reason
 from codeunlearn.validation import Field, Shape, validated
 
-CONFIG, GENERATION = "config.json", "generation_config.json"
+CONFIG, GENERATION, TOKENIZER = "config.json", "generation_config.json", "tokenizer_config.json"
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
-_SETTINGS = (CONFIG, GENERATION, "tokenizer_config.json")
+_SETTINGS = (CONFIG, GENERATION, TOKENIZER)
 _READ = {".json", ".safetensors", ".model", ".txt", ".jinja", ".spm"}
 """Endings of the files in a model's folder that transformers opens."""
 _NAMES_CODE = {

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from codeunlearn.codebook import Frame, find_bottleneck, load_model, load_tokenizer, prompt_frame
+from codeunlearn.codebook import Frame, find_bottleneck, prompt_frame
+from codeunlearn.codebook.languages import set_languages
+from codeunlearn.codebook.loading import load_both
 from codeunlearn.codebook.prompts import goes_on
 from codeunlearn.corpus.topic_sets import TopicSets
 from codeunlearn.device import pick_device
@@ -93,8 +95,9 @@ def evaluate_saved(
     Raises:
         CodeUnlearnError: something is to be deleted from a model without a bottleneck, or is committed away already.
     """
-    model, tokenizer = load_model(model_name), load_tokenizer(model_name)
+    model, tokenizer = load_both(model_name)
     model.to(pick_device(device))
+    asked = task or task_of(model)
     bottleneck = find_bottleneck(model)
     if (forget_sets or beside) and bottleneck is None:
         raise CodeUnlearnError(
@@ -103,9 +106,11 @@ def evaluate_saved(
     systems = before_and_after(model, tokenizer, forget_sets)
     systems += beside(systems[0], systems[-1]) if beside else []
     for name, other in (comparisons or {}).items():
-        compared = load_model(other).to(model.device)
+        compared, own = load_both(other)
+        compared.to(model.device)
+        set_languages(compared, own, *asked.languages)
         prefix, suffix = _frame_of(compared, (prefixes or {}).get(name), model)
-        systems.append(system_of(name, "reference", compared, load_tokenizer(other), prefix=prefix, suffix=suffix))
+        systems.append(system_of(name, "reference", compared, own, prefix=prefix, suffix=suffix))
     details = {
         "config": {"num_beams": num_beams, "seed": seed, "device": device},
         "forget_sets": [
@@ -115,7 +120,7 @@ def evaluate_saved(
         "environment": environment(),
     }
     return score(
-        task or task_of(model),
+        asked,
         tests,
         systems,
         topic=topic,

@@ -11,7 +11,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from codeunlearn.codebook import DeletionMode, identify, load_model, load_tokenizer
+from codeunlearn.codebook import DeletionMode, identify
+from codeunlearn.codebook.loading import load_both
 from codeunlearn.device import pick_device
 from codeunlearn.tasks.base import View
 from codeunlearn.unlearning import ForgetSet, forgetting, undeleted
@@ -71,7 +72,8 @@ def saved_system(name: str, role: Role, folder: str, *, prefix: str | None = Non
 
     @contextmanager
     def opened() -> Generator[View]:
-        yield View(load_model(folder).to(pick_device(device)), load_tokenizer(folder), prefix)
+        model, tokenizer = load_both(folder)
+        yield View(model.to(pick_device(device)), tokenizer, prefix)
 
     return System(name, role, opened)
 

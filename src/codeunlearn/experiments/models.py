@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from codeunlearn.audit.bypass import Skip
-from codeunlearn.codebook import load_model, load_tokenizer, require_bottleneck
+from codeunlearn.codebook import require_bottleneck
+from codeunlearn.codebook.loading import load_both
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.corpus.texts import Text
 from codeunlearn.corpus.topics import Topic
@@ -80,8 +81,8 @@ class Models:
         if name not in self._opened:
             while len(self._opened) > 3:
                 self._opened.pop(next(iter(self._opened)))
-            model = load_model(self.path(name)).to(pick_device(self.device))
-            self._opened[name] = model, load_tokenizer(self.path(name))
+            model, tokenizer = load_both(self.path(name))
+            self._opened[name] = model.to(pick_device(self.device)), tokenizer
         self._opened[name] = self._opened.pop(name)
         return self._opened[name]
 
@@ -98,7 +99,8 @@ class Models:
         name = named or (str(base["name"]) if base else None)
         if not name:
             raise CodeUnlearnError(f"Name the model without a codebook: {where}.")
-        return load_model(name).to(pick_device(self.device)), load_tokenizer(name)
+        model, tokenizer = load_both(name)
+        return model.to(pick_device(self.device)), tokenizer
 
     def system(self, name: str, role: Role, model: str) -> System:
         """A model, by its name, as a system that is opened when it is asked."""

@@ -23,7 +23,7 @@ from codeunlearn.reporting import limits
 from codeunlearn.reporting.labels import count_noun, number, system_label
 from codeunlearn.reporting.score_lines import compares, score_groups, systems_of
 from codeunlearn.saving import CARD, CONFIG, holds_model
-from codeunlearn.tasks.base import TASKS, Task, task_of
+from codeunlearn.tasks.base import TASKS, task_of
 from codeunlearn.training.sizes import SIZES
 
 _LEADS = {
@@ -78,7 +78,7 @@ def write_model_card(
     folder = Path(directory)
     if not holds_model(folder):
         raise CodeUnlearnError(f"{folder} holds no saved model; save the model before its card.")
-    config = read_json_object(folder / CONFIG)
+    config, own = read_json_object(folder / CONFIG), task_of(folder)
     card = model_card(
         name or folder.resolve().name,
         record,
@@ -86,7 +86,8 @@ def write_model_card(
         bottleneck=config if config.get("model_type") == ADAPTER else config.get("bottleneck"),
         license_name=license_name,
         scores=scores,
-        task=task or task_of(folder).name,
+        task=task or own.name,
+        languages=None if task else own.languages,
     )
     path = folder / CARD
     write_text(path, card)
@@ -102,6 +103,7 @@ def model_card(
     license_name: str | None = None,
     scores: Scores | None = None,
     task: str = "translation",
+    languages: tuple[str, str] | None = None,
 ) -> str:
     """The text of a model card, YAML front matter first.
 
@@ -113,16 +115,18 @@ def model_card(
         bottleneck: the bottleneck's configuration, ``config.bottleneck`` as a dictionary; None for a plain model.
         license_name: the Hub's identifier of the model's licence; without one the card states none.
         scores: an evaluation to list.
-        task: what the model is asked, a name in `TASKS`; the card states its languages.
+        task: what the model is asked, a name in `TASKS`.
+        languages: of prompts and answers, which the card states; the task's if absent.
     """
     ledger = entries((bottleneck or {}).get("ledger") or [])
+    spoken = languages or TASKS.get(task).languages
     template = _jinja().get_template("model_card.md")
     known: Mapping[str, Any] = record or {}
     lead = _LEADS[known["kind"]] if record else _LEAD_OF_UNKNOWN if bottleneck else _LEADS["plain"]
     body = template.render(
         name=name,
         code_name=json.dumps(name, ensure_ascii=False),
-        lead=lead.format(asked=_asked(TASKS.get(task))),
+        lead=lead.format(asked=_asked(task, spoken)),
         code_source=json.dumps(known.get("source_prefix", "") + _SENTENCE, ensure_ascii=False),
         task=task,
         auto=_AUTO.get(task, "AutoModelForSeq2SeqLM"),
@@ -135,7 +139,7 @@ def model_card(
         attribution=attribution or _attribution(known),
         method=_METHOD.format(replaced=_KINDS if (bottleneck or {}).get("lexical_codes") else _SUM),
     )
-    return f"---\n{_front_matter(record, bottleneck, license_name, TASKS.get(task))}---\n\n{body}"
+    return f"---\n{_front_matter(record, bottleneck, license_name, task, spoken)}---\n\n{body}"
 
 
 def _attribution(record: Mapping[str, Any]) -> str:
@@ -158,22 +162,26 @@ def _jinja() -> Environment:
     return environment
 
 
-def _asked(task: Task) -> str:
+def _asked(task: str, languages: tuple[str, str]) -> str:
     """What the model is asked, in words: translation from English to French."""
-    prompts, answers = (name.replace("_", " ").capitalize() for name in task.languages)
-    return f"{task.name} in {prompts}" if prompts == answers else f"{task.name} from {prompts} to {answers}"
+    prompts, answers = (name.replace("_", " ").capitalize() for name in languages)
+    return f"{task} in {prompts}" if prompts == answers else f"{task} from {prompts} to {answers}"
 
 
 def _front_matter(
-    record: Mapping[str, Any] | None, bottleneck: Mapping[str, Any] | None, license_name: str | None, task: Task
+    record: Mapping[str, Any] | None,
+    bottleneck: Mapping[str, Any] | None,
+    license_name: str | None,
+    task: str,
+    languages: tuple[str, str],
 ) -> str:
-    codes = [code for name in dict.fromkeys(task.languages) if (code := language_named(name).code)]
+    codes = [code for name in dict.fromkeys(languages) if (code := language_named(name).code)]
     front: dict[str, Any] = {"language": codes} if record and codes else {}
     if license_name:
         front["license"] = license_name
     front["library_name"] = "codeunlearn" if bottleneck else "transformers"
-    if task.name == "translation":
-        front["pipeline_tag"] = task.name  # one of the Hub's own tasks
+    if task == "translation":
+        front["pipeline_tag"] = task  # one of the Hub's own tasks
     if record and record["base"] not in SIZES:
         front["base_model"] = " ".join(record["base"].split())
     own = (
@@ -181,7 +189,7 @@ def _front_matter(
         if bottleneck
         else ["codeunlearn"]
     )
-    front["tags"] = [*own, task.name]
+    front["tags"] = [*own, task]
     return yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
 
 

@@ -9,7 +9,7 @@ A task is one file. Another package adds its own by registering it::
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Protocol
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Protocol
 from pydantic import AliasChoices, Field
 
 from codeunlearn.codebook.architectures import find_architecture
-from codeunlearn.codebook.loading import saved_type
+from codeunlearn.codebook.languages import SOURCE, TARGET, TASK, noted
+from codeunlearn.codebook.loading import saved_kind
 from codeunlearn.codebook.prefix import Frame, prompt_frame
 from codeunlearn.codebook.wrappers import unwrapped
 from codeunlearn.registry import Registry
@@ -87,12 +88,18 @@ class Task(Protocol):
 
     Attributes:
         name: under which it is registered.
-        languages: of prompts and of answers, names in `LANGUAGES`. They decide what a topic's forms and controls are, how answers
-            are compared, and which metrics apply.
     """
 
     name: ClassVar[str]
-    languages: ClassVar[tuple[str, str]]
+
+    @property
+    def languages(self) -> tuple[str, str]:
+        """Of prompts and of answers, names in `LANGUAGES`.
+
+        They decide what a topic's forms and controls are, how answers are compared, and which metrics apply. A task that is
+        a dataclass with this field is given those of the model that is asked, where they are known.
+        """
+        ...
 
     def rows(self, view: View, prompts: Sequence[str], answers: Sequence[str], max_tokens: int = 512) -> Rows:
         """Prompts with their answers, from which the model can learn.
@@ -135,14 +142,23 @@ _OF_HEADS = {
 
 
 def task_of(model: Any) -> Task:
-    """What a model is asked unless another task is named: what its family is opened for.
+    """What a model is asked unless another task is named, in its languages: what it keeps, or else what its family is for.
 
     Args:
         model: the model itself, or the folder or Hub name of a saved one.
 
     Raises:
-        CodeUnlearnError: there is no such model.
+        CodeUnlearnError: there is no such model, or no such task.
     """
-    kind = saved_type(model) if isinstance(model, str | Path) else unwrapped(model).config.model_type
+    if isinstance(model, str | Path):
+        kind, said = saved_kind(model)
+    else:
+        config = unwrapped(model).config
+        kind, said = config.model_type, noted(config)
     architecture = find_architecture(kind)
-    return TASKS.get(_OF_HEADS.get(architecture.auto.__name__, "translation") if architecture else "translation")
+    usual = _OF_HEADS.get(architecture.auto.__name__, "translation") if architecture else "translation"
+    task = TASKS.get(said.get(TASK, usual))
+    if not is_dataclass(task):
+        return task
+    prompts, answers = task.languages
+    return replace(task, languages=(said.get(SOURCE, prompts), said.get(TARGET, answers)))

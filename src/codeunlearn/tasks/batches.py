@@ -122,11 +122,10 @@ class ShapeBatchSampler(Sampler[list[int]]):
 
 def decoder_inputs(model: Any, labels: Tensor) -> Tensor:
     """What the decoder reads while it foretells these labels, [batch, length]."""
-    own = getattr(model, "prepare_decoder_input_ids_from_labels", None)
-    if own is not None:
-        return own(labels)
-    start = labels.new_full((len(labels), 1), model.config.decoder_start_token_id)  # M2M100, which has no such function
-    shifted = torch.cat([start, labels[:, :-1]], 1)
+    start = labels.new_full((len(labels), 1), model.config.decoder_start_token_id)
+    shifted = torch.cat(
+        [start, labels[:, :-1]], 1
+    )  # not by the model's own function: mBART's takes the last label for the start
     return shifted.masked_fill(shifted == IGNORED_LABEL, model.config.pad_token_id)
 
 

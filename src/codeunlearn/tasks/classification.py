@@ -27,7 +27,7 @@ class Classification:
     """See the module."""
 
     name: ClassVar[str] = "classification"
-    languages: ClassVar[tuple[str, str]] = ("english", "english")
+    languages: tuple[str, str] = ("english", "english")
 
     def rows(self, view: View, prompts: Sequence[str], answers: Sequence[str], max_tokens: int = 512) -> Rows:
         """Texts, and as labels the numbers of their classes.

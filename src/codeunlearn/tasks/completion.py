@@ -24,7 +24,7 @@ class Completion:
     """See the module."""
 
     name: ClassVar[str] = "completion"
-    languages: ClassVar[tuple[str, str]] = ("english", "english")
+    languages: tuple[str, str] = ("english", "english")
 
     def rows(self, view: View, prompts: Sequence[str], answers: Sequence[str], max_tokens: int = 512) -> Rows:
         """Prompt and answer in one row; learned is the answer, and its end where it answers a question (a suffix)."""

@@ -21,7 +21,7 @@ from codeunlearn.codebook.encoding import encode, pad_id, padded, padded_with_ma
 from codeunlearn.codebook.prompts import encode_prompts, encode_rows, end_of_reply, goes_on
 from codeunlearn.device import suitable_batch_tokens
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.tasks.batches import by_length
+from codeunlearn.tasks.batches import by_length, decoder_inputs
 
 _LONGEST = 512
 _IGNORED = -100
@@ -31,7 +31,7 @@ class ForcedTokens(NamedTuple):
     """The tokens of one target, special ones such as the end mark included, as an encoder-decoder model was trained on them.
 
     Attributes:
-        log_probabilities: [tokens], natural logarithm.
+        log_probabilities: [tokens], natural logarithm; 0 of tokens that are given, such as the language of the answer.
         ranks: [tokens], 1 plus the number of tokens that the model finds more probable there.
         spans: [tokens], the characters of the target that each stands for; empty unless asked for.
         end: log probability of the end mark behind the tokens, where it is none of them: of a model without an encoder, if its
@@ -107,11 +107,22 @@ def _force_batch(
     logits: Tensor = model(
         input_ids=padded(inputs, pad).to(device),
         attention_mask=padded([[1] * len(ids) for ids in inputs], 0).to(device),
-        labels=wanted,
+        decoder_input_ids=decoder_inputs(model, wanted),
     ).logits.float()
     log_probabilities, ranks = _of_tokens(logits, wanted)
     for row, ids in enumerate(labels):
-        yield ForcedTokens(log_probabilities[row, : len(ids)], ranks[row, : len(ids)])
+        given = _given(model, tokenizer, ids)
+        scored = np.where(given, 0.0, log_probabilities[row, : len(ids)])
+        yield ForcedTokens(scored, np.where(given, 1, ranks[row, : len(ids)]))
+
+
+def _given(model: Any, tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> NDArray[np.bool_]:
+    """Which tokens a model is not asked for: the one with which `generate` makes it begin, and what stands behind the end."""
+    given = np.zeros(len(ids), bool)
+    given[:1] = list(ids[:1]) == [model.generation_config.forced_bos_token_id]
+    end = next((i for i, token in enumerate(ids) if token == tokenizer.eos_token_id), len(ids))
+    given[end + 1 :] = True
+    return given
 
 
 def _force_continuations(

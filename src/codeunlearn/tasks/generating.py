@@ -195,7 +195,7 @@ def answer_counted(
             if progress is not None:
                 progress(done, len(prompts))
     texts = [""] * len(prompts)
-    for i, text in zip(filled, _decode(tokenizer, outputs), strict=True):
+    for i, text in zip(filled, _decode(model, tokenizer, outputs), strict=True):
         texts[i] = text
     bounds = [_bound(model, len(ids), config) for ids in sources]
     return Answers(
@@ -293,8 +293,12 @@ def end_marks(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> lis
     return list(dict.fromkeys(ends))
 
 
-def _decode(tokenizer: PreTrainedTokenizerBase, outputs: list[list[int]]) -> list[str]:
+def _decode(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, outputs: list[list[int]]) -> list[str]:
     decoder: Any = tokenizer
+    first: Any = getattr(model.generation_config, "forced_bos_token_id", None)
+    outputs = [
+        ids[1:] if ids[:1] == [first] else ids for ids in outputs
+    ]  # a language, which M2M100's tokenizer would spell
     # The clean-up of spaces follows English rules, and its default differs between tokenizers.
     plain = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
     return [decoder.decode(ids, **plain).strip() for ids in outputs]

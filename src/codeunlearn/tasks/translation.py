@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from codeunlearn.codebook.encoding import encode
+from codeunlearn.codebook.languages import USUAL
 from codeunlearn.codebook.prompts import encode_prompts
 from codeunlearn.tasks.base import TASKS, Rows, View
 from codeunlearn.tasks.forced import ForcedTokens, force
 from codeunlearn.tasks.generating import Answers, DecodingConfig, Progress, translate_counted
 
 
+@dataclass(frozen=True)
 class Translation:
-    """See the module."""
+    """See the module.
+
+    Attributes:
+        languages: of the sentences and of their translations.
+    """
 
     name: ClassVar[str] = "translation"
-    languages: ClassVar[tuple[str, str]] = ("english", "french")
+    languages: tuple[str, str] = USUAL
 
     def rows(self, view: View, prompts: Sequence[str], answers: Sequence[str], max_tokens: int = 512) -> Rows:
         sources = encode_prompts(view.model, view.tokenizer, prompts, view.frame, max_tokens).ids

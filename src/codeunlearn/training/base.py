@@ -11,7 +11,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, set_seed
 
 from codeunlearn.codebook.bottleneck import find_bottleneck
-from codeunlearn.codebook.loading import lacks_head, load_model, load_tokenizer, load_with_new_head
+from codeunlearn.codebook.loading import lacks_head, load_both, load_tokenizer, load_with_new_head
 from codeunlearn.device import processes
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.extras import needs
@@ -54,7 +54,7 @@ def load_base(name: str, train_pool: Dataset, seed: int) -> Base:
         set_seed(seed)
         model = load_with_new_head(name, labels_in(train_pool["target"]))
         return Base(model, load_tokenizer(name), from_scratch=True)
-    model, tokenizer = load_model(name), load_tokenizer(name)
+    model, tokenizer = load_both(name)
     if find_bottleneck(model) is not None:
         raise CodeUnlearnError(f"{name} already has a bottleneck; start from its plain base instead.")
     return Base(model, tokenizer, from_scratch=False)

@@ -37,6 +37,8 @@ class TrainConfig:
         source_prefix: put before every prompt, as pretrained T5 expects.
         source_suffix: put behind every prompt.
         chat: in place of both, what the tokenizer's chat template puts around a message.
+        source_language: of the prompts, a name such as ``german``; what the base says if absent.
+        target_language: of the answers, likewise.
         whole: learn all of the data, not its train pool alone, such as questions that are to be known by heart.
         save_steps: a checkpoint every so many steps, from which a killed run resumes.
         log_steps: losses and health are logged every so many steps.
@@ -63,6 +65,8 @@ class TrainConfig:
     source_prefix: str = ""
     source_suffix: str = ""
     chat: bool = False
+    source_language: str | None = None
+    target_language: str | None = None
     whole: bool = False
     save_steps: Count = 250
     log_steps: Count = 25

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from datasets import Dataset
@@ -22,7 +22,8 @@ from codeunlearn.codebook.adapter import keep_base
 from codeunlearn.codebook.architectures import architecture_of
 from codeunlearn.codebook.basis import SignedPermutation, allows_basis, change_downstream_basis, require_basis
 from codeunlearn.codebook.bottleneck import require_bottleneck
-from codeunlearn.codebook.loading import load_model, load_tokenizer
+from codeunlearn.codebook.languages import set_languages
+from codeunlearn.codebook.loading import load_both
 from codeunlearn.codebook.modeling import Selection, attach, bottleneck_for
 from codeunlearn.codebook.prefix import Frame, chat_frame, prompt_frame
 from codeunlearn.codebook.prefix import source_prefix as own_prefix
@@ -84,7 +85,7 @@ def train_plain(
         if finished:
             return finished
         start = load_base(base, train_pool, config.seed)
-        frame = set_frame(start.model, start.tokenizer, _frame(config))
+        frame = _set_asked(start.model, start.tokenizer, _asked(config))
         pairs = _rows(start.model, start.tokenizer, train_pool, config)
         trainer = PlainTrainer(start.model, config, pairs, start.tokenizer, out)
         details = {"config": asdict(config), "source_prefix": frame.before, **_run(trainer)}
@@ -104,6 +105,8 @@ def build(
     *,
     source_suffix: str = "",
     chat: bool = False,
+    source_language: str | None = None,
+    target_language: str | None = None,
     adapter: bool | None = None,
     progress: Callable[[int, int], None] | None = None,
     complete: Complete | None = None,
@@ -116,6 +119,8 @@ def build(
         source_prefix: put before every prompt; the base's own when empty.
         source_suffix: put behind every prompt, likewise.
         chat: in place of both, what the tokenizer's chat template puts around a message.
+        source_language: of the prompts, a name such as ``german``; what the base says if absent.
+        target_language: of the answers, likewise.
         adapter: the bottleneck alone is saved, with the name of its base; so it is for causal models if absent.
         device: ``auto``, ``cpu`` or ``cuda``.
         progress: see `initialise_from_data`.
@@ -125,8 +130,8 @@ def build(
     with _alone(out):
         begin(out, _request("build", data, base, loaded, build=asdict(config), shape=shape))
         began = time.perf_counter()
-        around = None if chat else Frame(source_prefix, source_suffix)
-        model, tokenizer, quality = _built(base, train_pool, config, shape, around, pick_device(device), progress)
+        asked = Asked(None if chat else Frame(source_prefix, source_suffix), source_language, target_language)
+        model, tokenizer, quality = _built(base, train_pool, config, shape, asked, pick_device(device), progress)
         seconds = round(time.perf_counter() - began, 1)
         if is_causal(model) if adapter is None else adapter:
             keep_base(model, base)
@@ -159,7 +164,8 @@ def add_codes(
     with _alone(out):
         begin(out, _request("grow", data, base, loaded, build=asdict(config), codes=codes))
         began = time.perf_counter()
-        model, tokenizer = load_model(base).to(pick_device(device)), load_tokenizer(base)
+        model, tokenizer = load_both(base)
+        model.to(pick_device(device))
         quality = grow(model, tokenizer, _texts(model, train_pool), codes, config, progress)
         seconds = round(time.perf_counter() - began, 1)
         details = {
@@ -206,7 +212,7 @@ def train_joint(
         if finished:
             return finished
         model, tokenizer, quality = _built(
-            base, train_pool, build_config, {"selection": "nearest", **(shape or {})}, _frame(config), device
+            base, train_pool, build_config, {"selection": "nearest", **(shape or {})}, _asked(config), device
         )
         prefix = model.config.source_prefix
         pairs = _rows(model, tokenizer, train_pool, config)
@@ -247,7 +253,7 @@ def _built(
     train_pool: Dataset,
     config: BuildConfig,
     shape: dict[str, Any] | None,
-    frame: Frame | None,
+    asked: Asked,
     device: torch.device,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Any, PreTrainedTokenizerBase, dict[str, Any]]:
@@ -262,7 +268,7 @@ def _built(
     model = attach(start.model.eval().to(device), wanted)
     if config.new_basis:
         require_basis(model)
-    set_frame(model, start.tokenizer, frame)
+    _set_asked(model, start.tokenizer, asked)
     quality = initialise_from_data(model, start.tokenizer, _texts(model, train_pool), config, progress)
     basis = _basis(model, config)
     if basis is not None:
@@ -295,8 +301,29 @@ def _basis(model: Any, config: BuildConfig) -> SignedPermutation | None:
     return SignedPermutation.random(width, config.seed) if wanted else None
 
 
-def _frame(config: TrainConfig) -> Frame | None:
-    return None if config.chat else Frame(config.source_prefix, config.source_suffix)
+class Asked(NamedTuple):
+    """What a model is asked, as far as it is said.
+
+    Attributes:
+        frame: around every prompt; that of the tokenizer's chat template if None.
+        source_language: of the prompts.
+        target_language: of the answers.
+    """
+
+    frame: Frame | None
+    source_language: str | None
+    target_language: str | None
+
+
+def _asked(config: TrainConfig) -> Asked:
+    frame = None if config.chat else Frame(config.source_prefix, config.source_suffix)
+    return Asked(frame, config.source_language, config.target_language)
+
+
+def _set_asked(model: Any, tokenizer: PreTrainedTokenizerBase, asked: Asked) -> Frame:
+    """Notes it in the model's configuration, and gives what stands around every prompt then."""
+    set_languages(model, tokenizer, asked.source_language, asked.target_language)
+    return set_frame(model, tokenizer, asked.frame)
 
 
 def _rows(model: Any, tokenizer: PreTrainedTokenizerBase, pool: Dataset, config: TrainConfig) -> Dataset:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -150,15 +150,35 @@ Metric = Callable[[Outputs], Score | None]
 """None where the metric does not apply, such as one of the topic's words on a set without words."""
 
 
+@dataclass(frozen=True)
+class OfAnswers:
+    """A metric of answers as one of outputs.
+
+    Attributes:
+        language: of the answers that it is for; None for any.
+    """
+
+    metric: AnswerMetric
+    language: str | None
+
+    def __call__(self, outputs: Outputs) -> Score | None:
+        if self.language not in (None, outputs.task.languages[1]):
+            return None
+        return self.metric(outputs.answers, outputs.references)
+
+
 def on_answers(metric: AnswerMetric, language: str | None = None) -> Metric:
     """A metric of answers as one of outputs; for a language of answers, it applies to tasks that are answered in it."""
+    return OfAnswers(metric, language)
 
-    def measured(outputs: Outputs) -> Score | None:
-        if language not in (None, outputs.task.languages[1]):
-            return None
-        return metric(outputs.answers, outputs.references)
 
-    return measured
+def of_other_languages(metrics: Mapping[str, Metric], language: str) -> dict[str, str]:
+    """The metrics that do not apply to answers in a language, by name, with the language that each is for."""
+    return {
+        name: metric.language
+        for name, metric in metrics.items()
+        if isinstance(metric, OfAnswers) and metric.language not in (None, language)
+    }
 
 
 def on_texts(metric: TextMetric) -> Metric:

@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from codeunlearn.codebook import fingerprint, load_model, load_tokenizer, source_prefix
+from codeunlearn.codebook import fingerprint, source_prefix
+from codeunlearn.codebook.loading import load_both
 from codeunlearn.corpus.languages.typography import Typography
 from codeunlearn.device import pick_device
 from codeunlearn.errors import CodeUnlearnError
@@ -52,8 +53,8 @@ class Seq2SeqScore:
     ) -> None:
         if direction not in get_args(Direction):
             raise CodeUnlearnError(f"Unknown direction {direction!r}; use {', '.join(get_args(Direction))}.")
-        self.model: Any = load_model(name).to(pick_device(device)).requires_grad_(False)
-        self.tokenizer = load_tokenizer(name)
+        model, self.tokenizer = load_both(name)
+        self.model: Any = model.to(pick_device(device)).requires_grad_(False)
         self.direction: Direction = direction
         self.prefix = source_prefix(self.model, prefix)
         kind = "bartscore" if self.model.config.model_type == "bart" else "seq2seq_score"
