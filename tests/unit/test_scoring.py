@@ -196,7 +196,16 @@ def test_every_standard_metric_is_scored() -> None:
     found = {row.metric for row in scored({BEFORE: perfect}).rows if row.set == "forget"}
     of_others = {
         *("cross_entropy", "perplexity", "probability", "exact_memorization", "rougeL_recall", "exact_match"),
-        *("truth_ratio", "probability_w_options", "multiple_choice", "accuracy", "macro_f1"),
+        *(
+            "truth_ratio",
+            "probability_w_options",
+            "multiple_choice",
+            "accuracy",
+            "macro_f1",
+            "rouge1",
+            "rouge2",
+            "rougeL",
+        ),
     }
     assert found == {*standard_metrics(), "control_word_probability"} - of_others
 

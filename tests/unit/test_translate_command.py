@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from codeunlearn.cli import opening
 from codeunlearn.cli.translate import LINES_AT_ONCE, read_lines, run
 from codeunlearn.corpus.lines import LONGEST_LINE, one_line
 from codeunlearn.errors import CodeUnlearnError
-from codeunlearn.tasks import generating as bulk
+from codeunlearn.tasks.translation import Translation
 
 ODD = [
     "a\tdog",
@@ -112,5 +113,8 @@ def test_one_line_comes_out_for_one_line_in_order(command: Any) -> None:
 
 
 def test_a_line_break_in_a_translation_breaks_no_alignment(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "translate", lambda _m, _t, lines, **_: [f"{line}\n\u2028œ\u00a0!" for line in lines])
+    def said(_: Translation, view: Any, lines: list[str], how: Any) -> Any:
+        return SimpleNamespace(texts=[f"{line}\n\u2028œ\u00a0!" for line in lines])
+
+    monkeypatch.setattr(Translation, "answer", said)
     assert command(b"a\nb\n").decode() == "a œ\u00a0!\nb œ\u00a0!\n"

@@ -32,7 +32,7 @@ def run(
     source_prefix: options.SourcePrefix = None,
     source_suffix: options.SourceSuffix = None,
     chat: options.Chat = False,
-    languages: options.Languages,
+    purpose: options.Purpose,
     adapter: Annotated[
         bool | None,
         typer.Option("--adapter/--full", help="Save the bottleneck alone; so it is for causal models if absent."),
@@ -54,7 +54,7 @@ def run(
     from codeunlearn.training.run import add_codes, build
 
     complete, settings = completing(out, attribution, json), options.given(shape)
-    framed = options.given(languages, source_prefix=source_prefix, source_suffix=source_suffix, chat=chat or None)
+    framed = options.given(purpose, source_prefix=source_prefix, source_suffix=source_suffix, chat=chat or None)
     of_new = {**settings, **framed, **options.given(new_basis=new_basis, adapter=adapter)}
     start = BuildConfig(new_basis=new_basis, **options.given(fit_tokens=fit_tokens, seed=seed))
     if grow is not None and of_new:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.translate import answer_lines
+from codeunlearn.cli.translate import COMMANDS, answer_lines
 from codeunlearn.errors import CodeUnlearnError
 
 
@@ -26,7 +26,8 @@ def run(
     from codeunlearn.tasks.generating import DecodingConfig
 
     if (name := task_of(model).name) != "classification":
-        other = {"translation": "translate", "completion": "generate"}.get(name, name)
-        raise CodeUnlearnError(f"{model} is no classifier of texts; use: codeunlearn {other} {model}")
+        raise CodeUnlearnError(
+            f"{model} is no classifier of texts; use: codeunlearn {COMMANDS.get(name, name)} {model}"
+        )
     view, how = View(*open_model(model, device, forget or [])), DecodingConfig(batch_tokens=batch_tokens)
     answer_lines(lambda lines: TASKS.get("classification").answer(view, lines, how).texts)

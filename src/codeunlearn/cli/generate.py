@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from codeunlearn.cli import options
-from codeunlearn.cli.translate import answer_lines
+from codeunlearn.cli.translate import COMMANDS, answer_lines
 from codeunlearn.errors import CodeUnlearnError
 
 
@@ -36,8 +36,9 @@ def run(
     from codeunlearn.tasks.generating import DecodingConfig
 
     if (name := task_of(model).name) != "completion":
-        other = {"translation": "translate", "classification": "classify"}.get(name, name)
-        raise CodeUnlearnError(f"{model} does not go on with a text; use: codeunlearn {other} {model}")
+        raise CodeUnlearnError(
+            f"{model} does not go on with a text; use: codeunlearn {COMMANDS.get(name, name)} {model}"
+        )
     opened, tokenizer = open_model(model, device, forget or [])
     view = View(opened, tokenizer, *chat_frame(tokenizer)) if chat else View(opened, tokenizer)
     how = DecodingConfig(beams, batch_tokens, max_new_tokens)

@@ -140,18 +140,29 @@ class Text:
     source_column: Annotated[str | None, typer.Option(help="Column of the source side: name or number.")] = None
     target_column: Annotated[str | None, typer.Option(help="Column of the target side: name or number.")] = None
     limit: Limit = None
+    max_characters: Annotated[
+        int | None,
+        typer.Option(help="Leave out pairs with a longer side; 1500 if absent.", min=1),
+    ] = None
 
     def config(self) -> DataConfig:
         """The same for `load_pairs`."""
         from codeunlearn.corpus.loading import DataConfig
 
-        return DataConfig(self.data, self.data_config, self.source_column, self.target_column, self.limit)
+        columns = self.source_column, self.target_column
+        return DataConfig(
+            self.data, self.data_config, *columns, self.limit, **given(max_characters=self.max_characters)
+        )
 
 
 @dataclass(frozen=True)
-class Languages:
-    """Between which languages a model translates."""
+class Purpose:
+    """What a model with an encoder and a decoder is for."""
 
+    task: Annotated[
+        Literal["translation", "summarization"] | None,
+        typer.Option(help="What the model is asked; what data and base say if absent."),
+    ] = None
     source_language: Annotated[
         str | None, typer.Option(help="Language of the prompts, such as english or de; what the base says if absent.")
     ] = None

@@ -10,6 +10,7 @@ from typing import Any
 from codeunlearn.cli.console import screen
 from codeunlearn.cli.options import TopicWords, given, words
 from codeunlearn.corpus.answer_words import ParallelText
+from codeunlearn.corpus.documents import Kind
 from codeunlearn.corpus.examples import examples_of
 from codeunlearn.corpus.loading import DataConfig, filled_pools, load_pairs
 from codeunlearn.corpus.pools import Pool
@@ -28,16 +29,28 @@ def read_pools(data: DataConfig, *needed: Pool, task: Task | None = None) -> dic
         task: what the model will be asked.
 
     Raises:
-        CodeUnlearnError: one of those needed is empty; or the data are running text and the model translates.
+        CodeUnlearnError: one of those needed is empty; or the data are of another kind than the model is asked.
     """
     loaded = load_pairs(data)
-    if task is not None and task.name == "translation" and loaded.kind != "pairs":
-        raise CodeUnlearnError(
-            f"{data.data} holds no two columns of text, and the model translates; give parallel text, or a model without an "
-            "encoder."
-        )
+    if task is not None:
+        _require_kind(task.name, loaded.kind, data.data)
     screen.print(str(loaded.report), highlight=False)
     return filled_pools(loaded.dataset, needed, data.data)
+
+
+def _require_kind(task: str, kind: Kind, data: str) -> None:
+    if task in ("translation", "summarization") and kind not in ("pairs", "summaries"):
+        does, wanted = (
+            ("translates", "parallel text") if task == "translation" else ("summarises", "documents with summaries")
+        )
+        raise CodeUnlearnError(
+            f"{data} holds no two columns of text, and the model {does}; give {wanted}, or a model without an encoder."
+        )
+    if task == "translation" and kind == "summaries":
+        raise CodeUnlearnError(
+            f"{data} holds documents with summaries, and the model translates; give parallel text, or a model that was built "
+            "with --task summarization."
+        )
 
 
 def read_asked(path: Path | None) -> list[Example] | None:
@@ -49,7 +62,7 @@ def read_asked(path: Path | None) -> list[Example] | None:
     if path is None:
         return None
     loaded = load_pairs(str(path))
-    if loaded.kind not in ("pairs", "messages"):
+    if loaded.kind not in ("pairs", "messages", "summaries"):
         raise CodeUnlearnError(
             f"{path} holds no questions with answers; give rows of question and answer, or of messages."
         )

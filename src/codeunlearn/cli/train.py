@@ -82,7 +82,7 @@ def run(
         float | None, typer.Option(help="From scratch: passes of the plain training before the joint one.", min=0.0)
     ] = None,
     common: Common,
-    languages: options.Languages,
+    purpose: options.Purpose,
     shape: options.Shape,
     new_basis: Annotated[
         bool | None,
@@ -112,7 +112,7 @@ def run(
     from codeunlearn.training.sizes import SIZES
 
     pairs, wanted = text.config(), options.given(shape)
-    of_every: dict[str, Any] = options.given(common, **asdict(languages), seed=seed, device=device)
+    of_every: dict[str, Any] = options.given(common, **asdict(purpose), seed=seed, device=device)
     settings = {**options.given(chosen), **of_every}
     if plain:
         _refuse_of_bottleneck(settings | wanted)

@@ -16,6 +16,13 @@ from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import reason
 
 LINES_AT_ONCE = 1024
+COMMANDS = {
+    "translation": "translate",
+    "summarization": "translate",
+    "completion": "generate",
+    "classification": "classify",
+}
+"""The command that asks a model, by its task."""
 
 
 def run(
@@ -27,16 +34,20 @@ def run(
     ] = None,
     device: options.Device = "auto",
 ) -> None:
-    """Translate lines from stdin to stdout, one for one and in order; an empty line stays empty.
+    """Translate lines from stdin to stdout, or summarise them, one for one and in order; an empty line stays empty.
 
     Both are UTF-8. Tabs, form feeds and other line separators in a line are read as spaces, and invisible characters are
     left out.
     """
     from codeunlearn.cli.opening import open_model
-    from codeunlearn.tasks.generating import translate
+    from codeunlearn.tasks.base import View, task_of
+    from codeunlearn.tasks.generating import DecodingConfig
 
-    opened, tokenizer = open_model(model, device, forget or [])
-    answer_lines(lambda lines: translate(opened, tokenizer, lines, num_beams=beams, batch_tokens=batch_tokens))
+    view, how = View(*open_model(model, device, forget or [])), DecodingConfig(beams, batch_tokens)
+    task = task_of(view.model)
+    if (command := COMMANDS.get(task.name, "translate")) != "translate":
+        raise CodeUnlearnError(f"{model} does not translate; use: codeunlearn {command} {model}")
+    answer_lines(lambda lines: task.answer(view, lines, how).texts)
 
 
 def answer_lines(ask: Callable[[list[str]], list[str]]) -> None:

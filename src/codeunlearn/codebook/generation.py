@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+from codeunlearn.codebook.languages import SUMMARIZATION, TASK, told
 from codeunlearn.codebook.untrusted import GENERATION
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.validation import Count, Field, Index, Positive, Shape, Share, shown, validated
@@ -51,6 +52,7 @@ class GenerationShape(Shape):
     suppress_tokens: list[Index] | None = None
     begin_suppress_tokens: list[Index] | None = None
     bad_words_ids: Annotated[list[_Ids], Field(min_length=1)] | None = None
+    min_length: Index | None = None
     max_length: Count | None = None
     max_new_tokens: Count | None = None
     num_beams: Count | None = None
@@ -79,15 +81,18 @@ class GenerationShape(Shape):
         ]
 
 
-def checked_generation(settings: Mapping[str, Any], where: str) -> GenerationShape:
+def checked_generation(settings: Mapping[str, Any], where: str, *, summarises: bool = False) -> GenerationShape:
     """The settings of a ``generation_config.json``.
+
+    Args:
+        summarises: of a model that does, whose answers may be asked to have some length.
 
     Raises:
         CodeUnlearnError: one is unknown, of another type, or would stop or change translations.
     """
     own: dict[str, Any] = {}
     for key, value in settings.items():
-        if key in GenerationShape.model_fields:
+        if key in GenerationShape.model_fields and (summarises or key != "min_length"):
             own[key] = value
         elif key in _NOTES:
             continue
@@ -109,11 +114,12 @@ def generation_of(settings: Mapping[str, Mapping[str, Any]], config: str, name: 
         settings: content of the model's files, by name.
         config: the name of its configuration.
     """
+    summarises = told(settings.get(config, {}), {}).get(TASK) == SUMMARIZATION
     if GENERATION in settings:
-        return checked_generation(settings[GENERATION], f"{GENERATION} of {name}")
+        return checked_generation(settings[GENERATION], f"{GENERATION} of {name}", summarises=summarises)
     known = {*GenerationShape.model_fields, *_LEFT_ALONE}
     old = {key: value for key, value in settings.get(config, {}).items() if key in known}
-    checked_generation(old, f"{config} of {name}")
+    checked_generation(old, f"{config} of {name}", summarises=summarises)
     return None
 
 

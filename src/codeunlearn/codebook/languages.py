@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from codeunlearn.codebook.encoding import encode
 from codeunlearn.codebook.language_names import code_among, is_code, language_of, languages_in_name
@@ -41,7 +41,8 @@ def told(config: Mapping[str, Any], tokenizer: Mapping[str, Any], name: str = ""
             found[key] = language_of(code)
     if marked := _MARK.match(str(config.get("source_prefix") or "")):
         found[TARGET] = language_of(marked[1])
-    if list(config.get("task_specific_params") or ()) == [SUMMARIZATION]:
+    tasks = config.get("task_specific_params")
+    if isinstance(tasks, dict) and set(cast(dict[str, Any], tasks)) == {SUMMARIZATION}:
         found[TASK] = SUMMARIZATION
     return found | {key: str(config[key]) for key in (SOURCE, TARGET, TASK) if config.get(key)}
 

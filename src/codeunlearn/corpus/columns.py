@@ -17,7 +17,9 @@ Place = tuple[str | int, ...]
 
 _TRANSLATED = (("source", "target"), ("en", "fr"), ("english", "french"), ("src", "tgt"))
 _ANSWERED = (("question", "answer"), ("prompt", "completion"))
-GUESSES = (*_TRANSLATED, *_ANSWERED)
+SUMMARISED = (("document", "summary"), ("article", "highlights"), ("dialogue", "summary"))
+"""As XSum, CNN/DailyMail and SAMSum have them."""
+GUESSES = (*_TRANSLATED, *_ANSWERED, *SUMMARISED)
 _SIDES = (*GUESSES, ("eng", "fra"), ("eng", "fre"), ("text", "label"))
 """Words that name the two sides within longer names, such as ``english_text`` and ``french_text``."""
 NESTED = "translation"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast
 
-from codeunlearn.corpus.columns import GUESSES, Column, choose_columns
+from codeunlearn.corpus.columns import GUESSES, SUMMARISED, Column, choose_columns
 from codeunlearn.corpus.lines import Skip, is_unicode, one_line
 from codeunlearn.corpus.matching import normal_form
 from codeunlearn.corpus.pools import normalise
@@ -22,7 +22,7 @@ TEXT, MESSAGES, LABEL, WRONG = "text", "messages", "label", "perturbed_answer"
 FEWEST_WORDS = 4
 """A shorter sentence is not cut."""
 
-Kind = Literal["pairs", "text", "messages", "labels"]
+Kind = Literal["pairs", "summaries", "text", "messages", "labels"]
 
 
 class Asked(NamedTuple):
@@ -89,7 +89,8 @@ def reading_of(
     def pairs(row: Any, skip: Skip) -> Iterator[Asked]:
         return _pair(prompt.value(row), answer.value(row), _listed(wrong.value(row)) if wrong else (), most, skip)
 
-    return Reading("pairs", (prompt.shown, answer.shown), pairs)
+    kind: Kind = "summaries" if (prompt.leaf, answer.leaf) in SUMMARISED else "pairs"
+    return Reading(kind, (prompt.shown, answer.shown), pairs)
 
 
 def cut(sentence: str) -> tuple[str, str] | None:

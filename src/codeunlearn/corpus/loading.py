@@ -143,7 +143,9 @@ def filled_pools(dataset: Dataset, needed: Iterable[Pool], where: str) -> dict[P
 
 
 def _nothing_usable(report: LoadReport) -> CodeUnlearnError:
-    return CodeUnlearnError(f"{report.data} holds no usable sentence pair ({report}); {EXPECTED}.")
+    longer = any(reason.startswith("longer than") for reason in report.skipped)
+    mend = "take longer texts with --max-characters" if longer else EXPECTED
+    return CodeUnlearnError(f"{report.data} holds no usable sentence pair ({report}); {mend}.")
 
 
 def _loaded(pairs: list[Asked], report: LoadReport, kind: Kind = "pairs") -> LoadedPairs:

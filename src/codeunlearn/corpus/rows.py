@@ -25,7 +25,7 @@ KINDS = ".txt, .tsv, .csv, .jsonl (each also .gz) or .parquet"
 EXPECTED = (
     "expected two columns of parallel text: a TSV with `source<TAB>target` lines, or CSV, JSON Lines, Parquet or a Hub "
     "data set with columns such as source/target, en/fr, or translation.en/translation.fr; or question/answer, "
-    "prompt/completion, messages, text/label or text, or a .txt with one document a line"
+    "prompt/completion, document/summary, messages, text/label or text, or a .txt with one document a line"
 )
 
 

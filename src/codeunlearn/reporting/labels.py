@@ -129,6 +129,9 @@ _METRICS: dict[str, MetricLabel] = {
     "rougeL_recall": MetricLabel(
         "ROUGE-L recall", UP, "Share of the right answer's words that the model's has in the same order, in per cent."
     ),
+    "rouge1": MetricLabel("ROUGE-1", UP, "Overlap with the reference in words, F1, 0 to 100."),
+    "rouge2": MetricLabel("ROUGE-2", UP, "Overlap with the reference in pairs of words, F1, 0 to 100."),
+    "rougeL": MetricLabel("ROUGE-L", UP, "Longest common subsequence of words with the reference, F1, 0 to 100."),
     "exact_match": MetricLabel("Exact match", UP, "Percentage of answers that are a right one."),
     "accuracy": MetricLabel("Accuracy", UP, "Percentage of texts whose class is right."),
     "macro_f1": MetricLabel("Macro F1", UP, "Mean of the classes' F1, in per cent."),

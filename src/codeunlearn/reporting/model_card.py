@@ -180,8 +180,8 @@ def _front_matter(
     if license_name:
         front["license"] = license_name
     front["library_name"] = "codeunlearn" if bottleneck else "transformers"
-    if task == "translation":
-        front["pipeline_tag"] = task  # one of the Hub's own tasks
+    if task in ("translation", "summarization"):
+        front["pipeline_tag"] = task  # those that the Hub calls so
     if record and record["base"] not in SIZES:
         front["base_model"] = " ".join(record["base"].split())
     own = (

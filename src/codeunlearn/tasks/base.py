@@ -127,7 +127,7 @@ class Task(Protocol):
 
 
 def _load() -> None:
-    for name in ("translation", "completion", "classification"):
+    for name in ("translation", "summarization", "completion", "classification"):
         import_module(f"codeunlearn.tasks.{name}")
 
 

@@ -37,6 +37,7 @@ class TrainConfig:
         source_prefix: put before every prompt, as pretrained T5 expects.
         source_suffix: put behind every prompt.
         chat: in place of both, what the tokenizer's chat template puts around a message.
+        task: what the model is asked, a name in `TASKS`, of one with an encoder and a decoder; what data and base say if absent.
         source_language: of the prompts, a name such as ``german``; what the base says if absent.
         target_language: of the answers, likewise.
         whole: learn all of the data, not its train pool alone, such as questions that are to be known by heart.
@@ -65,6 +66,7 @@ class TrainConfig:
     source_prefix: str = ""
     source_suffix: str = ""
     chat: bool = False
+    task: str | None = None
     source_language: str | None = None
     target_language: str | None = None
     whole: bool = False

@@ -22,13 +22,14 @@ from codeunlearn.codebook.adapter import keep_base
 from codeunlearn.codebook.architectures import architecture_of
 from codeunlearn.codebook.basis import SignedPermutation, allows_basis, change_downstream_basis, require_basis
 from codeunlearn.codebook.bottleneck import require_bottleneck
-from codeunlearn.codebook.languages import set_languages
+from codeunlearn.codebook.languages import SUMMARIZATION, TASK, set_languages
 from codeunlearn.codebook.loading import load_both
 from codeunlearn.codebook.modeling import Selection, attach, bottleneck_for
 from codeunlearn.codebook.prefix import Frame, chat_frame, prompt_frame
 from codeunlearn.codebook.prefix import source_prefix as own_prefix
 from codeunlearn.codebook.prompts import goes_on
 from codeunlearn.codebook.writing import write_model
+from codeunlearn.corpus.documents import Kind
 from codeunlearn.corpus.identity import pairs_digest
 from codeunlearn.corpus.loading import DataConfig, LoadedPairs, filled_pools, load_pairs
 from codeunlearn.device import join_processes, pick_device, processes
@@ -37,7 +38,7 @@ from codeunlearn.files import write_json
 from codeunlearn.folders import locked
 from codeunlearn.record import environment, public_name
 from codeunlearn.saving import RECORD, saving
-from codeunlearn.tasks.base import View, task_of
+from codeunlearn.tasks.base import TASKS, View, task_of
 from codeunlearn.tasks.batches import tokenize_pairs
 from codeunlearn.training.base import load_base
 from codeunlearn.training.config import TrainConfig
@@ -85,7 +86,7 @@ def train_plain(
         if finished:
             return finished
         start = load_base(base, train_pool, config.seed)
-        frame = _set_asked(start.model, start.tokenizer, _asked(config))
+        frame = set_asked(start.model, start.tokenizer, _asked(config, loaded))
         pairs = _rows(start.model, start.tokenizer, train_pool, config)
         trainer = PlainTrainer(start.model, config, pairs, start.tokenizer, out)
         details = {"config": asdict(config), "source_prefix": frame.before, **_run(trainer)}
@@ -105,6 +106,7 @@ def build(
     *,
     source_suffix: str = "",
     chat: bool = False,
+    task: str | None = None,
     source_language: str | None = None,
     target_language: str | None = None,
     adapter: bool | None = None,
@@ -119,6 +121,7 @@ def build(
         source_prefix: put before every prompt; the base's own when empty.
         source_suffix: put behind every prompt, likewise.
         chat: in place of both, what the tokenizer's chat template puts around a message.
+        task: what the model is asked, a name in `TASKS`, of one with an encoder and a decoder; what data and base say if absent.
         source_language: of the prompts, a name such as ``german``; what the base says if absent.
         target_language: of the answers, likewise.
         adapter: the bottleneck alone is saved, with the name of its base; so it is for causal models if absent.
@@ -130,7 +133,8 @@ def build(
     with _alone(out):
         begin(out, _request("build", data, base, loaded, build=asdict(config), shape=shape))
         began = time.perf_counter()
-        asked = Asked(None if chat else Frame(source_prefix, source_suffix), source_language, target_language)
+        around = None if chat else Frame(source_prefix, source_suffix)
+        asked = Asked(around, task, loaded.kind, source_language, target_language)
         model, tokenizer, quality = _built(base, train_pool, config, shape, asked, pick_device(device), progress)
         seconds = round(time.perf_counter() - began, 1)
         if is_causal(model) if adapter is None else adapter:
@@ -212,7 +216,7 @@ def train_joint(
         if finished:
             return finished
         model, tokenizer, quality = _built(
-            base, train_pool, build_config, {"selection": "nearest", **(shape or {})}, _asked(config), device
+            base, train_pool, build_config, {"selection": "nearest", **(shape or {})}, _asked(config, loaded), device
         )
         prefix = model.config.source_prefix
         pairs = _rows(model, tokenizer, train_pool, config)
@@ -268,7 +272,7 @@ def _built(
     model = attach(start.model.eval().to(device), wanted)
     if config.new_basis:
         require_basis(model)
-    _set_asked(model, start.tokenizer, asked)
+    set_asked(model, start.tokenizer, asked)
     quality = initialise_from_data(model, start.tokenizer, _texts(model, train_pool), config, progress)
     basis = _basis(model, config)
     if basis is not None:
@@ -306,22 +310,39 @@ class Asked(NamedTuple):
 
     Attributes:
         frame: around every prompt; that of the tokenizer's chat template if None.
+        task: a name in `TASKS`.
+        data: what the data hold, by which summarisation is known where no task is named.
         source_language: of the prompts.
         target_language: of the answers.
     """
 
     frame: Frame | None
+    task: str | None
+    data: Kind
     source_language: str | None
     target_language: str | None
 
 
-def _asked(config: TrainConfig) -> Asked:
+def _asked(config: TrainConfig, loaded: LoadedPairs) -> Asked:
     frame = None if config.chat else Frame(config.source_prefix, config.source_suffix)
-    return Asked(frame, config.source_language, config.target_language)
+    return Asked(frame, config.task, loaded.kind, config.source_language, config.target_language)
 
 
-def _set_asked(model: Any, tokenizer: PreTrainedTokenizerBase, asked: Asked) -> Frame:
-    """Notes it in the model's configuration, and gives what stands around every prompt then."""
+def set_asked(model: Any, tokenizer: PreTrainedTokenizerBase, asked: Asked) -> Frame:
+    """Notes it in the model's configuration, and gives what stands around every prompt then.
+
+    Raises:
+        CodeUnlearnError: a task is named, and the model has no choice of one; or it does not have a language.
+    """
+    if model.config.is_encoder_decoder:
+        inferred = SUMMARIZATION if asked.data == "summaries" else None
+        if task := asked.task or getattr(model.config, TASK, None) or inferred:
+            setattr(model.config, TASK, TASKS.get(task).name)
+    elif asked.task or asked.source_language or asked.target_language:
+        raise CodeUnlearnError(
+            "Only a model with an encoder and a decoder is told a task and languages; leave --task, --source-language and "
+            "--target-language out."
+        )
     set_languages(model, tokenizer, asked.source_language, asked.target_language)
     return set_frame(model, tokenizer, asked.frame)
 
@@ -338,9 +359,10 @@ def set_frame(model: Any, tokenizer: PreTrainedTokenizerBase, wanted: Frame | No
         wanted: that of the tokenizer's chat template if absent.
     """
     wanted = chat_frame(tokenizer) if wanted is None else wanted
-    model.config.source_prefix = wanted.before or own_prefix(model)
-    model.config.source_suffix = wanted.behind or prompt_frame(model).behind
     tasks: dict[str, dict[str, Any]] = getattr(model.config, "task_specific_params", None) or {}
+    pretrained: str = tasks.get(getattr(model.config, TASK, None) or "", {}).get("prefix", "")
+    model.config.source_prefix = wanted.before or own_prefix(model) or pretrained
+    model.config.source_suffix = wanted.behind or prompt_frame(model).behind
     known = sorted(task["prefix"] for task in tasks.values() if "prefix" in task)
     if known and not model.config.source_prefix:
         warnings.warn(

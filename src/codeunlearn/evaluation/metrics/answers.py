@@ -120,7 +120,7 @@ def rouge_l_recall(outputs: Outputs) -> Score:
 def rouge_l_recalls(answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
     """By answer, ROUGE-L recall from 0 to 1 with the right answer that it recalls best."""
     return [
-        max(_rouge().score(reference, said)["rougeL"].recall for reference in right)
+        max(_rouge("rougeL").score(reference, said)["rougeL"].recall for reference in right)
         for said, right in zip(answers, references, strict=True)
     ]
 
@@ -134,6 +134,24 @@ def exact_match(outputs: Outputs) -> Score:
         for said, right in zip(outputs.answers, outputs.references, strict=True)
     ]
     return _mean("exact_match", same, "letters and digits", is_rate=True)
+
+
+def _rouge_f1(kind: str) -> Metric:
+    """ROUGE F1 (Lin 2004) of the summaries, with Porter's stems; of several right ones the best, as by `rouge_l_recall`."""
+
+    def measured(outputs: Outputs) -> Score:
+        check_texts(outputs.answers, outputs.references)
+        best = [
+            max(_rouge(kind).score(reference, said)[kind].fmeasure for reference in right)
+            for said, right in zip(outputs.answers, outputs.references, strict=True)
+        ]
+        return _mean(kind, best, "rouge-score|stemmer:porter|f1|nrefs:max")
+
+    return measured
+
+
+for _kind in ("rouge1", "rouge2", "rougeL"):
+    _of_task("summarization", _kind)(_rouge_f1(_kind))
 
 
 @_of_task("classification", "accuracy")
@@ -216,8 +234,8 @@ def _macro_f1(sums: Floats) -> Floats:
 
 
 @cache
-def _rouge() -> Any:
+def _rouge(kind: str) -> Any:
     from rouge_score.rouge_scorer import RougeScorer
 
     logging.getLogger("absl").setLevel(logging.WARNING)  # it says which tokenizer it takes
-    return RougeScorer(["rougeL"], use_stemmer=True)
+    return RougeScorer([kind], use_stemmer=True)
