@@ -58,6 +58,13 @@ def test_the_languages_of_translation_have_entries() -> None:
     assert [language_named(name).code for name in TASKS.get("translation").languages] == ["en", "fr"]
 
 
+def test_a_language_of_which_stems_are_known_is_compared_as_a_plain_one() -> None:
+    german = language_named("german")
+    assert (german.code, german.stem("hunde"), german.stem("hund")) == ("de", "hund", "hund")
+    assert german.typography is PLAIN
+    assert german.lexicon is None
+
+
 def test_a_language_without_an_entry_is_plain() -> None:
     assert language_named("klingon") == language_named("vulcan")
     assert language_named("klingon").typography is PLAIN

@@ -170,7 +170,7 @@ def snowball(language: str) -> Callable[[str], str]:
 
 
 def _load() -> None:
-    for name in ("english", "french"):
+    for name in ("english", "french", "stemmed"):
         import_module(f"codeunlearn.corpus.languages.{name}")
 
 
