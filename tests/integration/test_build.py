@@ -11,6 +11,7 @@ import torch
 from codeunlearn.codebook import Frame, fingerprint, load_model, load_tokenizer
 from codeunlearn.corpus.loading import DataConfig
 from codeunlearn.training import initialise, run
+from codeunlearn.training.asked import set_frame
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.initialise import BuildConfig
 
@@ -62,7 +63,7 @@ def test_a_base_with_task_prefixes_asks_for_one(base: str) -> None:
     model.config.source_prefix = ""
     model.config.task_specific_params = {"translation_en_to_fr": {"prefix": "translate English to French: "}}
     with pytest.warns(UserWarning, match="'translate English to French: '.*--source-prefix"):
-        run.set_frame(model, load_tokenizer(base), Frame())
+        set_frame(model, load_tokenizer(base), Frame())
 
 
 def test_a_frozen_bottleneck_stays_as_it_was_built(base: str, tmp_path: Path) -> None:

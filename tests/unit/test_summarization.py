@@ -19,7 +19,7 @@ from codeunlearn.evaluation.test_sets import TestSet
 from codeunlearn.tasks.base import TASKS, Example, View, task_of
 from codeunlearn.tasks.generating import DecodingConfig
 from codeunlearn.tasks.summarization import LONGEST, Summarization
-from codeunlearn.training.run import Asked, set_asked
+from codeunlearn.training.asked import Asked, set_asked
 
 NOTHING = Asked(Frame(), None, "pairs", None, None)
 

@@ -7,12 +7,11 @@ model with a ``training.json`` beside it that tells how it was made. One process
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from datasets import Dataset
@@ -22,14 +21,12 @@ from codeunlearn.codebook.adapter import keep_base
 from codeunlearn.codebook.architectures import architecture_of
 from codeunlearn.codebook.basis import SignedPermutation, allows_basis, change_downstream_basis, require_basis
 from codeunlearn.codebook.bottleneck import require_bottleneck
-from codeunlearn.codebook.languages import SUMMARIZATION, TASK, set_languages
 from codeunlearn.codebook.loading import load_both
 from codeunlearn.codebook.modeling import Selection, attach, bottleneck_for
-from codeunlearn.codebook.prefix import Frame, chat_frame, prompt_frame
+from codeunlearn.codebook.prefix import Frame, prompt_frame
 from codeunlearn.codebook.prefix import source_prefix as own_prefix
 from codeunlearn.codebook.prompts import goes_on
 from codeunlearn.codebook.writing import write_model
-from codeunlearn.corpus.documents import Kind
 from codeunlearn.corpus.identity import pairs_digest
 from codeunlearn.corpus.loading import DataConfig, LoadedPairs, filled_pools, load_pairs
 from codeunlearn.device import join_processes, pick_device, processes
@@ -38,8 +35,9 @@ from codeunlearn.files import write_json
 from codeunlearn.folders import locked
 from codeunlearn.record import environment, public_name
 from codeunlearn.saving import RECORD, saving
-from codeunlearn.tasks.base import TASKS, View, task_of
+from codeunlearn.tasks.base import View, task_of
 from codeunlearn.tasks.batches import tokenize_pairs
+from codeunlearn.training.asked import Asked, asked_of, set_asked
 from codeunlearn.training.base import load_base
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.growing import grow
@@ -86,7 +84,7 @@ def train_plain(
         if finished:
             return finished
         start = load_base(base, train_pool, config.seed)
-        frame = set_asked(start.model, start.tokenizer, _asked(config, loaded))
+        frame = set_asked(start.model, start.tokenizer, asked_of(config, loaded))
         pairs = _rows(start.model, start.tokenizer, train_pool, config)
         trainer = PlainTrainer(start.model, config, pairs, start.tokenizer, out)
         details = {"config": asdict(config), "source_prefix": frame.before, **_run(trainer)}
@@ -216,7 +214,7 @@ def train_joint(
         if finished:
             return finished
         model, tokenizer, quality = _built(
-            base, train_pool, build_config, {"selection": "nearest", **(shape or {})}, _asked(config, loaded), device
+            base, train_pool, build_config, {"selection": "nearest", **(shape or {})}, asked_of(config, loaded), device
         )
         prefix = model.config.source_prefix
         pairs = _rows(model, tokenizer, train_pool, config)
@@ -305,72 +303,9 @@ def _basis(model: Any, config: BuildConfig) -> SignedPermutation | None:
     return SignedPermutation.random(width, config.seed) if wanted else None
 
 
-class Asked(NamedTuple):
-    """What a model is asked, as far as it is said.
-
-    Attributes:
-        frame: around every prompt; that of the tokenizer's chat template if None.
-        task: a name in `TASKS`.
-        data: what the data hold, by which summarisation is known where no task is named.
-        source_language: of the prompts.
-        target_language: of the answers.
-    """
-
-    frame: Frame | None
-    task: str | None
-    data: Kind
-    source_language: str | None
-    target_language: str | None
-
-
-def _asked(config: TrainConfig, loaded: LoadedPairs) -> Asked:
-    frame = None if config.chat else Frame(config.source_prefix, config.source_suffix)
-    return Asked(frame, config.task, loaded.kind, config.source_language, config.target_language)
-
-
-def set_asked(model: Any, tokenizer: PreTrainedTokenizerBase, asked: Asked) -> Frame:
-    """Notes it in the model's configuration, and gives what stands around every prompt then.
-
-    Raises:
-        CodeUnlearnError: a task is named, and the model has no choice of one; or it does not have a language.
-    """
-    if model.config.is_encoder_decoder:
-        inferred = SUMMARIZATION if asked.data == "summaries" else None
-        if task := asked.task or getattr(model.config, TASK, None) or inferred:
-            setattr(model.config, TASK, TASKS.get(task).name)
-    elif asked.task or asked.source_language or asked.target_language:
-        raise CodeUnlearnError(
-            "Only a model with an encoder and a decoder is told a task and languages; leave --task, --source-language and "
-            "--target-language out."
-        )
-    set_languages(model, tokenizer, asked.source_language, asked.target_language)
-    return set_frame(model, tokenizer, asked.frame)
-
-
 def _rows(model: Any, tokenizer: PreTrainedTokenizerBase, pool: Dataset, config: TrainConfig) -> Dataset:
     """The pool as the model is trained on it."""
     return tokenize_pairs(pool, task_of(model), View(model, tokenizer), config.max_tokens)
-
-
-def set_frame(model: Any, tokenizer: PreTrainedTokenizerBase, wanted: Frame | None) -> Frame:
-    """Notes in the model's configuration what stands around every prompt: what is wanted, or else its own.
-
-    Args:
-        wanted: that of the tokenizer's chat template if absent.
-    """
-    wanted = chat_frame(tokenizer) if wanted is None else wanted
-    tasks: dict[str, dict[str, Any]] = getattr(model.config, "task_specific_params", None) or {}
-    pretrained: str = tasks.get(getattr(model.config, TASK, None) or "", {}).get("prefix", "")
-    model.config.source_prefix = wanted.before or own_prefix(model) or pretrained
-    model.config.source_suffix = wanted.behind or prompt_frame(model).behind
-    known = sorted(task["prefix"] for task in tasks.values() if "prefix" in task)
-    if known and not model.config.source_prefix:
-        warnings.warn(
-            f"This base was pretrained with prefixes such as {known[-1]!r} before its sources; give the one of your "
-            "task with --source-prefix.",
-            stacklevel=2,
-        )
-    return prompt_frame(model)
 
 
 def _run(trainer: PlainTrainer) -> dict[str, Any]:
