@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -221,3 +222,13 @@ def test_codes_that_are_nearly_the_same_are_told_apart_as_the_definition_does() 
         rows[:5] = rows[5:10]
     found, wanted = pursued(b, a, prepared_codes(b))
     assert torch.equal(found, wanted)
+
+
+def test_threads_share_what_codes_have_in_common() -> None:
+    b = bottleneck()
+    prepared, codes = prepared_codes(b), b.codebook.weight.detach()
+    parts = [b.encode(part).detach() for part in activations(400).split(40)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda part: pursue(part, codes, prepared, S).ids, parts))
+    for part, ids in zip(parts, found, strict=True):
+        assert torch.equal(ids, pursue_reference(part, codes, prepared.is_lexical, S).ids)

@@ -9,6 +9,8 @@ are those of the plain search.
 
 from __future__ import annotations
 
+from threading import Lock
+
 import torch
 from torch import Tensor
 
@@ -30,7 +32,7 @@ class Gram:
 
     Args:
         codes: R of them.
-        most_bytes: of the rows that are kept.
+        most_bytes: of the rows that are kept; others are made each time.
     """
 
     def __init__(self, codes: PreparedCodes, most_bytes: int = GRAM_BYTES) -> None:
@@ -40,14 +42,18 @@ class Gram:
         self._rows = torch.empty(0, number, dtype=torch.int16)
         self._place = torch.full((number,), -1)
         self._kept = 0
+        self._lock = Lock()
 
     def rows(self, chosen: Tensor) -> Tensor:
         """[N, R] float32: the cosines of [N] codes, by their place among all R, with every code; each times `_SCALE`, rounded."""
-        self._keep(chosen)
-        place = self._place[chosen]
-        if bool((place >= 0).all()):
-            return self._rows[place].float()
-        return self._made(chosen)
+        with self._lock:
+            self._keep(chosen)
+            place = self._place[chosen]
+            found = self._rows[place.clamp_min(0)].float() if self._kept else torch.empty(len(place), len(self._place))
+        missing = (place < 0).nonzero()[:, 0]
+        if len(missing):
+            found[missing] = self._made(chosen[missing])
+        return found
 
     def _made(self, chosen: Tensor) -> Tensor:
         with full_precision(chosen.device):
@@ -57,9 +63,11 @@ class Gram:
         new = chosen[self._place[chosen] < 0].unique()[: self._most - self._kept]
         if not len(new):
             return
-        if not self._kept:  # memory that is not written to is not taken
-            self._rows = torch.empty(self._most, len(self._place), dtype=torch.int16)
         end = self._kept + len(new)
+        if end > len(self._rows):
+            larger = torch.empty(min(self._most, max(end, 2 * len(self._rows))), len(self._place), dtype=torch.int16)
+            larger[: self._kept] = self._rows[: self._kept]
+            self._rows = larger
         self._rows[self._kept : end] = self._made(new).clamp_(-_SCALE, _SCALE)
         self._place[new] = torch.arange(self._kept, end)
         self._kept = end
