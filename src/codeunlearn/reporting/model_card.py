@@ -127,7 +127,7 @@ def model_card(
         name=name,
         code_name=json.dumps(name, ensure_ascii=False),
         lead=lead.format(asked=_asked(task, spoken)),
-        code_source=json.dumps(known.get("source_prefix", "") + _SENTENCE, ensure_ascii=False),
+        code_source=json.dumps(_framed(known, _SENTENCE), ensure_ascii=False),
         task=task,
         auto=_AUTO.get(task, "AutoModelForSeq2SeqLM"),
         training=_training_rows(record) if record else [],
@@ -140,6 +140,10 @@ def model_card(
         method=_METHOD.format(replaced=_KINDS if (bottleneck or {}).get("lexical_codes") else _SUM),
     )
     return f"---\n{_front_matter(record, bottleneck, license_name, task, spoken)}---\n\n{body}"
+
+
+def _framed(record: Mapping[str, Any], prompt: str) -> str:
+    return f"{record.get('source_prefix', '')}{prompt}{record.get('source_suffix', '')}"
 
 
 def _attribution(record: Mapping[str, Any]) -> str:

@@ -24,7 +24,6 @@ from codeunlearn.codebook.bottleneck import require_bottleneck
 from codeunlearn.codebook.loading import load_both
 from codeunlearn.codebook.modeling import Selection, attach, bottleneck_for
 from codeunlearn.codebook.prefix import Frame, prompt_frame
-from codeunlearn.codebook.prefix import source_prefix as own_prefix
 from codeunlearn.codebook.prompts import goes_on
 from codeunlearn.codebook.writing import write_model
 from codeunlearn.corpus.identity import pairs_digest
@@ -84,10 +83,10 @@ def train_plain(
         if finished:
             return finished
         start = load_base(base, train_pool, config.seed)
-        frame = set_asked(start.model, start.tokenizer, asked_of(config, loaded))
+        set_asked(start.model, start.tokenizer, asked_of(config, loaded))
         pairs = _rows(start.model, start.tokenizer, train_pool, config)
         trainer = PlainTrainer(start.model, config, pairs, start.tokenizer, out)
-        details = {"config": asdict(config), "source_prefix": frame.before, **_run(trainer)}
+        details = {"config": asdict(config), **_around(start.model), **_run(trainer)}
         record = _record("plain", data, base, loaded, details)
         _save(start.model, start.tokenizer, out, record, complete, config.saved_dtype)
         return record
@@ -137,8 +136,7 @@ def build(
         seconds = round(time.perf_counter() - began, 1)
         if is_causal(model) if adapter is None else adapter:
             keep_base(model, base)
-        prefix = model.config.source_prefix
-        details = {"build": asdict(config), "source_prefix": prefix, **quality, "seconds": seconds}
+        details = {"build": asdict(config), **_around(model), **quality, "seconds": seconds}
         record = _record("build", data, base, loaded, details)
         _save(model, tokenizer, out, record, complete)
         return record
@@ -173,7 +171,7 @@ def add_codes(
         details = {
             "build": asdict(config),
             "codes": codes,
-            "source_prefix": own_prefix(model),
+            **_around(model),
             **quality,
             "seconds": seconds,
         }
@@ -216,10 +214,9 @@ def train_joint(
         model, tokenizer, quality = _built(
             base, train_pool, build_config, {"selection": "nearest", **(shape or {})}, asked_of(config, loaded), device
         )
-        prefix = model.config.source_prefix
         pairs = _rows(model, tokenizer, train_pool, config)
         trainer = JointTrainer(model, config, pairs, tokenizer, out, _basis(model, build_config))
-        about = {"build": asdict(build_config), **quality, "config": asdict(config), "source_prefix": prefix}
+        about = {"build": asdict(build_config), **quality, "config": asdict(config), **_around(model)}
         record = _record("joint", data, base, loaded, {**about, **_run(trainer)})
         _save(model, tokenizer, out, record, complete, config.saved_dtype)
         return record
@@ -276,6 +273,12 @@ def _built(
     if basis is not None:
         change_downstream_basis(model, basis)
     return model, start.tokenizer, quality
+
+
+def _around(model: Any) -> dict[str, str]:
+    """What stands around every prompt, for the record; a suffix where there is one."""
+    frame = prompt_frame(model)
+    return {"source_prefix": frame.before} | ({"source_suffix": frame.behind} if frame.behind else {})
 
 
 def _texts(model: Any, pool: Dataset) -> list[str]:
