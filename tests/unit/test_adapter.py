@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from io import StringIO
+from logging import WARNING, StreamHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from transformers import AutoModel, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers.utils import logging
 
 from codeunlearn.cli import show
-from codeunlearn.codebook import attach, bottleneck_for, fingerprint, load_model, require_bottleneck
+from codeunlearn.codebook import attach, bottleneck_for, fingerprint, load_model, load_tokenizer, require_bottleneck
 from codeunlearn.codebook.adapter import keep_base
 from codeunlearn.codebook.writing import save_model
 from codeunlearn.errors import CodeUnlearnError
@@ -160,3 +164,22 @@ def test_its_card_says_what_it_is_asked(model: Any, tiny_tokenizer: Any, tmp_pat
     assert "translation" not in card
     base = write_model_card(tmp_path / "base", None).read_text(encoding="utf-8")
     assert "AutoModelForCausalLM.from_pretrained" in base
+
+
+def test_opening_shows_no_bars_and_no_notices_and_leaves_both_on_for_others(
+    model: Any, base: Path, tiny_tokenizer: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    shown = StringIO()
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setattr(logging, "_tqdm_active", True)
+    monkeypatch.setattr(logging.get_logger("transformers"), "level", WARNING)
+    monkeypatch.setattr(logging.get_logger("transformers"), "handlers", [StreamHandler(shown)])
+    save_model(model, tiny_tokenizer, tmp_path / "adapter")
+    shown.truncate(shown.seek(0))
+    load_model(tmp_path / "adapter")
+    load_tokenizer(tmp_path / "adapter")
+    with pytest.raises(CodeUnlearnError):
+        load_model(tmp_path)
+    assert not shown.getvalue()
+    LlamaForCausalLM.from_pretrained(base)
+    assert "Loading weights" in shown.getvalue()

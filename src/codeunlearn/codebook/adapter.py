@@ -21,6 +21,7 @@ from codeunlearn.codebook.identity import parameters_digest
 from codeunlearn.codebook.languages import noted
 from codeunlearn.codebook.ledger import require_agreement, require_sound, settle
 from codeunlearn.codebook.modeling import attach
+from codeunlearn.codebook.untrusted import commit_in_cache
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.validation import validated
 
@@ -35,13 +36,13 @@ def keep_base(model: Any, name: str, revision: str | None = None) -> None:
     Args:
         model: with a bottleneck; its other weights are the base's.
         name: folder or Hub name of the base; a folder is kept as the whole path.
-        revision: of the Hub's.
+        revision: of the Hub's; if absent, the commit that was opened last on this machine.
     """
     bottleneck = require_bottleneck(model)
     starts = {key: getattr(model.generation_config, key) for key in _STARTS} if model.config.is_encoder_decoder else {}
     bottleneck.config.base = BaseRecord(
         name=str(Path(name).resolve()) if Path(name).is_dir() else name,
-        revision=revision,
+        revision=revision or commit_in_cache(name),
         model_type=base_type(model.config.model_type),
         parameters=parameters_digest(model, but=bottleneck),
         source_prefix=getattr(model.config, "source_prefix", None) or "",
@@ -95,20 +96,27 @@ def _place_of(base: str, adapter: Path) -> str:
 
 
 def load_adapter(
-    name: str, load_base: Callable[[str, str | None], Any], dtype: torch.dtype | str, *, check_ledger: bool
+    name: str,
+    revision: str | None,
+    load_base: Callable[[str, str | None], Any],
+    dtype: torch.dtype | str,
+    *,
+    check_ledger: bool,
 ) -> Any:
     """The base with the bottleneck of a folder.
 
     A base in a folder that is no longer where it was is looked for beside the adapter, so that both can move together.
 
     Args:
+        revision: of the adapter's own, of the Hub's.
         load_base: opens a model by its name and revision.
 
     Raises:
         CodeUnlearnError: the folder names no base, or one with other weights; or what `load_model` raises.
     """
+    options: dict[str, Any] = {"revision": revision, "use_safetensors": True, "dtype": dtype}
     loaded: Any = ConceptBottleneck.from_pretrained(
-        name, use_safetensors=True, dtype=dtype, ignore_mismatched_sizes=True, output_loading_info=True
+        name, **options, ignore_mismatched_sizes=True, output_loading_info=True
     )
     own, info = loaded
     require_whole(info, name)

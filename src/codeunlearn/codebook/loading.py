@@ -20,14 +20,16 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 from transformers import AutoTokenizer as _AutoTokenizer
+from transformers.utils import logging
 
 from codeunlearn.codebook.adapter import KIND, base_kind, load_adapter
 from codeunlearn.codebook.architectures import architecture_of, base_type, find_architecture
 from codeunlearn.codebook.checks import require_fit, require_numbers, require_settings, require_whole
+from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.codebook.generation import generation_of
 from codeunlearn.codebook.languages import set_languages, told
 from codeunlearn.codebook.modeling import with_bottleneck
-from codeunlearn.codebook.untrusted import CONFIG, TOKENIZER, check_source, check_weights
+from codeunlearn.codebook.untrusted import CONFIG, TOKENIZER, check_source, check_weights, commit_of
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import exists, reason
 
@@ -36,13 +38,18 @@ _SAFELY: dict[str, Any] = {"trust_remote_code": False}
 
 
 def load_model(
-    name: str | Path, dtype: torch.dtype | Literal["auto"] = torch.float32, *, check_ledger: bool = True
+    name: str | Path,
+    dtype: torch.dtype | Literal["auto"] = torch.float32,
+    *,
+    revision: str | None = None,
+    check_ledger: bool = True,
 ) -> Any:
     """A saved model, with or without a bottleneck; of an architecture that is not known here, an encoder-decoder one.
 
     Args:
         name: folder or Hub name.
         dtype: type of the weights in memory; ``auto`` keeps the saved one, for a model that is to be saved again.
+        revision: branch, tag or commit of a Hub model, the newest if absent; an adapter knows that of its base.
         check_ledger: refuse a model whose ledger and mask differ, as an interrupted write leaves it; without this check
             `restore` can mend it.
 
@@ -52,7 +59,8 @@ def load_model(
     """
     name = _found(name, slashes=(1,))
     with _opening(name, f"The model in {name}"):
-        return _unchanged_meanwhile(Path(name), lambda: _load(name, dtype, check_ledger)).eval()
+        commit = commit_of(name, revision)
+        return _unchanged_meanwhile(Path(name), lambda: _load(name, commit, dtype, check_ledger)).eval()
 
 
 def load_both(name: str | Path) -> tuple[Any, PreTrainedTokenizerBase]:
@@ -88,24 +96,23 @@ def _told(settings: dict[str, dict[str, Any]], name: str) -> dict[str, str]:
     return told(own if isinstance(own, dict) else {}, settings.get(TOKENIZER, {}), name)
 
 
-def _load(name: str, dtype: torch.dtype | Literal["auto"], check_ledger: bool) -> Any:
-    settings = check_source(name)
+def _load(name: str, revision: str | None, dtype: torch.dtype | Literal["auto"], check_ledger: bool) -> Any:
+    settings = check_source(name, revision)
     if Path(name).is_dir():
         check_weights(Path(name))
     config = settings.get(CONFIG, {})
     if config.get("model_type") == KIND:
-        return _noting(
-            load_adapter(name, lambda base, _: load_model(base, dtype), dtype, check_ledger=check_ledger),
-            settings,
-            name,
+        adapter = load_adapter(
+            name, revision, lambda base, its: load_model(base, dtype, revision=its), dtype, check_ledger=check_ledger
         )
+        return _noting(adapter, settings, name)
     architecture = find_architecture(config.get("model_type"))
     if architecture is None:
         generation_of(settings, CONFIG, name)
     else:
         require_settings(settings, architecture, name)
         with_bottleneck(base_type(config["model_type"]))
-    options = {**_SAFELY, "use_safetensors": True, "dtype": dtype, "output_loading_info": True}
+    options = {**_SAFELY, "revision": revision, "use_safetensors": True, "dtype": dtype, "output_loading_info": True}
     if not check_ledger and "bottleneck" in config:
         options["check_ledger"] = False
     auto: Any = AutoModelForSeq2SeqLM if architecture is None else architecture.auto
@@ -210,16 +217,23 @@ def load_encoder(name: str | Path) -> Any:
         return model.eval()
 
 
-def load_tokenizer(name: str | Path) -> PreTrainedTokenizerBase:
+def load_tokenizer(name: str | Path, *, revision: str | None = None) -> PreTrainedTokenizerBase:
     """The tokenizer saved beside a model; a causal model's that has no padding token pads with its end mark, behind a mask.
+
+    Args:
+        name: folder or Hub name.
+        revision: as for `load_model`.
 
     Raises:
         CodeUnlearnError: there is none, it asks for code, it cannot fill up a batch, or it has tokens that the model has not.
     """
     name = _found(name, slashes=(0, 1))
     with _opening(name, f"{name} holds no tokenizer that can be opened", told=True):
-        settings = check_source(name)
-        tokenizer: Any = _AutoTokenizer.from_pretrained(name, **_SAFELY)
+        revision = commit_of(name, revision)
+        settings = check_source(name, revision)
+        # transformers knows no configuration of this type, and would say so.
+        own = {"config": BottleneckConfig()} if settings.get(CONFIG, {}).get("model_type") == KIND else {}
+        tokenizer: Any = _AutoTokenizer.from_pretrained(name, revision=revision, **own, **_SAFELY)
         architecture = find_architecture(settings.get(CONFIG, {}).get("model_type"))
         if tokenizer.pad_token_id is None and architecture is not None and architecture.causal:
             tokenizer.pad_token = tokenizer.eos_token
@@ -234,11 +248,28 @@ def _opening(name: str, what: str, *, told: bool = False) -> Generator[None]:
     A file can make transformers, safetensors and tokenizers fail with errors of any kind, so that none is left out.
     """
     try:
-        yield
+        with _without_bars():
+            yield
     except Exception as error:
         if isinstance(error, CodeUnlearnError) and name in str(error):
             raise
         raise CodeUnlearnError(f"{what}{'' if told else ' cannot be opened'}: {reason(error)}.") from error
+
+
+@contextmanager
+def _without_bars() -> Generator[None]:
+    """Without transformers' bars over the tensors of a file.
+
+    Its own switch would take the Hub's bars over downloads too, which can be long. Only who turned bars off turns them on,
+    so that blocks may be within each other and in several threads.
+    """
+    shown = logging.is_progress_bar_enabled()
+    logging._tqdm_active = False  # pyright: ignore[reportPrivateUsage]
+    try:
+        yield
+    finally:
+        if shown:
+            logging._tqdm_active = True  # pyright: ignore[reportPrivateUsage]
 
 
 def _found(name: str | Path, slashes: tuple[int, ...]) -> str:

@@ -77,11 +77,13 @@ class _BottleneckModel:
             CodeUnlearnError: tensors are missing, misshapen or left over, or codebook and configuration do not fit.
         """
         loaded: Any = super()  # pyright: ignore[reportUnknownVariableType]
-        require_settings(check_source(str(name)), architecture_of(cast(Any, cls).config_class.model_type), str(name))
+        revision = kwargs.get("revision")
+        architecture = architecture_of(cast(Any, cls).config_class.model_type)
+        require_settings(check_source(str(name), revision), architecture, str(name))
         options = {**kwargs, "use_safetensors": True, "ignore_mismatched_sizes": True, "output_loading_info": True}
         model, info = loaded.from_pretrained(name, *args, **options)
         require_whole(info, name)
-        check_types(local_folder(str(name)))
+        check_types(local_folder(str(name), revision))
         require_sound(model.bottleneck, str(name))
         if check_ledger:
             require_agreement(model.bottleneck, str(name))

@@ -57,16 +57,17 @@ class _Index(Shape, extra="allow"):
     weight_map: dict[str, str] = Field(min_length=1)
 
 
-def check_source(name: str) -> dict[str, dict[str, Any]]:
+def check_source(name: str, revision: str | None = None) -> dict[str, dict[str, Any]]:
     """What the model's small files hold, by their names, if nothing in them asks for more than weights and settings.
 
     Args:
         name: folder or Hub name; of a Hub name the small files are downloaded, as transformers would do next.
+        revision: branch, tag or commit of the Hub's.
 
     Raises:
         CodeUnlearnError: a file cannot be read, lies elsewhere, or asks for code.
     """
-    find = _check_folder(Path(name)) if Path(name).is_dir() else _downloaded(name)
+    find = _check_folder(Path(name)) if Path(name).is_dir() else _downloaded(name, revision)
     if find("adapter_config.json"):
         raise CodeUnlearnError(
             f"{name} holds an adapter (adapter_config.json); merge it into its model and save that as a model of its own."
@@ -178,18 +179,35 @@ def check_types(folder: Path) -> None:
                     )
 
 
-def local_folder(name: str) -> Path:
+def commit_of(name: str, revision: str | None = None) -> str | None:
+    """The commit of the Hub that a revision stands for now, so that all files are taken from one; None of a folder."""
+    if Path(name).is_dir():
+        return None
+    path = _downloaded(name, revision)(CONFIG)
+    return revision if path is None else path.parent.name
+
+
+def commit_in_cache(name: str) -> str | None:
+    """As `commit_of` of the newest, as it was when it was opened last; None where it never was. Asks no Hub."""
+    if Path(name).is_dir():
+        return None
+    silent = {"_raise_exceptions_for_missing_entries": False, "_raise_exceptions_for_connection_errors": False}
+    path = cached_file(name, CONFIG, local_files_only=True, **silent)
+    return None if path is None else Path(path).parent.name
+
+
+def local_folder(name: str, revision: str | None = None) -> Path:
     """The folder itself, or that in the cache where a Hub model's files are."""
-    path = Path(name) if Path(name).is_dir() else _downloaded(name)(CONFIG)
+    path = Path(name) if Path(name).is_dir() else _downloaded(name, revision)(CONFIG)
     if path is None:
         raise CodeUnlearnError(f"The model {name} cannot be opened: it has no {CONFIG}.")
     return path if path.is_dir() else path.parent
 
 
-def _downloaded(name: str) -> Callable[[str], Path | None]:
+def _downloaded(name: str, revision: str | None) -> Callable[[str], Path | None]:
     def find(file: str) -> Path | None:
         try:
-            path = cached_file(name, file, _raise_exceptions_for_missing_entries=False)
+            path = cached_file(name, file, revision=revision, _raise_exceptions_for_missing_entries=False)
         except (OSError, ValueError) as error:
             raise CodeUnlearnError(f"The model {name} cannot be opened: {reason(error)}.") from error
         return None if path is None else Path(path)
