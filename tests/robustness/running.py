@@ -82,6 +82,21 @@ def check_wrapped(model: Any, wrapped: Any, batch: Batch, *, exact: bool = True)
     assert not torch.equal(forgotten.logits, found.logits)
 
 
+def check_steps(model: Any, ids: Tensor, gone: ForgetSet, steps: int = 6) -> None:
+    """``generate`` selects token by token what one pass over its output selects, and nothing that is deleted."""
+    bottleneck, selected = require_bottleneck(model), list[Tensor]()
+    watched = bottleneck.register_forward_pre_hook(lambda _, args: selected.append(bottleneck.select(args[0]).ids))
+    try:
+        whole = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=steps, do_sample=False)
+    finally:
+        watched.remove()
+    with torch.no_grad():
+        once = model(whole[:, :-1], output_bottleneck=True).bottleneck.ids
+    assert len(selected) == whole.shape[1] - ids.shape[1]
+    assert torch.equal(torch.cat(selected, 1), once)
+    assert not torch.isin(once, torch.tensor(gone.ids)).any()
+
+
 def check_compiled(model: Any, batch: Batch, compiled: Callable[..., Any], plain: Callable[..., Any]) -> None:
     """``compiled`` gives what ``plain`` gives: before, inside and after a deletion, and with the bottleneck skipped."""
     results: list[Tensor] = []

@@ -138,7 +138,7 @@ def load_adapter(
         raise CodeUnlearnError(
             f"{name} holds the codebook of other weights than those of {record.name}; give it the base it was built for."
         )
-    model = attach(base, own.config)
+    model = attach(base, own.config, copy=False)
     require_bottleneck(model).load_state_dict(own.state_dict())
     model.config.source_prefix, model.config.source_suffix = record.source_prefix, record.source_suffix
     for key in _STARTS:

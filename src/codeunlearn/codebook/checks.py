@@ -13,6 +13,7 @@ from codeunlearn.codebook.architectures import Architecture
 from codeunlearn.codebook.encoding import encode
 from codeunlearn.codebook.generation import generation_of
 from codeunlearn.codebook.untrusted import CONFIG, GENERATION, check_types
+from codeunlearn.codebook.wrappers import offloaded
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.validation import validated
 
@@ -88,7 +89,8 @@ def require_numbers(model: nn.Module, name: str) -> None:
     Raises:
         CodeUnlearnError: one is not.
     """
-    for key, tensor in model.state_dict().items():
+    for key, held in model.state_dict().items():
+        tensor = offloaded(model, key) if held.is_meta else held
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise CodeUnlearnError(
                 f"{key} in {name} holds values that are not numbers; save or download the model again."

@@ -76,9 +76,22 @@ class Codebook(nn.Module):
 
     def search_without(self, h: Tensor, s: int, hidden: Tensor | None) -> Selection:
         """As `search`, among all codes but the ``hidden`` ones, [K] bool, whatever is deleted."""
+        self.require_present()
         if s > self.num_codes:
             raise CodeUnlearnError(f"Cannot select {s} codes: the codebook has {self.num_codes}; lower S or S'.")
         return select_codes(h, self.weight, hidden, s, keep=self._may_keep())
+
+    def require_present(self) -> None:
+        """That the codes are on a device.
+
+        Raises:
+            CodeUnlearnError: they wait elsewhere until a module runs that never does, since codes are looked up without it.
+        """
+        if self.weight.is_meta:
+            raise CodeUnlearnError(
+                f"The codebook is offloaded with its layer ({self.config.site}); give a device_map that keeps this layer on a "
+                "device."
+            )
 
     def _may_keep(self) -> bool:
         """Whether the codes stay as they are until the next search."""
@@ -136,6 +149,7 @@ class PursuitCodebook(Codebook):
 
     def search_without(self, h: Tensor, s: int, hidden: Tensor | None) -> Selection:
         """See the class; arguments and errors as `Codebook.search_without`."""
+        self.require_present()
         return pursue_codes(h, self.weight, self.is_lexical, hidden, s, keep=self._may_keep())
 
     def combine(self, selection: Selection) -> Tensor:

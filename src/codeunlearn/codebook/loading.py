@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,6 +34,7 @@ from codeunlearn.codebook.untrusted import CONFIG, TOKENIZER, check_source, chec
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import exists, reason
 
+DeviceMap = str | dict[str, int | str | torch.device] | None
 _TRIES = 5
 _SAFELY: dict[str, Any] = {"trust_remote_code": False}
 
@@ -42,6 +44,7 @@ def load_model(
     dtype: torch.dtype | Literal["auto"] = torch.float32,
     *,
     revision: str | None = None,
+    device_map: DeviceMap = None,
     check_ledger: bool = True,
 ) -> Any:
     """A saved model, with or without a bottleneck; of an architecture that is not known here, an encoder-decoder one.
@@ -50,6 +53,7 @@ def load_model(
         name: folder or Hub name.
         dtype: type of the weights in memory; ``auto`` keeps the saved one, for a model that is to be saved again.
         revision: branch, tag or commit of a Hub model, the newest if absent; an adapter knows that of its base.
+        device_map: over which devices the model is spread, as for transformers, such as ``auto``; needs accelerate.
         check_ledger: refuse a model whose ledger and mask differ, as an interrupted write leaves it; without this check
             `restore` can mend it.
 
@@ -60,7 +64,7 @@ def load_model(
     name = _found(name, slashes=(1,))
     with _opening(name, f"The model in {name}"):
         commit = commit_of(name, revision)
-        return _unchanged_meanwhile(Path(name), lambda: _load(name, commit, dtype, check_ledger)).eval()
+        return _unchanged_meanwhile(Path(name), lambda: _load(name, commit, dtype, device_map, check_ledger)).eval()
 
 
 def load_both(name: str | Path) -> tuple[Any, PreTrainedTokenizerBase]:
@@ -96,14 +100,21 @@ def _told(settings: dict[str, dict[str, Any]], name: str) -> dict[str, str]:
     return told(own if isinstance(own, dict) else {}, settings.get(TOKENIZER, {}), name)
 
 
-def _load(name: str, revision: str | None, dtype: torch.dtype | Literal["auto"], check_ledger: bool) -> Any:
+def _load(
+    name: str,
+    revision: str | None,
+    dtype: torch.dtype | Literal["auto"],
+    device_map: DeviceMap,
+    check_ledger: bool,
+) -> Any:
     settings = check_source(name, revision)
     if Path(name).is_dir():
         check_weights(Path(name))
     config = settings.get(CONFIG, {})
     if config.get("model_type") == KIND:
+        load_base = partial(load_model, dtype=dtype, device_map=device_map)
         adapter = load_adapter(
-            name, revision, lambda base, its: load_model(base, dtype, revision=its), dtype, check_ledger=check_ledger
+            name, revision, lambda base, its: load_base(base, revision=its), dtype, check_ledger=check_ledger
         )
         return _noting(adapter, settings, name)
     architecture = find_architecture(config.get("model_type"))
@@ -113,6 +124,8 @@ def _load(name: str, revision: str | None, dtype: torch.dtype | Literal["auto"],
         require_settings(settings, architecture, name)
         with_bottleneck(base_type(config["model_type"]))
     options = {**_SAFELY, "revision": revision, "use_safetensors": True, "dtype": dtype, "output_loading_info": True}
+    if device_map is not None:
+        options["device_map"] = device_map
     if not check_ledger and "bottleneck" in config:
         options["check_ledger"] = False
     auto: Any = AutoModelForSeq2SeqLM if architecture is None else architecture.auto

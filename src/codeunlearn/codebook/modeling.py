@@ -36,6 +36,7 @@ from codeunlearn.codebook.probing import require_no_way_round
 from codeunlearn.codebook.sinks import runs
 from codeunlearn.codebook.sites import Residual, change_class, pass_sinks
 from codeunlearn.codebook.untrusted import check_source, check_types, local_folder
+from codeunlearn.codebook.wrappers import device_of
 from codeunlearn.errors import CodeUnlearnError
 
 RESIDUAL_CODES = 40_000
@@ -84,6 +85,7 @@ class _BottleneckModel:
         model, info = loaded.from_pretrained(name, *args, **options)
         require_whole(info, name)
         check_types(local_folder(str(name), revision))
+        model.bottleneck.codebook.require_present()
         require_sound(model.bottleneck, str(name))
         if check_ledger:
             require_agreement(model.bottleneck, str(name))
@@ -250,7 +252,7 @@ def attach(base: PreTrainedModel, config: BottleneckConfig, *, copy: bool = True
 
     Raises:
         CodeUnlearnError: the architecture is not supported, it already has a bottleneck, the site does not exist,
-            the widths differ, or something gets round the site.
+            the widths differ, something gets round the site, or the base cannot be copied.
     """
     if find_bottleneck(base) is not None:
         raise CodeUnlearnError("The model already has a bottleneck; attach one to its plain base instead.")
@@ -265,6 +267,8 @@ def attach(base: PreTrainedModel, config: BottleneckConfig, *, copy: bool = True
 
 
 def _copied(base: PreTrainedModel, config: BottleneckConfig) -> Any:
+    if len({*getattr(base, "hf_device_map", {}).values()}) > 1:
+        raise CodeUnlearnError("The model is spread over devices and cannot be copied; attach with copy=False.")
     config_class, model_class = with_bottleneck(base.config.model_type)
     settings = {k: v for k, v in base.config.to_dict().items() if k not in ("model_type", "architectures")}
     model = model_class(config_class(**settings, bottleneck=deepcopy(config)))
@@ -289,8 +293,8 @@ def _install(model: Any, bottleneck: Any) -> None:
     """Puts the bottleneck at its place, on the device of the module that is there."""
     config, architecture = bottleneck.config, architecture_of(model.config.model_type)
     site = architecture.place(*architecture.find(model.config, config.site))
-    near = next(model.get_submodule(site.layer if isinstance(site, Residual) else site.path).parameters())
-    site.install(model, bottleneck.to(near.device))
+    near = model.get_submodule(site.layer if isinstance(site, Residual) else site.path)
+    site.install(model, bottleneck.to(device_of(near)))
     if config.control_tokens:
         pass_sinks(model.base_model, runs(config.control_tokens))
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from codeunlearn.codebook.architectures import architecture_of
 from codeunlearn.codebook.bottleneck import require_bottleneck
 from codeunlearn.codebook.sinks import find_sinks, runs
-from codeunlearn.codebook.wrappers import unwrapped
+from codeunlearn.codebook.wrappers import device_of, unwrapped
 from codeunlearn.errors import CodeUnlearnError
 
 
@@ -103,11 +103,11 @@ def require_no_way_round(model: Any) -> None:
     """
     config = require_bottleneck(model).config
     text = [one for one in range(model.config.vocab_size) if one not in config.control_tokens][:8]
-    ids = torch.tensor([text[:4], text[-4:]], device=model.device)
-    state = torch.randn(config.d_model, generator=torch.Generator().manual_seed(0)).to(model.device)
+    ids = torch.tensor([text[:4], text[-4:]], device=device_of(model.get_input_embeddings()))
+    state = torch.randn(config.d_model, generator=torch.Generator().manual_seed(0))
     with evaluating(model):
         plain = model(input_ids=ids).logits
-        with replace_bottleneck_output(model, lambda a: (state * a.float().std()).expand_as(a)):
+        with replace_bottleneck_output(model, lambda a: (state.to(a.device) * a.float().std()).expand_as(a)):
             replaced = model(input_ids=ids).logits
     rounding = 1e-3 if model.dtype == torch.float32 else 0.1
     if not replaced.diff(dim=0).abs().max() <= rounding * plain.diff(dim=0).abs().max():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.nn.parallel import DataParallel, DistributedDataParallel
@@ -44,7 +45,23 @@ def own_parameters(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
                 break
         else:
             whole = parameter.full_tensor() if hasattr(parameter, "full_tensor") else parameter  # of sharded ones
+            whole = offloaded(inner, name) if whole.is_meta else whole
             yield ".".join(part for part in parts if part not in _INSIDE), whole.detach()
+
+
+def offloaded(model: nn.Module, name: str) -> Tensor:
+    """A tensor of a module, by its name, that accelerate keeps in memory or on disk until the module runs."""
+    module, _, own = name.rpartition(".")
+    holder: Any = model.get_submodule(module)
+    return holder._hf_hook.weights_map[own]
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Where a module runs, which is not where its weights wait if accelerate offloads them."""
+    for part in module.modules():
+        if (place := getattr(getattr(part, "_hf_hook", None), "execution_device", None)) is not None:
+            return torch.device(place)
+    return next(module.parameters()).device
 
 
 def has_adapters(model: nn.Module) -> bool:
