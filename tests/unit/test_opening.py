@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -67,6 +68,8 @@ ASKS_FOR_CODE = [
     ("config.json", {"auto_map": {"AutoConfig": "evil.Config", "AutoModelForSeq2SeqLM": "evil.Model"}}, "code of its own"),
     ("config.json", {"model_type": "evil", "auto_map": {"AutoConfig": "evil.Config"}}, "code of its own"),
     ("config.json", {"quantization_config": {"quant_method": "bitsandbytes", "load_in_8bit": True}}, "quantisation"),
+    ("config.json", {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}, "quantisation"),
+    ("config.json", {"quantization_config": {"quant_method": "gptq", "bits": 4}}, "take the plain weights"),
     ("config.json", {"attn_implementation": "kernels-community/flash-attn"}, "kernel"),
     ("config.json", {"_attn_implementation": "stranger/kernel"}, "kernel"),
     ("config.json", {"_attn_implementation_internal": "stranger/kernel"}, "kernel"),
@@ -112,6 +115,16 @@ def test_code_in_a_folder_is_neither_run_nor_asked_about(
     (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
     assert "code of its own" in refused(open_it, folder)
     assert not (tmp_path / "ran").exists()
+
+
+def test_four_bits_without_what_opens_them_are_one_sentence(
+    tiny_base: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+    tiny_base.save_pretrained(tmp_path)
+    four_bits = {"quant_method": "bitsandbytes", "load_in_4bit": True}
+    edit_json(tmp_path / "config.json", lambda content: content.update(quantization_config=four_bits))
+    assert "pip install 'codeunlearn[quantised]'" in refused(load_model, tmp_path)
 
 
 # Weights.

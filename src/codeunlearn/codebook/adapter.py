@@ -21,7 +21,9 @@ from codeunlearn.codebook.identity import parameters_digest
 from codeunlearn.codebook.languages import noted
 from codeunlearn.codebook.ledger import require_agreement, require_sound, settle
 from codeunlearn.codebook.modeling import attach
-from codeunlearn.codebook.untrusted import commit_in_cache
+from codeunlearn.codebook.quantised import QUANTISATION
+from codeunlearn.codebook.untrusted import CONFIG, check_source, commit_in_cache
+from codeunlearn.codebook.wrappers import is_quantised
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.validation import validated
 
@@ -37,7 +39,14 @@ def keep_base(model: Any, name: str, revision: str | None = None) -> None:
         model: with a bottleneck; its other weights are the base's.
         name: folder or Hub name of the base; a folder is kept as the whole path.
         revision: of the Hub's; if absent, the commit that was opened last on this machine.
+
+    Raises:
+        CodeUnlearnError: the model was quantised when it was opened, and what is saved is not.
     """
+    if is_quantised(model) and QUANTISATION not in check_source(name, revision).get(CONFIG, {}):
+        raise CodeUnlearnError(
+            f"The model is quantised and {name} is not; save the quantised base in a folder of its own, and open that as base."
+        )
     bottleneck = require_bottleneck(model)
     starts = {key: getattr(model.generation_config, key) for key in _STARTS} if model.config.is_encoder_decoder else {}
     bottleneck.config.base = BaseRecord(

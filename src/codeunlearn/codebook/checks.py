@@ -12,6 +12,7 @@ from transformers import AutoModelForSeq2SeqLM
 from codeunlearn.codebook.architectures import Architecture
 from codeunlearn.codebook.encoding import encode
 from codeunlearn.codebook.generation import generation_of
+from codeunlearn.codebook.quantised import QUANTISATION
 from codeunlearn.codebook.untrusted import CONFIG, GENERATION, check_types
 from codeunlearn.codebook.wrappers import offloaded
 from codeunlearn.errors import CodeUnlearnError
@@ -42,7 +43,7 @@ def require_settings(settings: dict[str, dict[str, Any]], architecture: Architec
             f"{name} asks for the token {largest} and embeds {shape.vocab_size:,}; save or download it again."
         )
     if Path(name).is_dir():
-        check_types(Path(name))
+        check_types(Path(name), packed=QUANTISATION in settings[CONFIG])
 
 
 def _numbers(nested: Any) -> Iterator[int]:

@@ -30,6 +30,7 @@ from codeunlearn.codebook.config import BottleneckConfig
 from codeunlearn.codebook.generation import generation_of
 from codeunlearn.codebook.languages import set_languages, told
 from codeunlearn.codebook.modeling import with_bottleneck
+from codeunlearn.codebook.quantised import QUANTISATION, require_bitsandbytes
 from codeunlearn.codebook.untrusted import CONFIG, TOKENIZER, check_source, check_weights, commit_of
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import exists, reason
@@ -123,6 +124,8 @@ def _load(
     else:
         require_settings(settings, architecture, name)
         with_bottleneck(base_type(config["model_type"]))
+    if QUANTISATION in config:
+        require_bitsandbytes()
     options = {**_SAFELY, "revision": revision, "use_safetensors": True, "dtype": dtype, "output_loading_info": True}
     if device_map is not None:
         options["device_map"] = device_map
@@ -164,6 +167,17 @@ def _place(folder: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def is_packed(name: str | Path) -> bool:
+    """Whether a saved model's weights are quantised; they are not read.
+
+    Raises:
+        CodeUnlearnError: there is no such model; its files ask for code.
+    """
+    name = _found(name, slashes=(1,))
+    with _opening(name, f"The model in {name}"):
+        return check_source(name).get(CONFIG, {}).get(QUANTISATION) is not None
 
 
 def lacks_head(name: str | Path) -> bool:

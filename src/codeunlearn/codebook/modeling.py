@@ -36,7 +36,7 @@ from codeunlearn.codebook.probing import require_no_way_round
 from codeunlearn.codebook.sinks import runs
 from codeunlearn.codebook.sites import Residual, change_class, pass_sinks
 from codeunlearn.codebook.untrusted import check_source, check_types, local_folder
-from codeunlearn.codebook.wrappers import device_of
+from codeunlearn.codebook.wrappers import device_of, is_quantised
 from codeunlearn.errors import CodeUnlearnError
 
 RESIDUAL_CODES = 40_000
@@ -95,8 +95,13 @@ class _BottleneckModel:
         """As transformers', with a configuration that says what the codebook is.
 
         Raises:
-            CodeUnlearnError: the ledger claims a deletion that is not there.
+            CodeUnlearnError: the ledger claims a deletion that is not there, or the base is quantised.
         """
+        if is_quantised(cast(Any, self)):
+            raise CodeUnlearnError(
+                "A quantised model's codebook is saved alone, without its base: name that with `keep_base`, and save with "
+                "`save_model`."
+            )
         settle(self.bottleneck)
         return super().save_pretrained(*args, **kwargs)  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -267,8 +272,10 @@ def attach(base: PreTrainedModel, config: BottleneckConfig, *, copy: bool = True
 
 
 def _copied(base: PreTrainedModel, config: BottleneckConfig) -> Any:
-    if len({*getattr(base, "hf_device_map", {}).values()}) > 1:
-        raise CodeUnlearnError("The model is spread over devices and cannot be copied; attach with copy=False.")
+    if is_quantised(base) or len({*getattr(base, "hf_device_map", {}).values()}) > 1:
+        raise CodeUnlearnError(
+            "The model is quantised or spread over devices, and cannot be copied; attach with copy=False."
+        )
     config_class, model_class = with_bottleneck(base.config.model_type)
     settings = {k: v for k, v in base.config.to_dict().items() if k not in ("model_type", "architectures")}
     model = model_class(config_class(**settings, bottleneck=deepcopy(config)))

@@ -16,6 +16,7 @@ from typing import Any, cast
 from safetensors import safe_open
 from transformers.utils.hub import cached_file
 
+from codeunlearn.codebook.quantised import QUANTISATION, check_quantisation
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import read_json_object, reason
 from codeunlearn.validation import Field, Shape, validated
@@ -30,7 +31,7 @@ _NAMES_CODE = {
     "custom_pipelines": "Python code of its own",
     "custom_generate": "Python code of its own",
     "trust_remote_code": "Python code of its own",
-    "quantization_config": "a quantisation backend",
+    QUANTISATION: "a quantisation backend",
     "kernel_config": "a kernel",
     "use_kernels": "a kernel",
     "fusion_config": "patches of its modules",
@@ -77,13 +78,14 @@ def check_source(name: str, revision: str | None = None) -> dict[str, dict[str, 
         if (path := find(file)) is not None:
             found[file] = read_json_object(path)
             _check_settings(found[file], f"{file} of {name}")
+    check_quantisation(found.get(CONFIG, {}), f"{CONFIG} of {name}")
     if (path := find(_INDEX)) is not None:
         _check_shards(path, name)
     return found
 
 
 def _check_settings(settings: dict[str, Any], where: str) -> None:
-    for key, value in _nested(settings):
+    for key, value in _nested({key: value for key, value in settings.items() if key != QUANTISATION}):
         if key in _NAMES_CODE and value not in (None, False, [], {}):
             raise CodeUnlearnError(f"{where} asks for {_NAMES_CODE[key]} ({key}), which is never loaded from a model.")
         if _IMPLEMENTATION.fullmatch(key) and value not in _IMPLEMENTATIONS:
@@ -160,18 +162,22 @@ def check_weights(folder: Path) -> None:
     raise CodeUnlearnError(f"The model in {folder} cannot be opened: it holds no {_WEIGHTS}.")
 
 
-def check_types(folder: Path) -> None:
-    """That each tensor of a T5, with or without a bottleneck, is in the kind of numbers that it should be in.
+def check_types(folder: Path, *, packed: bool = False) -> None:
+    """That each tensor of a model, with or without a bottleneck, is in the kind of numbers that it should be in.
 
     transformers would convert it in silence.
+
+    Args:
+        packed: weights may be quantised ones, in bytes.
 
     Raises:
         CodeUnlearnError: one is of another type.
     """
+    weights = _FLOATS | {"U8"} if packed else _FLOATS
     for path in [folder / _WEIGHTS] if (folder / _WEIGHTS).exists() else sorted(folder.glob("*.safetensors")):
         with safe_open(path, framework="pt") as file:
             for key in file.keys():  # noqa: SIM118
-                wanted = next((types for end, types in _BUFFERS.items() if key.endswith(end)), _FLOATS)
+                wanted = next((types for end, types in _BUFFERS.items() if key.endswith(end)), weights)
                 if (found := file.get_slice(key).get_dtype()) not in wanted:
                     raise CodeUnlearnError(
                         f"{path} holds {key} as {found}, and it should be {_listed(wanted)}; it was changed, or not saved by "

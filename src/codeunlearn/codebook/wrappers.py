@@ -38,7 +38,7 @@ def own_parameters(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """The model's parameters under the names that they have without wrappers; adapters' parameters are left out."""
     inner = unwrapped(model)
     adapted = tuple(f"{name}." for name, module in inner.named_modules() if _adapted(module) is not None)
-    for name, parameter in inner.named_parameters():
+    for name, parameter in _held(inner):
         parts = name.split(".")
         for place in adapted:
             if name.startswith(place) and parts[place.count(".")] not in _INSIDE:
@@ -47,6 +47,20 @@ def own_parameters(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
             whole = parameter.full_tensor() if hasattr(parameter, "full_tensor") else parameter  # of sharded ones
             whole = offloaded(inner, name) if whole.is_meta else whole
             yield ".".join(part for part in parts if part not in _INSIDE), whole.detach()
+
+
+def is_quantised(model: nn.Module) -> bool:
+    """Whether weights are packed, so that they can be neither copied nor trained."""
+    return bool(getattr(unwrapped(model), "is_quantized", False))
+
+
+def _held(inner: nn.Module) -> Iterator[tuple[str, Any]]:
+    """The parameters; quantised ones as they are stored, with the scales behind them, since layers pack them anew to run."""
+    parameters: dict[str, Tensor] = dict(inner.named_parameters())
+    if is_quantised(inner):
+        stored = inner.state_dict().items()
+        parameters |= {name: tensor for name, tensor in stored if name in parameters or ".weight." in name}
+    yield from parameters.items()
 
 
 def offloaded(model: nn.Module, name: str) -> Tensor:

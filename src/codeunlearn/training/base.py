@@ -11,7 +11,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, set_seed
 
 from codeunlearn.codebook.bottleneck import find_bottleneck
-from codeunlearn.codebook.loading import lacks_head, load_both, load_tokenizer, load_with_new_head
+from codeunlearn.codebook.loading import is_packed, lacks_head, load_both, load_tokenizer, load_with_new_head
 from codeunlearn.device import processes
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.extras import needs
@@ -58,6 +58,19 @@ def load_base(name: str, train_pool: Dataset, seed: int) -> Base:
     if find_bottleneck(model) is not None:
         raise CodeUnlearnError(f"{name} already has a bottleneck; start from its plain base instead.")
     return Base(model, tokenizer, from_scratch=False)
+
+
+def require_trainable(name: str) -> None:
+    """That the weights of what a training starts from can be trained.
+
+    Raises:
+        CodeUnlearnError: they are quantised.
+    """
+    if name not in SIZES and is_packed(name):
+        raise CodeUnlearnError(
+            f"The weights of {name} are quantised and cannot be trained; train the plain ones, or put a codebook on these with "
+            "`codeunlearn build`."
+        )
 
 
 def _from_scratch(size: Size, train_pool: Dataset, seed: int) -> Base:

@@ -21,10 +21,11 @@ from codeunlearn.codebook.adapter import keep_base
 from codeunlearn.codebook.architectures import architecture_of
 from codeunlearn.codebook.basis import SignedPermutation, allows_basis, change_downstream_basis, require_basis
 from codeunlearn.codebook.bottleneck import require_bottleneck
-from codeunlearn.codebook.loading import load_both
+from codeunlearn.codebook.loading import is_packed, load_both
 from codeunlearn.codebook.modeling import Selection, attach, bottleneck_for
 from codeunlearn.codebook.prefix import Frame, prompt_frame
 from codeunlearn.codebook.prompts import goes_on
+from codeunlearn.codebook.wrappers import is_quantised
 from codeunlearn.codebook.writing import write_model
 from codeunlearn.corpus.identity import pairs_digest
 from codeunlearn.corpus.loading import DataConfig, LoadedPairs, filled_pools, load_pairs
@@ -37,7 +38,7 @@ from codeunlearn.saving import RECORD, saving
 from codeunlearn.tasks.base import View, task_of
 from codeunlearn.tasks.batches import tokenize_pairs
 from codeunlearn.training.asked import Asked, asked_of, set_asked
-from codeunlearn.training.base import load_base
+from codeunlearn.training.base import load_base, require_trainable
 from codeunlearn.training.config import TrainConfig
 from codeunlearn.training.growing import grow
 from codeunlearn.training.initialise import BuildConfig, initialise_from_data
@@ -82,13 +83,14 @@ def train_plain(
         finished = begin(out, _request("plain", data, base, loaded, config=asdict(config)), reuse=reuse)
         if finished:
             return finished
+        require_trainable(base)
         start = load_base(base, train_pool, config.seed)
         set_asked(start.model, start.tokenizer, asked_of(config, loaded))
         pairs = _rows(start.model, start.tokenizer, train_pool, config)
         trainer = PlainTrainer(start.model, config, pairs, start.tokenizer, out)
         details = {"config": asdict(config), **_around(start.model), **_run(trainer)}
         record = _record("plain", data, base, loaded, details)
-        _save(start.model, start.tokenizer, out, record, complete, config.saved_dtype)
+        _save(start.model.to(getattr(torch, config.saved_dtype)), start.tokenizer, out, record, complete)
         return record
 
 
@@ -121,7 +123,8 @@ def build(
         task: what the model is asked, a name in `TASKS`, of one with an encoder and a decoder; what data and base say if absent.
         source_language: of the prompts, a name such as ``german``; what the base says if absent.
         target_language: of the answers, likewise.
-        adapter: the bottleneck alone is saved, with the name of its base; so it is for causal models if absent.
+        adapter: the bottleneck alone is saved, with the name of its base; so it is for causal models and quantised ones if
+            absent.
         device: ``auto``, ``cpu`` or ``cuda``.
         progress: see `initialise_from_data`.
         complete: see `train_plain`.
@@ -129,12 +132,14 @@ def build(
     loaded, train_pool = _read(data)
     with _alone(out):
         begin(out, _request("build", data, base, loaded, build=asdict(config), shape=shape))
+        if adapter is False and is_packed(base):
+            raise CodeUnlearnError(f"The weights of {base} are quantised and stay in its file; leave --full out.")
         began = time.perf_counter()
         around = None if chat else Frame(source_prefix, source_suffix)
         asked = Asked(around, task, loaded.kind, source_language, target_language)
         model, tokenizer, quality = _built(base, train_pool, config, shape, asked, pick_device(device), progress)
         seconds = round(time.perf_counter() - began, 1)
-        if is_causal(model) if adapter is None else adapter:
+        if (is_causal(model) or is_quantised(model)) if adapter is None else adapter:
             keep_base(model, base)
         details = {"build": asdict(config), **_around(model), **quality, "seconds": seconds}
         record = _record("build", data, base, loaded, details)
@@ -211,6 +216,7 @@ def train_joint(
         finished = begin(out, _request("joint", data, base, loaded, **options, shape=shape), reuse=reuse)
         if finished:
             return finished
+        require_trainable(base)
         model, tokenizer, quality = _built(
             base, train_pool, build_config, {"selection": "nearest", **(shape or {})}, asked_of(config, loaded), device
         )
@@ -218,7 +224,7 @@ def train_joint(
         trainer = JointTrainer(model, config, pairs, tokenizer, out, _basis(model, build_config))
         about = {"build": asdict(build_config), **quality, "config": asdict(config), **_around(model)}
         record = _record("joint", data, base, loaded, {**about, **_run(trainer)})
-        _save(model, tokenizer, out, record, complete, config.saved_dtype)
+        _save(model.to(getattr(torch, config.saved_dtype)), tokenizer, out, record, complete)
         return record
 
 
@@ -264,7 +270,7 @@ def _built(
     settings: dict[str, Any] = {"selection": usual_selection(start.model), **(shape or {})}
     wanted = bottleneck_for(start.model.config, start.tokenizer, **settings)
     set_seed(config.seed)
-    model = attach(start.model.eval().to(device), wanted)
+    model = attach(start.model.eval().to(device), wanted, copy=not is_quantised(start.model))
     if config.new_basis:
         require_basis(model)
     set_asked(model, start.tokenizer, asked)
@@ -356,13 +362,12 @@ def _save(
     out: Path,
     record: dict[str, Any],
     complete: Complete | None,
-    dtype: str = "float32",
 ) -> None:
     """Model, tokenizer, record and what else belongs to them appear together."""
     if processes().rank:
         return
     with saving(out) as folder:
-        write_model(model.to(getattr(torch, dtype)), tokenizer, folder)
+        write_model(model, tokenizer, folder)
         write_json(folder / RECORD, record)
         if complete is not None:
             complete(folder, record)
