@@ -15,9 +15,26 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+from transformers import (
+    BertConfig,
+    BertModel,
+    Phi3Config,
+    Phi3ForCausalLM,
+    PreTrainedTokenizerFast,
+    dynamic_module_utils,
+)
 
-from codeunlearn.codebook import find_bottleneck, load_encoder, load_model, load_tokenizer, model_identity
+from codeunlearn.codebook import (
+    attach,
+    bottleneck_for,
+    find_bottleneck,
+    load_encoder,
+    load_model,
+    load_tokenizer,
+    model_identity,
+)
+from codeunlearn.codebook.adapter import keep_base
+from codeunlearn.codebook.writing import save_model
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.unlearning import ForgetSet, commit, forget
 
@@ -114,6 +131,61 @@ def test_code_in_a_folder_is_neither_run_nor_asked_about(
     edit_json(folder / file, lambda content: content.update(model_type="evil", tokenizer_class=None, auto_map=code))
     (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
     assert "code of its own" in refused(open_it, folder)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.fixture
+def phi(tmp_path: Path, tiny_tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """As the Hub has Phi-3: a type of transformers' own, with Python files that it does not need."""
+    sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 3, "num_attention_heads": 2}
+    Phi3ForCausalLM(Phi3Config(**sizes, vocab_size=48, pad_token_id=0, bos_token_id=0, eos_token_id=1)).save_pretrained(
+        tmp_path / "phi"
+    )
+    tiny_tokenizer.save_pretrained(tmp_path / "phi")
+    code = {
+        "AutoConfig": "evil.Phi3Config",
+        "AutoModel": "stranger/evil--evil.Phi3Model",
+        "AutoModelForCausalLM": "evil.Phi3ForCausalLM",
+        "AutoTokenizer": "evil.Tokenizer",
+    }
+    edit_json(tmp_path / "phi" / "config.json", lambda content: content.update(auto_map=code))
+    for name in ("evil.py", "modeling_phi3.py", "custom_generate/generate.py"):
+        (tmp_path / "phi" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "phi" / name).write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    for function in ("get_class_from_dynamic_module", "get_cached_module_file", "custom_object_save"):
+        monkeypatch.setattr(dynamic_module_utils, function, lambda *_, **__: pytest.fail("it looked at code"))
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asked"))
+    return tmp_path / "phi"
+
+
+def test_code_beside_a_model_of_a_known_type_is_ignored_and_goes_no_further(phi: Path, tmp_path: Path) -> None:
+    model, tokenizer = load_model(phi), load_tokenizer(phi)
+    assert type(model) is Phi3ForCausalLM
+    model.generate(**tokenizer("a dog", return_tensors="pt"), max_new_tokens=2)
+    load_encoder(phi)
+    with_codes = attach(model, bottleneck_for(model.config, tokenizer, layer=1, num_codes=32, code_dim=8, top_s=4))
+    save_model(with_codes, tokenizer, tmp_path / "whole")
+    keep_base(with_codes, str(phi))
+    save_model(with_codes, tokenizer, tmp_path / "adapter")
+    for saved in (tmp_path / "whole", tmp_path / "adapter"):
+        assert find_bottleneck(load_model(saved)) is not None
+        assert load_tokenizer(saved)("a dog").input_ids
+        assert not list(saved.rglob("*.py"))
+        assert not [file for file in saved.glob("*.json") if "evil" in file.read_text(encoding="utf-8")]
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [{"model_type": "phi9"}, {"model_type": ["phi3"]}, {"auto_map": 5}, {"sub": {"auto_map": {"AutoConfig": "e.E"}}}],
+    ids=str,
+)
+def test_code_of_an_unknown_type_or_in_another_place_is_refused(
+    phi: Path, tmp_path: Path, keys: dict[str, Any]
+) -> None:
+    edit_json(phi / "config.json", lambda content: content.update(keys))
+    for open_it in (load_model, load_tokenizer, load_encoder):
+        assert "code of its own" in refused(open_it, phi)
     assert not (tmp_path / "ran").exists()
 
 
@@ -390,5 +462,5 @@ def test_an_encoder_alone_opens_safely_too(tmp_path: Path) -> None:
     }
     BertModel(BertConfig(**sizes)).save_pretrained(tmp_path)
     assert not load_encoder(tmp_path).training
-    edit_json(tmp_path / "config.json", lambda content: content.update(auto_map={"AutoModel": "evil.Model"}))
+    edit_json(tmp_path / "config.json", lambda content: content.update(auto_map=["evil.Model"]))
     assert "code of its own" in refused(load_encoder, tmp_path)

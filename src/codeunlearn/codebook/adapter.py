@@ -43,7 +43,7 @@ def keep_base(model: Any, name: str, revision: str | None = None) -> None:
     Raises:
         CodeUnlearnError: the model was quantised when it was opened, and what is saved is not.
     """
-    if is_quantised(model) and QUANTISATION not in check_source(name, revision).get(CONFIG, {}):
+    if is_quantised(model) and check_source(name, revision).get(CONFIG, {}).get(QUANTISATION) is None:
         raise CodeUnlearnError(
             f"The model is quantised and {name} is not; save the quantised base in a folder of its own, and open that as base."
         )

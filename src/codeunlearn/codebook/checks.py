@@ -43,7 +43,7 @@ def require_settings(settings: dict[str, dict[str, Any]], architecture: Architec
             f"{name} asks for the token {largest} and embeds {shape.vocab_size:,}; save or download it again."
         )
     if Path(name).is_dir():
-        check_types(Path(name), packed=QUANTISATION in settings[CONFIG])
+        check_types(Path(name), packed=settings[CONFIG].get(QUANTISATION) is not None)
 
 
 def _numbers(nested: Any) -> Iterator[int]:

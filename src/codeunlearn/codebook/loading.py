@@ -31,7 +31,7 @@ from codeunlearn.codebook.generation import generation_of
 from codeunlearn.codebook.languages import set_languages, told
 from codeunlearn.codebook.modeling import with_bottleneck
 from codeunlearn.codebook.quantised import QUANTISATION, require_bitsandbytes
-from codeunlearn.codebook.untrusted import CONFIG, TOKENIZER, check_source, check_weights, commit_of
+from codeunlearn.codebook.untrusted import CONFIG, TOKENIZER, check_source, check_weights, commit_of, drop_code
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.files import exists, reason
 
@@ -124,7 +124,7 @@ def _load(
     else:
         require_settings(settings, architecture, name)
         with_bottleneck(base_type(config["model_type"]))
-    if QUANTISATION in config:
+    if config.get(QUANTISATION) is not None:
         require_bitsandbytes()
     options = {**_SAFELY, "revision": revision, "use_safetensors": True, "dtype": dtype, "output_loading_info": True}
     if device_map is not None:
@@ -133,6 +133,7 @@ def _load(
         options["check_ledger"] = False
     auto: Any = AutoModelForSeq2SeqLM if architecture is None else architecture.auto
     model, info = auto.from_pretrained(name, **options)
+    drop_code(model.config)
     require_whole(info, name)
     require_numbers(model, name)
     return _noting(model, settings, name)
@@ -220,6 +221,7 @@ def load_with_new_head(name: str | Path, labels: Sequence[str]) -> Any:
         body = f"{model.base_model_prefix}."
         for keys in ("missing_keys", "unexpected_keys"):  # heads come and go, and the pooler before them
             info[keys] = {key for key in info[keys] if key.startswith(body) and ".pooler." not in key}
+        drop_code(model.config)
         require_whole(info, name)
         require_numbers(model, name)
         return model.eval()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from safetensors import safe_open
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES  # pyright: ignore[reportPrivateImportUsage]
 from transformers.utils.hub import cached_file
 
 from codeunlearn.codebook.quantised import QUANTISATION, check_quantisation
@@ -26,8 +27,10 @@ _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _SETTINGS = (CONFIG, GENERATION, TOKENIZER)
 _READ = {".json", ".safetensors", ".model", ".txt", ".jinja", ".spm"}
 """Endings of the files in a model's folder that transformers opens."""
+_CODE = "auto_map"
+"""The key that names classes in Python files beside the weights."""
 _NAMES_CODE = {
-    "auto_map": "Python code of its own",
+    _CODE: "Python code of its own",
     "custom_pipelines": "Python code of its own",
     "custom_generate": "Python code of its own",
     "trust_remote_code": "Python code of its own",
@@ -77,15 +80,33 @@ def check_source(name: str, revision: str | None = None) -> dict[str, dict[str, 
     for file in _SETTINGS:
         if (path := find(file)) is not None:
             found[file] = read_json_object(path)
-            _check_settings(found[file], f"{file} of {name}")
+            _check_settings(_without_ignored(found[file]) if file == CONFIG else found[file], f"{file} of {name}")
     check_quantisation(found.get(CONFIG, {}), f"{CONFIG} of {name}")
     if (path := find(_INDEX)) is not None:
         _check_shards(path, name)
     return found
 
 
+def _without_ignored(settings: dict[str, Any]) -> dict[str, Any]:
+    """A ``config.json`` without what does nothing here, or is checked by itself.
+
+    Of a type that transformers has itself, it makes its own classes and never looks at the files that ``auto_map`` names,
+    unless ``trust_remote_code`` is given. Many folders of the Hub have both, such as Phi-3's.
+    """
+    native, code = settings.get("model_type"), settings.get(_CODE)
+    ignored = {QUANTISATION}
+    if isinstance(native, str) and native in CONFIG_MAPPING_NAMES and isinstance(code, dict):
+        ignored.add(_CODE)
+    return {key: value for key, value in settings.items() if key not in ignored}
+
+
+def drop_code(config: Any) -> None:
+    """Takes the names of code that was ignored out of a configuration, so that no copy of the model names it."""
+    vars(config).pop(_CODE, None)
+
+
 def _check_settings(settings: dict[str, Any], where: str) -> None:
-    for key, value in _nested({key: value for key, value in settings.items() if key != QUANTISATION}):
+    for key, value in _nested(settings):
         if key in _NAMES_CODE and value not in (None, False, [], {}):
             raise CodeUnlearnError(f"{where} asks for {_NAMES_CODE[key]} ({key}), which is never loaded from a model.")
         if _IMPLEMENTATION.fullmatch(key) and value not in _IMPLEMENTATIONS:
