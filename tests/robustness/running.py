@@ -11,12 +11,15 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn.parallel import DataParallel, DistributedDataParallel
+from transformers import LlamaConfig, LlamaForCausalLM
 
-from codeunlearn.codebook import model_identity, require_bottleneck, skip_bottleneck
+from codeunlearn.codebook import attach, bottleneck_for, model_identity, require_bottleneck, skip_bottleneck
 from codeunlearn.unlearning import ForgetSet, forgetting
 
 Batch = dict[str, Tensor]
 KINDS = ("t5", "t5-v1.1", "mt5")
+PLACES = ("block", "attention")
+"""Of a causal model's layer."""
 SITES = tuple(f"encoder.block.{layer}.layer.0" for layer in range(3))
 
 
@@ -42,7 +45,7 @@ def in_int8(model: nn.Module) -> nn.Module:
 
 
 def with_lora(model: Any) -> Any:
-    return get_peft_model(model, LoraConfig(r=2, target_modules=["q", "v"]))
+    return get_peft_model(model, LoraConfig(r=2, target_modules=["q", "v", "q_proj", "v_proj"]))
 
 
 def merged_lora(model: Any) -> Any:
@@ -58,6 +61,29 @@ WRAPPERS: dict[str, Callable[[Any], Any]] = {
     "merged LoRA": merged_lora,
     "int8": in_int8,
 }
+
+
+def plain_causal() -> Any:
+    """A tiny Llama."""
+    torch.manual_seed(0)
+    shape: dict[str, Any] = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 3}
+    config = LlamaConfig(vocab_size=48, num_attention_heads=2, initializer_range=0.3, **shape)
+    return LlamaForCausalLM(config).eval()
+
+
+def make_causal(where: str = "block") -> Any:
+    """`plain_causal` with lexical and residual codes; its first token passes where it is <s> (1)."""
+    base = plain_causal()
+    torch.manual_seed(1)
+    shape: dict[str, Any] = {"layer": 1, "where": where, "num_codes": 89, "top_s": 4}
+    return attach(base, bottleneck_for(base.config, selection="residual", **shape))
+
+
+def causal_batch(batch: Batch) -> Batch:
+    """Inputs and labels of the same texts behind <s>."""
+    ids = torch.cat([torch.ones_like(batch["input_ids"][:, :1]), batch["input_ids"]], 1)
+    mask = torch.cat([torch.ones_like(ids[:, :1]), batch["attention_mask"]], 1)
+    return {"input_ids": ids, "attention_mask": mask, "labels": ids.masked_fill(mask == 0, -100)}
 
 
 def used_codes(model: Any, batch: Batch) -> ForgetSet:
@@ -134,6 +160,22 @@ def cases(
             model, {**batch}, lambda **_: torch.compile(inner, backend=backend)(**inputs), lambda **_: inner(**inputs)
         )
 
+    def compiled_causal(where: str, backend: str) -> None:
+        torch.compiler.reset()
+        model = make_causal(where)
+        inner, inputs = torch.compile(model, backend=backend), causal_batch(source)
+        check_compiled(model, inputs, inner, lambda **given: model(**given))
+
+    for where in PLACES:
+        for backend in backends:
+            yield f"compiled, llama, {where}, {backend}", lambda a=(where, backend): compiled_causal(*a)
+        for name, wrap in WRAPPERS.items():
+            yield (
+                f"{name}, llama, {where}",
+                lambda wrap=wrap, where=where: check_wrapped(
+                    make_causal(where), wrap(make_causal(where)).eval(), causal_batch(source), exact=wrap is not in_int8
+                ),
+            )
     for kind in KINDS:
         for site in SITES:
             for backend in backends:
