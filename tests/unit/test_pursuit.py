@@ -232,3 +232,17 @@ def test_threads_share_what_codes_have_in_common() -> None:
         found = list(pool.map(lambda part: pursue(part, codes, prepared, S).ids, parts))
     for part, ids in zip(parts, found, strict=True):
         assert torch.equal(ids, pursue_reference(part, codes, prepared.is_lexical, S).ids)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_codes_have_in_common_serves_in_and_out_of_inference_mode(first: bool) -> None:
+    b = bottleneck()
+    parts = activations(60).split(20)
+    with torch.inference_mode(first):
+        b.select(parts[0])
+    with torch.inference_mode(not first):
+        found = b.select(parts[1]).ids
+    wanted = pursue_reference(b.encode(parts[1]), b.codebook.weight, torch.arange(80) < LEXICAL, S)
+    assert torch.equal(found, wanted.ids)
+    with torch.inference_mode(first), torch.no_grad():
+        assert torch.equal(b.select(parts[2]).ids, b.select(parts[2]).ids)

@@ -39,8 +39,9 @@ class Gram:
         self.codes = codes
         number = len(codes.ids)
         self._most = min(number, most_bytes // max(1, 2 * number))
-        self._rows = torch.empty(0, number, dtype=torch.int16)
-        self._place = torch.full((number,), -1)
+        with torch.inference_mode(False):  # what is made in it could not be written to outside
+            self._rows = torch.empty(0, number, dtype=torch.int16)
+            self._place = torch.full((number,), -1)
         self._kept = 0
         self._lock = Lock()
 
@@ -65,7 +66,10 @@ class Gram:
             return
         end = self._kept + len(new)
         if end > len(self._rows):
-            larger = torch.empty(min(self._most, max(end, 2 * len(self._rows))), len(self._place), dtype=torch.int16)
+            with torch.inference_mode(False):
+                larger = torch.empty(
+                    min(self._most, max(end, 2 * len(self._rows))), len(self._place), dtype=torch.int16
+                )
             larger[: self._kept] = self._rows[: self._kept]
             self._rows = larger
         self._rows[self._kept : end] = self._made(new).clamp_(-_SCALE, _SCALE)
