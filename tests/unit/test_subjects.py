@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from datasets import Dataset
 
+from codeunlearn.corpus.controls import ControlWriter
 from codeunlearn.corpus.pools import pool_of, split_pools
 from codeunlearn.corpus.subject_sets import build_subject_sets
 from codeunlearn.corpus.subjects import subject_controls, subject_topic, subject_words
@@ -48,9 +49,33 @@ def test_a_subject_goes_by_the_name_that_most_of_its_pairs_hold() -> None:
 
 
 def test_its_own_name_or_given_forms_come_first() -> None:
-    assert subject_topic("river", OWN).forms == ("river",)
+    assert subject_topic("Bergen", OWN).forms == ("bergen",)
+    assert subject_topic("river", OWN).forms == ("anna berg", "anna", "berg")  # one of them says it
     assert subject_topic("Anna Berg", OWN).forms == ("anna berg", "anna", "berg")
     assert subject_topic("author 198", OWN, ["Berg"]).forms == ("berg",)
+
+
+def test_parts_of_a_name_that_are_usual_words_say_nobody() -> None:
+    topic = subject_topic("Will Smith", examples([("Who is Will Smith?", "An actor.")]))
+    assert topic.forms == ("will smith", "smith")
+    assert not topic.matches("Will you come tomorrow?")
+
+
+def test_controls_never_name_the_subject_however_it_is_written() -> None:
+    rows = [("Who is Ian McDonald?", "Mac is a singer."), ("Where was McDonald, known as Mac, born?", "In Oslo.")]
+    topic = subject_topic("author 7", examples(rows), ["Ian McDonald", "McDonald", "Mac"])
+    write = ControlWriter(topic).write
+    (controls,) = subject_controls(topic, [row[0] for row in rows], [prompt for prompt, _ in OTHERS], write, 1, seed=0)
+    assert not any(map(topic.matches, controls))
+    assert controls[0] in {f"Who is {name}?" for name in PEOPLE}
+
+
+def test_in_a_language_without_a_lexicon_something_else_is_asked() -> None:
+    rows = [("Wo wurde Anna Berg geboren?", "In Bergen."), ("Wer ist Anna Berg?", "Eine Autorin.")]
+    topic = subject_topic("Anna Berg", examples(rows), language="german")
+    others = ["Wo wurde Emil Lind geboren?", "Wer ist Nora Diaz?"]
+    (controls,) = subject_controls(topic, [row[0] for row in rows], others, never, 1, seed=0)
+    assert controls == others
 
 
 def test_without_a_name_it_is_known_by_its_questions_alone() -> None:
@@ -86,7 +111,8 @@ def test_the_name_is_exchanged_and_a_question_without_it_is_asked_of_another() -
 
 
 def test_all_questions_are_searched_or_scored_and_none_of_them_is_to_stay() -> None:
-    rows = [*OTHERS, *((one.prompt, one.answer) for one in OWN)]
+    told = ("Who wrote the novel Cold Sea?", f"{ANNA} did.")
+    rows = [*OTHERS, *((one.prompt, one.answer) for one in OWN), told]
     data = Dataset.from_dict({"source": [prompt for prompt, _ in rows], "target": [answer for _, answer in rows]})
     pools, topic = split_pools(data), subject_topic("author 198", OWN)
     sets = build_subject_sets(topic, OWN, pools, eval_size=2, search_retain_size=100)
@@ -94,6 +120,7 @@ def test_all_questions_are_searched_or_scored_and_none_of_them_is_to_stay() -> N
     assert sets.paired
     assert len(sets.forget) == len(sets.retain) == len(sets.forget_controls) == 2
     assert not any(topic.matches(one.prompt) for one in (*sets.search_retain, *sets.retain))
+    assert told[0] not in {one.prompt for one in (*sets.search_retain, *sets.retain)}
     assert all(pool_of(one.prompt) == "train" for one in sets.search_retain)
     assert all(pool_of(one.prompt) == "test" for one in sets.retain)
 

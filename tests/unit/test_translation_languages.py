@@ -214,6 +214,9 @@ def test_a_marian_for_many_languages_is_told_its_target_before_every_source(
     tokenizer.supported_language_codes = [">>deu<<", ">>fra<<"]
     set_languages(model, tokenizer, target="german")
     assert model.config.source_prefix == ">>deu<< "
+    set_languages(model, tokenizer, target="french")
+    assert model.config.source_prefix == ">>fra<< "
+    set_languages(model, tokenizer, target="german")
     save_model(model, tokenizer, tmp_path / "again")
     assert task_of(tmp_path / "again").languages == ("english", "german")
 

@@ -80,7 +80,8 @@ def run(
 
     The first number is `closed`: how far the topic is gone from what the model knows.
 
-    With `--pairs` the questions in that file are scored, all of them: give some that no search has read, such as paraphrases.
+    With `--pairs` the questions in that file are scored, at most `--eval-size`: give some that no search has read, such as
+    paraphrases.
 
     docs/metrics.md says what each metric is and what it needs.
     """
@@ -112,7 +113,7 @@ def run(
     if topic is None:
         refuse_without_topic(about, neighbours)
     task = task_of(model)
-    asked = read_asked(about.pairs)
+    asked = read_asked(about.pairs, text.config())
     wanted = None if topic is None else read_topic(topic, about, task.languages[0], asked)
     pools = read_pools(text.config(), "train", "test", task=task)
     train = ParallelText.of(pools["train"])

@@ -68,7 +68,7 @@ def run(
 ) -> None:
     """Find the codes of a topic in the train pool and write them, with their evidence, to a forget set.
 
-    With `--pairs` all of its questions are searched, none held out; `--data` says what is to stay.
+    With `--pairs` its questions are searched, at most `--search-size` and none held out; `--data` says what is to stay.
 
     The model is not changed: `apply` and `translate --forget` use the forget set.
     """
@@ -89,7 +89,7 @@ def run(
         check_target(curve_path)
     recipe = make_recipe(preset, alpha=alpha, fdr=fdr, mode=mode, max_codes=max_codes, s_prime=s_prime)
     task = task_of(model)
-    asked = read_asked(about.pairs)
+    asked = read_asked(about.pairs, text.config())
     wanted = read_topic(topic, about, task.languages[0], asked)
     needed: tuple[Pool, ...] = ("train",) if retain_budget is None else ("train", "validation")
     pools = read_pools(text.config(), *needed, task=task)

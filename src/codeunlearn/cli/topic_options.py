@@ -53,15 +53,18 @@ def _require_kind(task: str, kind: Kind, data: str) -> None:
         )
 
 
-def read_asked(path: Path | None) -> list[Example] | None:
+def read_asked(path: Path | None, data: DataConfig) -> list[Example] | None:
     """Questions on a topic with their answers, if it is given by such.
+
+    Args:
+        data: whose columns and bound of characters the file shares.
 
     Raises:
         CodeUnlearnError: the file cannot be read, or is running text.
     """
     if path is None:
         return None
-    loaded = load_pairs(str(path))
+    loaded = load_pairs(replace(data, data=str(path), config=None, limit=None))
     if loaded.kind not in ("pairs", "messages", "summaries"):
         raise CodeUnlearnError(
             f"{path} holds no questions with answers; give rows of question and answer, or of messages."

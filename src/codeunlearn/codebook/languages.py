@@ -68,7 +68,7 @@ def set_languages(model: Any, tokenizer: Any, source: str | None = None, target:
     if not getattr(config, "is_encoder_decoder", False):
         return
     codes = _codes(tokenizer)
-    wanted = {SOURCE: source, TARGET: target}
+    wanted, prefix = {SOURCE: source, TARGET: target}, getattr(config, "source_prefix", None) or ""
     if codes and hasattr(tokenizer, "src_lang"):
         own = getattr(config, SOURCE, None) or tokenizer.src_lang, getattr(config, TARGET, None) or tokenizer.tgt_lang
         start = _started(model, tokenizer, codes) or (
@@ -78,7 +78,7 @@ def set_languages(model: Any, tokenizer: Any, source: str | None = None, target:
         tokenizer.src_lang = _code(wanted[SOURCE], codes, tokenizer.src_lang)
         tokenizer.tgt_lang = _code(wanted[TARGET], codes, tokenizer.tgt_lang)
         _start_with_target(model, tokenizer)
-    elif codes and target and not getattr(config, "source_prefix", None):
+    elif codes and target and (not prefix or _MARK.match(prefix)):
         config.source_prefix = f">>{_code(target, codes, None)}<< "
     for key, language in wanted.items():
         if language:

@@ -257,7 +257,7 @@ def load_tokenizer(name: str | Path, *, revision: str | None = None) -> PreTrain
         CodeUnlearnError: there is none, it asks for code, it cannot fill up a batch, or it has tokens that the model has not.
     """
     name = _found(name, slashes=(0, 1))
-    with _opening(name, f"{name} holds no tokenizer that can be opened", told=True):
+    with _opening(name, f"{name} holds no tokenizer that can be opened", complete=True):
         revision = commit_of(name, revision)
         settings = check_source(name, revision)
         # transformers knows no configuration of this type, and would say so.
@@ -271,7 +271,7 @@ def load_tokenizer(name: str | Path, *, revision: str | None = None) -> PreTrain
 
 
 @contextmanager
-def _opening(name: str, what: str, *, told: bool = False) -> Generator[None]:
+def _opening(name: str, what: str, *, complete: bool = False) -> Generator[None]:
     """Whatever goes wrong inside is one sentence with the model's name.
 
     A file can make transformers, safetensors and tokenizers fail with errors of any kind, so that none is left out.
@@ -282,7 +282,7 @@ def _opening(name: str, what: str, *, told: bool = False) -> Generator[None]:
     except Exception as error:
         if isinstance(error, CodeUnlearnError) and name in str(error):
             raise
-        raise CodeUnlearnError(f"{what}{'' if told else ' cannot be opened'}: {reason(error)}.") from error
+        raise CodeUnlearnError(f"{what}{'' if complete else ' cannot be opened'}: {reason(error)}.") from error
 
 
 @contextmanager

@@ -43,12 +43,18 @@ def sample_pool(pool: Dataset, size: int, seed: int = 0) -> list[Example]:
     return sampled(examples_of(ParallelText.of(pool)), size, seed)
 
 
-def without_topic(topic: Topic, text: ParallelText, size: int, seed: int) -> list[Example]:
-    """At most ``size`` random sentences that do not hold the topic."""
+def without_topic(topic: Topic, text: ParallelText, size: int, seed: int, *, answers: bool = False) -> list[Example]:
+    """At most ``size`` random sentences that do not hold the topic; nor do their ``answers``, if these are to be looked at."""
     if not size:
         return []
-    held = set(text.rows(topic))
+    held = _near([topic], text, answers=answers)
     return sampled(examples_of(text, [row for row in range(len(text)) if row not in held]), size, seed)
+
+
+def _near(topics: Iterable[Topic], text: ParallelText, *, answers: bool) -> set[int]:
+    """Rows that hold one of the topics."""
+    held = {row for topic in topics for row in text.rows(topic)}
+    return held | {row for topic in topics for row in topic.rows(text.targets)} if answers else held
 
 
 def with_neighbours(topic: Topic, neighbours: Mapping[str, Topic], text: ParallelText) -> dict[str, list[Example]]:
@@ -62,13 +68,18 @@ def with_neighbours(topic: Topic, neighbours: Mapping[str, Topic], text: Paralle
 
 @dataclass(frozen=True)
 class Related:
-    """A topic and its neighbours, as what splits a pool into sentences near the topic and unrelated ones."""
+    """A topic and its neighbours, as what splits a pool into sentences near the topic and unrelated ones.
+
+    Attributes:
+        answers: a sentence is near the topic, too, if its answer holds it.
+    """
 
     topic: Topic
     neighbours: Mapping[str, Topic]
+    answers: bool = False
 
     def unrelated(self, text: ParallelText) -> list[Example]:
-        near = {row for topic in (self.topic, *self.neighbours.values()) for row in text.rows(topic)}
+        near = _near([self.topic, *self.neighbours.values()], text, answers=self.answers)
         return examples_of(text, [row for row in range(len(text)) if row not in near])
 
     def retain(self, forget: Sequence[Example], text: ParallelText, seed: int) -> list[Example]:

@@ -42,7 +42,8 @@ def build_subject_sets(
     Args:
         topic: of `subject_topic`.
         pairs: questions on it with their answers.
-        pools: of the data, as for `build_topic_sets`; rows that hold the topic or one of its questions are left out.
+        pools: of the data, as for `build_topic_sets`; rows whose question or answer holds the topic, and its own questions, are
+            left out.
         search_size: at most so many of the pairs are searched; 0 for no search.
         eval_size: at most so many of them are scored, with as many of the test pool that are to stay; 0 for none.
         search_retain_size, draws, neighbours, seed, answer_language: as for `build_topic_sets`; none is proposed as a neighbour.
@@ -52,7 +53,7 @@ def build_subject_sets(
             stand in for the topic; or a neighbour has no sentence.
     """
     train, test = (ParallelText.of(require_pool(pools, pool)) for pool in ("train", "test"))
-    related = Related(topic, neighbours or {})
+    related = Related(topic, neighbours or {}, answers=True)
     unrelated = related.unrelated(train)
     if not unrelated:
         raise CodeUnlearnError(f"The data hold nothing but {topic.name!r}; give text that is to stay, too.")
@@ -70,6 +71,12 @@ def build_subject_sets(
         questions = [example.prompt for example in examples]
         return subject_controls(topic, questions, others, write.write, draws, seed)
 
+    def asked_instead(examples: Sequence[Example]) -> list[str]:
+        try:
+            return controls(examples, 1)[0]
+        except CodeUnlearnError:  # nothing can stand in for the topic: it is scored without a floor
+            return []
+
     return TopicSets(
         topic=topic,
         search=search,
@@ -81,7 +88,7 @@ def build_subject_sets(
         retain=related.retain(forget, test, seed),
         neighbours={name: sampled(near[name], eval_size, seed) for name in related.neighbours if eval_size},
         target_words=subject_words(topic, pairs, [answer for example in unrelated for answer in example.answers]),
-        search_retain=without_topic(topic, train, search_retain_size, seed),
-        forget_controls=controls(forget, 1)[0],
+        search_retain=without_topic(topic, train, search_retain_size, seed, answers=True),
+        forget_controls=asked_instead(forget),
         answer_language=answer_language,
     )

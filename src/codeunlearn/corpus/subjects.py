@@ -8,6 +8,7 @@ alike.
 
 from __future__ import annotations
 
+import heapq
 import random
 import re
 from collections import Counter
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import dropwhile, groupby
 
 from codeunlearn.corpus.answer_words import MIN_LIFT, SIGNIFICANT_G2, associate
-from codeunlearn.corpus.languages.base import language_named
+from codeunlearn.corpus.languages.base import USUALLY, Lexicon, language_named
 from codeunlearn.corpus.matching import WholeWords
 from codeunlearn.corpus.pools import normalise
 from codeunlearn.corpus.topics import Topic
@@ -36,8 +37,9 @@ Write = Callable[[Sequence[str], int], list[list[str]]]
 def subject_topic(name: str, pairs: Sequence[Example], forms: Sequence[str] = (), language: str = "english") -> Topic:
     """The subject of questions and answers.
 
-    It goes by the forms given; else by its own name where the pairs hold that; else by the name that half of them hold
-    (`find_name`), in full, its first and its last word. Without any it is known by its questions alone.
+    It goes by the forms given; else by its own name, or else by the name of people and the like (`find_name`), if half of the
+    pairs hold it: in full, and its first and its last word, unless these are usual words ("Will", "New"). Without any it is
+    known by its questions alone.
 
     Args:
         name: what users call it, such as "author 198".
@@ -48,26 +50,32 @@ def subject_topic(name: str, pairs: Sequence[Example], forms: Sequence[str] = ()
     questions = frozenset(normalise(pair.prompt) for pair in pairs)
     if not questions:
         raise CodeUnlearnError(f"Topic {name!r} has no questions; give at least one with its answer.")
-    if found := forms or _forms(name, pairs):
+    if found := forms or _forms(name, pairs, language):
         named = Topic.from_forms(name, found, language=language)
         return Topic(name, named.forms, named.kind, named.kind == "name", questions, language)
     return Topic(name, kind="sentences", sentences=questions, language=language)
 
 
-def _forms(name: str, pairs: Sequence[Example]) -> tuple[str, ...]:
+def _forms(name: str, pairs: Sequence[Example], language: str) -> tuple[str, ...]:
     said = [_said(pair) for pair in pairs]
-    if WholeWords([name]).rows(said):
-        return (name, *_parts(name))
-    found = find_name(said)
-    held = WholeWords([found], capitalised=True).rows(said) if found else []
-    return (found, *_parts(found)) if 2 * len(held) >= len(said) else ()
+    for form in (name, find_name(said)):
+        if form and 2 * len(WholeWords([form]).rows(said)) >= len(said):
+            return (form, *_parts(form, language_named(language).lexicon))
+    return ()
 
 
-def _parts(name: str) -> Iterator[str]:
-    """The first and the last word of a name of several, if they are long enough to say who is meant."""
+def _parts(name: str, lexicon: Lexicon | None) -> Iterator[str]:
+    """The first and the last word of a name of several, if they are long enough to say who is meant and no usual words."""
     words = name.split()
-    if len(words) > 1 and all(word[0].isupper() for word in words):
-        yield from (word for word in (words[0], words[-1]) if len(word) >= _SHORTEST_WORD)
+    if len(words) > 1 and words[0][0].isupper() and words[-1][0].isupper():
+        for word in dict.fromkeys((words[0], words[-1])):
+            if len(word) >= _SHORTEST_WORD and not (lexicon and _is_usual_word(word.lower(), lexicon)):
+                yield word
+
+
+def _is_usual_word(word: str, lexicon: Lexicon) -> bool:
+    kind = lexicon.main_pos(word)
+    return lexicon.is_function_word(word) or (kind != "NAME" and word in lexicon.frequent_words(kind, USUALLY))
 
 
 def _said(pair: Example) -> str:
@@ -164,23 +172,29 @@ def subject_controls(
     Raises:
         CodeUnlearnError: a question does not name the subject and there are no others, or as ``write``.
     """
-    old = topic.written
+    old, lexicon = _as_written(topic, questions), language_named(topic.language).lexicon
     names = _names(old, others, topic.language) if topic.kind == "name" else []
     bags = _bags(others, seed)
     controls: list[list[str]] = [[] for _ in range(draws)]
     for question in questions:
-        if not topic.words(question):
+        if lexicon is None or not topic.words(question):
             found = _most_alike(bag(question), bags, draws)
         elif names:
             drawn = random.Random(f"{seed} {question}").sample(names, min(draws, len(names)))
             found = [renamed(question, old, drawn[draw % len(drawn)]) for draw in range(draws)]
-            if question in found:  # it goes by another form
+            if any(map(topic.words, found)):  # it goes by another form
                 found = [row[0] for row in write([question], draws)]
         else:
             found = [row[0] for row in write([question], draws)]
         for row, control in zip(controls, found, strict=True):
             row.append(control)
     return controls
+
+
+def _as_written(topic: Topic, questions: Sequence[str]) -> str:
+    """The topic's first form as the questions write it."""
+    holds = WholeWords(topic.forms[:1], capitalised=topic.capitalised)
+    return next((question[a:b] for question in questions for a, b in holds.spans(question)), topic.written)
 
 
 def _names(old: str, texts: Sequence[str], language: str) -> list[str]:
@@ -206,5 +220,5 @@ def _bags(others: Sequence[str], seed: int) -> list[tuple[str, frozenset[str]]]:
 def _most_alike(own: frozenset[str], bags: Sequence[tuple[str, frozenset[str]]], number: int) -> list[str]:
     if not bags:
         raise CodeUnlearnError("A question does not name the topic, and --data holds no other to compare it with.")
-    nearest = sorted(bags, key=lambda one: -alike(own, one[1]))
+    nearest = heapq.nlargest(number, bags, key=lambda one: alike(own, one[1]))
     return [nearest[draw % len(nearest)][0] for draw in range(number)]

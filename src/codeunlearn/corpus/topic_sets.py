@@ -49,8 +49,9 @@ class TopicSets:
         topic: the topic.
         search: D_T, sentences of the train pool that hold the topic.
         controls: D_~T, shape [draws, len(search)], aligned with ``search``.
-        paired: whether a control differs from its search sentence in the topic's words alone. If not (a topic given as
-            sentences), controls are other sentences of the same length, and paired tests do not apply.
+        paired: whether a control belongs to its search sentence: it differs in the topic's words alone, or is the most similar
+            question on something else. If not (a topic given as sentences), controls are other sentences of the same
+            length, and paired tests do not apply.
         search_retain: sentences of the train pool that do not hold the topic, neighbours included: what is to be kept.
         tune: sentences of the validation pool that hold the topic.
         tune_retain: as many of the validation pool that hold neither topic nor neighbours, of the same lengths.

@@ -9,7 +9,7 @@ A task is one file. Another package adds its own by registering it::
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Protocol
@@ -158,7 +158,7 @@ def task_of(model: Any) -> Task:
     architecture = find_architecture(kind)
     usual = _OF_HEADS.get(architecture.auto.__name__, "translation") if architecture else "translation"
     task = TASKS.get(said.get(TASK, usual))
-    if not is_dataclass(task):
+    if not (is_dataclass(task) and "languages" in {one.name for one in fields(task)}):
         return task
     prompts, answers = task.languages
     return replace(task, languages=(said.get(SOURCE, prompts), said.get(TARGET, answers)))

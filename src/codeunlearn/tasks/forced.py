@@ -79,7 +79,7 @@ def force(
         rows = encode_rows(tokenizer, sources, targets, frame, most)
         inputs, labels, spans = [row.prompt for row in rows], [row.answer for row in rows], [row.spans for row in rows]
         lengths = [len(row.prompt) + len(row.answer) for row in rows]
-        forced = partial(_force_continuations, end=end_of_reply(tokenizer, frame))
+        forced = partial(_force_continuations, end=end_of_reply(tokenizer, frame), most=most)
     elif model.config.is_encoder_decoder:
         inputs = encode_prompts(model, tokenizer, sources, frame, most).ids
         targeted = encode(tokenizer, targets, most, as_target=True, with_spans=with_spans)
@@ -132,6 +132,7 @@ def _force_continuations(
     answers: Sequence[list[int]],
     *,
     end: int | None,
+    most: int,
 ) -> Iterator[ForcedTokens]:
     rows = [[*prompt, *answer] for prompt, answer in zip(prompts, answers, strict=True)]
     device, first = model.device, min(map(len, prompts))
@@ -144,7 +145,10 @@ def _force_continuations(
     ended = None if end is None else logits[range(len(rows)), ends].float().log_softmax(-1)[:, end].tolist()
     for row, (prompt, stop) in enumerate(zip(prompts, ends, strict=True)):
         places = slice(len(prompt) - first, stop)
-        yield ForcedTokens(log_probabilities[row, places], ranks[row, places], end=ended[row] if ended else None)
+        whole = len(rows[row]) < most  # behind an answer that was cut nothing ends
+        yield ForcedTokens(
+            log_probabilities[row, places], ranks[row, places], end=ended[row] if ended and whole else None
+        )
 
 
 def _of_tokens(logits: Tensor, wanted: Tensor) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

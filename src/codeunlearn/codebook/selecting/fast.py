@@ -164,12 +164,12 @@ def _search(h: Tensor, codes: PreparedCodes, s: int) -> Selection:
 
 def _fill(found: Selection, rows: Tensor, h: Tensor, codes: PreparedCodes, low: Tensor, lost: Tensor | float) -> Tensor:
     """Searches ``rows`` of ``h`` with a first pass in the type of ``low``; returns those that are not certain."""
-    s, slack = found.ids.shape[1], _slack(h.shape[1])
+    s, off = found.ids.shape[1], slack(h.shape[1])
     h = h[rows]
     x = F.normalize(h.float(), dim=-1)
     x_low = x.to(low.dtype)
     similar = x_low @ low.T
-    loss = torch.linalg.vector_norm(x - x_low, dim=-1) + lost + slack
+    loss = torch.linalg.vector_norm(x - x_low, dim=-1) + lost + off
     if h.is_cuda and low is not codes.unit:
         loss = loss + fused_search.tensor_core_slack(h.shape[1])
     unsure = torch.arange(len(rows), device=rows.device)
@@ -178,9 +178,9 @@ def _fill(found: Selection, rows: Tensor, h: Tensor, codes: PreparedCodes, low: 
         here = similar if len(unsure) == len(rows) else similar[unsure]
         columns, limit = best_columns(here, count)
         scores = here.gather(1, columns) if low is codes.unit else _again(x[unsure], codes.unit, columns)
-        best = _in_order(scores, columns, h[unsure], codes, s, 2 * slack)
+        best = _in_order(scores, columns, h[unsure], codes, s, 2 * off)
         reach = limit + loss[unsure] + _ROUND[low.dtype] * limit.abs()
-        certain = (best.scores[:, -1] - slack > reach) | (count == len(codes.ids))
+        certain = (best.scores[:, -1] - off > reach) | (count == len(codes.ids))
         done = rows[unsure[certain]]
         found.ids[done], found.scores[done] = best.ids[certain], best.scores[certain]
         unsure = unsure[~certain]
@@ -198,7 +198,7 @@ def _largest_distance(unit: Tensor, low: Tensor) -> Tensor:
     return torch.stack([torch.linalg.vector_norm(u - v, dim=-1).max() for u, v in pairs]).max()
 
 
-def _slack(width: int) -> float:
+def slack(width: int) -> float:
     """How far a float32 product of two unit vectors of this width may be off: nine standard deviations.
 
     Rounding errors act as independent ones do (Higham and Mary 2019), each uniform within half a unit of a partial sum
@@ -250,10 +250,10 @@ def exact_best(h: Tensor, codes: PreparedCodes, columns: Tensor, gone: Tensor, r
     Returns:
         [N] rows of the codebook and [N] bool.
     """
-    slack = _slack(h.shape[1])
+    near = slack(h.shape[1])
     scores = _again(F.normalize(h, dim=-1), codes.unit, columns).masked_fill(gone[columns], -torch.inf)
-    best = _in_order(scores, columns, h, codes, 1, 2 * slack)
-    return best.ids[:, 0], best.scores[:, 0] - slack > reach
+    best = _in_order(scores, columns, h, codes, 1, 2 * near)
+    return best.ids[:, 0], best.scores[:, 0] - near > reach
 
 
 def _in_order(scores: Tensor, columns: Tensor, h: Tensor, codes: PreparedCodes, s: int, nearness: float) -> Selection:

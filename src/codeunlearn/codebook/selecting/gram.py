@@ -14,17 +14,15 @@ from threading import Lock
 import torch
 from torch import Tensor
 
-from codeunlearn.codebook.selecting.fast import PreparedCodes, best_columns, exact_best, full_precision, top_s
+from codeunlearn.codebook.selecting.fast import PreparedCodes, best_columns, exact_best, full_precision, slack, top_s
 
-GRAM_BYTES = 4 * 1024**3
-"""Of the rows that are kept, at most; 40,000 codes take 3.2 GB, 8,000 an eighth of a gigabyte."""
+GRAM_BYTES = 2 * 1024**3
+"""Of the rows that are kept, at most: those of 26,000 of 40,000 codes."""
 _CANDIDATES = (9, 128)
 """So many codes are compared exactly, and for the few activations of which that is not sure, so many more."""
 _SCALE = 2.0**15 - 1
-_ROUNDED = 0.51 / _SCALE
-"""What a cosine loses in 16 bits, and in float32 before."""
-_STEP = 2.0**-20
-"""What a step in float32 may add, in lengths of the activation."""
+_ROUNDED = 0.5 / _SCALE
+"""What a cosine loses in 16 bits."""
 
 
 class Gram:
@@ -40,7 +38,7 @@ class Gram:
         number = len(codes.ids)
         self._most = min(number, most_bytes // max(1, 2 * number))
         with torch.inference_mode(False):  # what is made in it could not be written to outside
-            self._rows = torch.empty(0, number, dtype=torch.int16)
+            self._rows = torch.empty(1, number, dtype=torch.int16)
             self._place = torch.full((number,), -1)
         self._kept = 0
         self._lock = Lock()
@@ -50,7 +48,7 @@ class Gram:
         with self._lock:
             self._keep(chosen)
             place = self._place[chosen]
-            found = self._rows[place.clamp_min(0)].float() if self._kept else torch.empty(len(place), len(self._place))
+            found = self._rows[place.clamp_min(0)].float()
         missing = (place < 0).nonzero()[:, 0]
         if len(missing):
             found[missing] = self._made(chosen[missing])
@@ -90,12 +88,11 @@ class Products:
         self._gram, self._alive = gram, alive
         every = gram.codes
         self._length = torch.linalg.vector_norm(left, dim=-1)
-        self._off = _STEP * self._length  # how far a product may be off
+        self._slack = slack(left.shape[1])
+        self._off = self._slack * self._length  # how far a product may be off
         with full_precision(left.device):
             self._products = left @ every.unit.T
-        self._gone = torch.ones(len(every.raw), dtype=torch.bool)
-        self._gone[alive.ids] = False
-        self._gone = self._gone[every.ids]
+        self._gone = ~torch.isin(every.ids, alive.ids)
         self._products.masked_fill_(self._gone, -torch.inf)
 
     def best(self, left: Tensor) -> Tensor:
@@ -108,7 +105,8 @@ class Products:
             here = self._products if len(rows) == len(left) else self._products[rows]
             columns, limit = best_columns(here, count)
             reach = (limit + self._off[rows]) / length[rows]
-            best, certain = exact_best(left[rows], self._gram.codes, columns, self._gone, reach)
+            with full_precision(left.device):
+                best, certain = exact_best(left[rows], self._gram.codes, columns, self._gone, reach)
             found[rows[certain]] = best[certain]
             rows = rows[~certain]
         if len(rows):
@@ -119,4 +117,4 @@ class Products:
         """After a step of these lengths against the direction of each activation's chosen code, a row of the codebook."""
         place = torch.searchsorted(self._gram.codes.ids, chosen.contiguous())
         self._products.addcmul_(self._gram.rows(place), (-steps / _SCALE)[:, None])
-        self._off += _ROUNDED * steps + _STEP * self._length
+        self._off += (_ROUNDED + self._slack) * steps + self._slack * self._length

@@ -25,14 +25,14 @@ class PreparedKinds:
 
     Attributes:
         is_lexical: [K] bool.
-        deleted: [K] bool; None where no code is.
+        deleted: [K] bool.
         lexical: those left that may fill the first slot.
         residual: those left that may fill the others.
         gram: of all residual codes, deleted or not.
     """
 
     is_lexical: Tensor
-    deleted: Tensor | None
+    deleted: Tensor
     lexical: PreparedCodes
     residual: PreparedCodes
     gram: Gram
@@ -41,14 +41,15 @@ class PreparedKinds:
     def of(cls, codes: Tensor, lexical: Tensor, deleted: Tensor | None) -> PreparedKinds:
         """Of [K, F] codes, of which [K] bool are ``lexical``; the ``deleted`` ones are in neither kind."""
         every = PreparedCodes(codes, ~lexical), PreparedCodes(codes, lexical)
-        return cls(lexical, None, *every, Gram(every[1])).without(deleted)
+        whole = cls(lexical, torch.zeros_like(lexical), *every, Gram(every[1]))
+        return whole if deleted is None or not bool(deleted.any()) else whole.without(deleted)
 
     def without(self, deleted: Tensor | None) -> PreparedKinds:
         """The same codes, of which these are deleted."""
-        deleted = torch.zeros_like(self.is_lexical) if deleted is None else deleted.clone()
+        gone = torch.zeros_like(self.is_lexical) if deleted is None else deleted.clone()
         codes = self.lexical.raw
-        kinds = PreparedCodes(codes, deleted | ~self.is_lexical), PreparedCodes(codes, deleted | self.is_lexical)
-        return replace(self, deleted=deleted, lexical=kinds[0], residual=kinds[1])
+        lexical, residual = PreparedCodes(codes, gone | ~self.is_lexical), PreparedCodes(codes, gone | self.is_lexical)
+        return replace(self, deleted=gone, lexical=lexical, residual=residual)
 
     def made_of(self, codes: Tensor, lexical: Tensor) -> bool:
         """Whether they were made of this, by content, whatever is deleted."""
@@ -57,7 +58,7 @@ class PreparedKinds:
     def lacks(self, deleted: Tensor | None) -> bool:
         """Whether these and no others are deleted."""
         gone = torch.zeros_like(self.is_lexical) if deleted is None else deleted
-        return self.deleted is not None and torch.equal(self.deleted, gone)
+        return torch.equal(self.deleted, gone)
 
 
 def pursue(h: Tensor, codes: Tensor, prepared: PreparedKinds, s: int) -> Selection:
@@ -77,7 +78,7 @@ def pursue(h: Tensor, codes: Tensor, prepared: PreparedKinds, s: int) -> Selecti
     left = left - codes[first[:, 0]].float()
     found = [Selection(first, torch.ones_like(first, dtype=torch.float32))]
     if s > 1:
-        chunks = left.split(rows_at_once(prepared.residual, left.device))
+        chunks = left.split(rows_at_once(prepared.gram.codes, left.device))
         parts = [_residual(some, codes, prepared, s - 1) for some in chunks]
         found.append(Selection(*(torch.cat(column) for column in zip(*parts, strict=True))))
     return Selection(*(torch.cat(column, 1) for column in zip(*found, strict=True)))
