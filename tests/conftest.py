@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 import sentencepiece
 import torch
 from torch import Tensor, nn
+from torch import distributed as dist
 from transformers import (
     M2M100Tokenizer,
     MarianTokenizer,
@@ -141,3 +142,11 @@ def make_slow_tokenizer(kind: str, folder: Path, texts: Sequence[str], size: int
 def slow_tokenizer() -> Callable[..., Any]:
     """`make_slow_tokenizer`: ``slow_tokenizer("marian", folder, texts, source_lang="en", target_lang="de")``."""
     return make_slow_tokenizer
+
+
+@pytest.fixture
+def one_process(tmp_path: Path) -> Iterator[None]:
+    """A process group of this process alone, which distributed wrappers ask for."""
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path / 'meeting'}", rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from running import (
     used_codes,
 )
 from torch import Tensor
-from torch import distributed as dist
 from transformers import PreTrainedTokenizerFast, pipeline
 
 from codeunlearn.codebook import identify, load_model, load_tokenizer, require_bottleneck, run_to_site, unwrapped
@@ -34,13 +33,6 @@ Batch = dict[str, Tensor]
 @pytest.fixture
 def batch(tiny_batch: Batch) -> Batch:
     return causal_batch(tiny_batch)
-
-
-@pytest.fixture
-def one_process(tmp_path: Path) -> Iterator[None]:
-    dist.init_process_group("gloo", init_method=f"file://{tmp_path / 'meeting'}", rank=0, world_size=1)
-    yield
-    dist.destroy_process_group()
 
 
 @pytest.mark.usefixtures("one_process")

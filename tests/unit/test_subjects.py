@@ -125,6 +125,12 @@ def test_all_questions_are_searched_or_scored_and_none_of_them_is_to_stay() -> N
     assert all(pool_of(one.prompt) == "test" for one in sets.retain)
 
 
+def test_sets_of_a_subject_need_no_lexicon() -> None:
+    data = Dataset.from_dict({"source": [prompt for prompt, _ in OTHERS], "target": [answer for _, answer in OTHERS]})
+    sets = build_subject_sets(subject_topic("author 198", OWN, language="german"), OWN, split_pools(data), draws=2)
+    assert [len(draw) for draw in sets.controls] == [len(OWN)] * 2
+
+
 def test_text_about_the_topic_alone_says_nothing_of_what_is_to_stay() -> None:
     rows = asked(ANNA, "Bergen")
     data = Dataset.from_dict({"source": [prompt for prompt, _ in rows], "target": [answer for _, answer in rows]})

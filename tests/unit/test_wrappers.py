@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from running import WRAPPERS, check_wrapped, in_int8
 from torch import Tensor
-from torch import distributed as dist
 
 from codeunlearn.codebook import identify, run_to_site, unwrapped
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.unlearning import ForgetSet, forget, restore
 
 Batch = dict[str, Tensor]
-
-
-@pytest.fixture
-def one_process(tmp_path: Path) -> Iterator[None]:
-    dist.init_process_group("gloo", init_method=f"file://{tmp_path / 'meeting'}", rank=0, world_size=1)
-    yield
-    dist.destroy_process_group()
 
 
 @pytest.mark.usefixtures("one_process")

@@ -8,6 +8,7 @@ data, by pool as for any topic (`codeunlearn.corpus.topic_sets`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from codeunlearn.corpus.answer_words import ParallelText
@@ -15,7 +16,7 @@ from codeunlearn.corpus.controls import ControlWriter
 from codeunlearn.corpus.examples import Related, sampled, with_neighbours, without_topic
 from codeunlearn.corpus.languages.vocabulary import Vocabulary
 from codeunlearn.corpus.subjects import subject_controls, subject_words
-from codeunlearn.corpus.topic_sets import TopicSets, require_neighbours, require_pool
+from codeunlearn.corpus.topic_sets import TopicSets, one_draw, require_neighbours, require_pool
 from codeunlearn.corpus.topics import Topic
 from codeunlearn.errors import CodeUnlearnError
 from codeunlearn.tasks.base import Example
@@ -61,21 +62,18 @@ def build_subject_sets(
     if eval_size:
         require_neighbours(near)
     search, forget = sampled(list(pairs), search_size, seed), sampled(list(pairs), eval_size, seed)
-    vocabulary = None
-    if topic.forms:
-        vocabulary = Vocabulary.from_sentences(train.sources, language=topic.language)
-    write = ControlWriter(topic, vocabulary, [form for one in related.neighbours.values() for form in one.forms], seed)
     others = [example.prompt for example in unrelated]
+
+    @cache
+    def writer() -> ControlWriter:  # the text is counted only where no other name stands in
+        vocabulary = Vocabulary.from_sentences(train.sources, language=topic.language)
+        return ControlWriter(
+            topic, vocabulary, {form for one in related.neighbours.values() for form in one.forms}, seed
+        )
 
     def controls(examples: Sequence[Example], draws: int) -> list[list[str]]:
         questions = [example.prompt for example in examples]
-        return subject_controls(topic, questions, others, write.write, draws, seed)
-
-    def asked_instead(examples: Sequence[Example]) -> list[str]:
-        try:
-            return controls(examples, 1)[0]
-        except CodeUnlearnError:  # nothing can stand in for the topic: it is scored without a floor
-            return []
+        return subject_controls(topic, questions, others, lambda *asked: writer().write(*asked), draws, seed)
 
     return TopicSets(
         topic=topic,
@@ -89,6 +87,6 @@ def build_subject_sets(
         neighbours={name: sampled(near[name], eval_size, seed) for name in related.neighbours if eval_size},
         target_words=subject_words(topic, pairs, [answer for example in unrelated for answer in example.answers]),
         search_retain=without_topic(topic, train, search_retain_size, seed, answers=True),
-        forget_controls=asked_instead(forget),
+        forget_controls=one_draw(lambda: controls(forget, 1)),
         answer_language=answer_language,
     )

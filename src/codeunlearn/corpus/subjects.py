@@ -172,6 +172,8 @@ def subject_controls(
     Raises:
         CodeUnlearnError: a question does not name the subject and there are no others, or as ``write``.
     """
+    if not questions:
+        return [[] for _ in range(draws)]
     old, lexicon = _as_written(topic, questions), language_named(topic.language).lexicon
     names = _names(old, others, topic.language) if topic.kind == "name" else []
     bags = _bags(others, seed)

@@ -17,7 +17,7 @@ depend on its length, so that with unmatched lengths a difference between the tw
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -208,12 +208,6 @@ def build_topic_sets(
     def control(examples: Sequence[Example], draws: int = 1) -> list[list[str]]:
         return _controls(related, examples, train, vocabulary, sharing, draws, seed)
 
-    def asked_instead(examples: Sequence[Example]) -> list[str]:
-        try:
-            return control(examples)[0]
-        except CodeUnlearnError:  # nothing can stand in for the topic: it is scored without a floor
-            return []
-
     return TopicSets(
         topic=topic,
         search=[*search, *(example for example, _ in lent)],
@@ -226,10 +220,18 @@ def build_topic_sets(
         neighbours={name: sampled(near[name], eval_size, seed) for name in related.neighbours if eval_size},
         target_words=words,
         search_retain=without_topic(topic, train, search_retain_size, seed),
-        tune_controls=asked_instead(tune),
-        forget_controls=asked_instead(forget),
+        tune_controls=one_draw(lambda: control(tune)),
+        forget_controls=one_draw(lambda: control(forget)),
         answer_language=answer_language,
     )
+
+
+def one_draw(write: Callable[[], list[list[str]]]) -> list[str]:
+    """The controls of one draw; none where nothing can stand in for the topic, which is then scored without a floor."""
+    try:
+        return write()[0]
+    except CodeUnlearnError:
+        return []
 
 
 def _lent(topic: Topic, words: Sequence[str], text: ParallelText, size: int, seed: int) -> list[tuple[Example, str]]:
