@@ -122,10 +122,9 @@ class ShapeBatchSampler(Sampler[list[int]]):
 
 def decoder_inputs(model: Any, labels: Tensor) -> Tensor:
     """What the decoder reads while it foretells these labels, [batch, length]."""
+    # Not by the model's own function: mBART's takes the last label for the start.
     start = labels.new_full((len(labels), 1), model.config.decoder_start_token_id)
-    shifted = torch.cat(
-        [start, labels[:, :-1]], 1
-    )  # not by the model's own function: mBART's takes the last label for the start
+    shifted = torch.cat([start, labels[:, :-1]], 1)
     return shifted.masked_fill(shifted == IGNORED_LABEL, model.config.pad_token_id)
 
 

@@ -296,9 +296,8 @@ def end_marks(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> lis
 def _decode(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, outputs: list[list[int]]) -> list[str]:
     decoder: Any = tokenizer
     first: Any = getattr(model.generation_config, "forced_bos_token_id", None)
-    outputs = [
-        ids[1:] if ids[:1] == [first] else ids for ids in outputs
-    ]  # a language, which M2M100's tokenizer would spell
+    # It is a language, which M2M100's tokenizer would spell.
+    outputs = [ids[1:] if ids[:1] == [first] else ids for ids in outputs]
     # The clean-up of spaces follows English rules, and its default differs between tokenizers.
     plain = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
     return [decoder.decode(ids, **plain).strip() for ids in outputs]
